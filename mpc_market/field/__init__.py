@@ -1,0 +1,1 @@
+"""Vectors modulo a Mersenne prime, Shamir sharing of them, and the keystreams that mask them."""

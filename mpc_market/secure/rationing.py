@@ -1,0 +1,126 @@
+"""Pro rata on shares: the orders of one side at the price of the cut share what they were given (market.md §4).
+
+Everything is in sorted sequence, where each of the two groups (sells, buys) is one stretch of the book.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc_market.rules.model import Market
+from mpc_market.secure import divide
+from mpc_market.secure.compare import shift_right, truncation_ranges
+from mpc_market.secure.cut import Query, find_cuts
+from mpc_market.secure.cut import masks_needed as cut_masks
+from mpc_market.secure.randombits import Masks, random_masks
+from mpc_market.secure.session import Session
+from mpc_market.secure.shares import Shares, concatenate, dot
+
+_CHUNK = 1 << 15
+"""Orders whose quotients are rounded at a time: their masks take 61 words each."""
+
+
+def fraction_bits(market: Market) -> int:
+    """F = 60 − quantity_bits (market.md §4)."""
+    return 60 - market.quantity_bits
+
+
+def masks_needed(n: int, market: Market) -> int:
+    """How many masks for comparisons `ration` uses."""
+    return 5 * cut_masks(n) + 2 * divide.masks_needed(fraction_bits(market), _total_bits(n, market))
+
+
+def _total_bits(n: int, market: Market) -> int:
+    return int(n * (2**market.quantity_bits - 1)).bit_length()
+
+
+async def ration(
+    session: Session, market: Market, book: Groups, accepted: Shares, masks: Masks
+) -> Shares:
+    """The accepted quantities under pro rata, from those under the lottery. Shape (n,) → (n,), sorted.
+
+    Leaks: nothing but what the comparisons open (uniform).
+    Cost (m = 3): 2 + 9 per 6 bits of the quotient + 15 for the left-over lots + 14 for rounding, and about 300 words per order.
+    """
+    sells, buys = book.sells, book.buys
+    # 1. What each group wants, G, and what it was given, A.
+    wanted_s, wanted_b, given_s, given_b = await session.reshare(
+        sells * book.quantity, buys * book.quantity, dot(sells, accepted), dot(buys, accepted)
+    )
+    wanted = concatenate([wanted_s.sum(), wanted_b.sum()])
+    given = concatenate([given_s, given_b])
+    # 2. The share served: q = ⌊2^F · A / G⌋.
+    bits = fraction_bits(market)
+    q = await divide.divide(session, given, wanted, bits, _total_bits(len(sells), market), masks)
+    # 3. base_i = ⌊v_i · q / 2^F⌋, 0 outside the groups.
+    (shared_out,) = await session.reshare(q[:1] * wanted_s + q[1:] * wanted_b)
+    base = await _rounded_down(session, shared_out, bits)
+    # 4. The left-over lots A − Σ base go to the first orders of the group that want anything, one each.
+    base_s, base_b, eligible_s, eligible_b = await session.reshare(
+        dot(sells, base), dot(buys, base), sells * book.nonzero, buys * book.nonzero
+    )
+    cuts = await find_cuts(
+        session,
+        [
+            Query(eligible_s.prefix_sums(), given_s - base_s, [eligible_s]),
+            Query(eligible_b.prefix_sums(), given_b - base_b, [eligible_b]),
+        ],
+        masks,
+    )
+    inside_s, inside_b = await session.reshare(*(cut.items * cut.selected[0] for cut in cuts))
+    # 5. Outside the groups what the lottery gave, inside base and left-over lot.
+    (correction,) = await session.reshare(
+        cuts[0].spread(eligible_s, inside_s) + cuts[1].spread(eligible_b, inside_b) - (sells + buys) * accepted
+    )
+    return accepted + base + correction
+
+
+@dataclass
+class Groups:
+    """The columns of the sorted book that rationing needs, each (n,): who is in a group, quantities, [v_i > 0]."""
+
+    sells: Shares
+    buys: Shares
+    quantity: Shares
+    nonzero: Shares
+
+
+async def find_groups(
+    session: Session, side: Shares, price: Shares, at_price: Shares, masks: Masks
+) -> tuple[Shares, Shares]:
+    """Indicators of the sells and of the buys at the price a. Shapes (n,), scalar → (n,), (n,).
+
+    In a sorted book 2·price + side does not fall, so the groups lie between the cuts at 2a − 1, 2a and 2a + 1.
+    Cost: 16 rounds.
+    """
+    key = price.times(2) + side
+    twice = at_price.times(2)
+    cuts = await find_cuts(session, [Query(key, twice - 1), Query(key, twice), Query(key, twice + 1)], masks)
+    (low, low_part), (mid, mid_part), (high, high_part) = (cut.indicator() for cut in cuts)
+    sells, buys = await session.reshare(mid_part - low_part, high_part - mid_part)
+    return mid - low + sells, high - mid + buys
+
+
+async def is_nonzero(session: Session, bits: Shares) -> Shares:
+    """[v > 0], the OR of a quantity's bits: shape (k, n) → (n,). Cost: ⌈log₂ k⌉ rounds, k − 1 words per order."""
+    zeros = 1 - bits
+    while len(zeros) > 1:
+        even = len(zeros) - len(zeros) % 2
+        (both,) = await session.reshare(zeros[0:even:2] * zeros[1:even:2])
+        zeros = concatenate([both, zeros[even:]])
+    return 1 - zeros[0]
+
+
+async def _rounded_down(session: Session, number: Shares, bits: int) -> Shares:
+    """⌊y / 2^bits⌋ in chunks, so that the masks' bits fit in memory."""
+    chunk = max(_CHUNK, -(-number.size // 60))
+    parts = []
+    for start in range(0, number.size, chunk):
+        part = number[start : start + chunk]
+        branch = session.branch()
+        masks = await random_masks(branch, part.size, truncation_ranges(session.field.exponent, bits))
+        parts.append(await shift_right(branch, part, masks, bits))
+        session.rounds += branch.rounds
+    return concatenate(parts)

@@ -1,0 +1,91 @@
+"""What one compute party runs for one round: keys, seed, clearing. It sees nothing but its network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from mpc_market.errors import InvalidSettingsError, PeerError, ShareError
+from mpc_market.field.mersenne import GF, Vector
+from mpc_market.network import Network
+from mpc_market.rules.model import Market
+from mpc_market.secure.book import BookShares
+from mpc_market.secure.clearing import OnStage, clear
+from mpc_market.secure.keys import agree_keys, to_bytes, to_words
+from mpc_market.secure.seed import SEED_BYTES, agree_seed
+from mpc_market.secure.session import Session
+from mpc_market.secure.tickets import ticket_index
+
+_SUMMARY_LABEL, _KEY_LABEL, _SEED_LABEL = 0, 1, 3
+
+
+@dataclass(frozen=True)
+class RoundShares:
+    """What one party holds after a round: the public price and seed, its shares (n,) of the accepted quantities."""
+
+    price: int | None
+    accepted: Vector
+    seed: bytes
+    communication_rounds: int
+
+    def __repr__(self) -> str:
+        return f"RoundShares(price={self.price}, n={self.accepted.size}, rounds={self.communication_rounds})"
+
+
+async def compute_round(
+    network: Network,
+    order_ids: Sequence[str],
+    book: BookShares,
+    market: Market,
+    seed: bytes | None,
+    on_stage: OnStage = lambda _: None,
+) -> RoundShares:
+    """Clear one round. Run by every compute party, on its own shares of the same book.
+
+    `order_ids`: public, in the sequence of the book. `seed`: 32 bytes, or None: then the parties make it.
+    Raises: BookTooLargeError, InvalidSettingsError, ShareError before anything is sent; PeerError, ProtocolError.
+    """
+    _check_input(order_ids, book, market, seed)
+    on_stage("keys")
+    await _agree_on_public_input(network, order_ids, market, seed)
+    keys = await agree_keys(network, _KEY_LABEL)
+    rounds = 2 if network.parties == 3 else 3
+    if seed is None:
+        on_stage("seed")
+        seed = await agree_seed(network, _SEED_LABEL)
+        rounds += 2
+    session = Session(network, keys)
+    price, accepted = await clear(session, book, market, ticket_index(seed, order_ids), on_stage)
+    return RoundShares(price, accepted.words, seed, rounds + session.rounds)
+
+
+def _check_input(order_ids: Sequence[str], book: BookShares, market: Market, seed: bytes | None) -> None:
+    n = len(order_ids)
+    market.check_size(n)
+    if seed is not None and len(seed) != SEED_BYTES:
+        raise InvalidSettingsError(f"the seed has {len(seed)} bytes, not {SEED_BYTES}")
+    shapes = [array.shape for array in book.arrays]
+    expected = [(n,), (market.price_bits, n), (market.quantity_bits, n)]
+    if shapes != expected:
+        raise ShareError(f"shares of shapes {shapes}, not {expected}, for {n} orders")
+    if not all(GF.is_canonical(array) for array in book.arrays):
+        raise ShareError("a share is not below 2^61 − 1")
+
+
+async def _agree_on_public_input(
+    network: Network, order_ids: Sequence[str], market: Market, seed: bytes | None
+) -> None:
+    """Compare a digest of everything public, so that a mistake is an error and not a wrong result. Cost: 1 round."""
+    digest = blake2b(digest_size=32, person=b"mpc-market input")
+    digest.update(repr((market, network.parties, seed, len(order_ids))).encode())
+    for order_id in order_ids:
+        encoded = order_id.encode()
+        digest.update(len(encoded).to_bytes(4, "little") + encoded)
+    mine = digest.digest()
+    peers = [i for i in range(network.parties) if i != network.party]
+    for peer in peers:
+        network.send(peer, _SUMMARY_LABEL, to_words(mine))
+    for peer in peers:
+        if to_bytes(await network.receive(peer, _SUMMARY_LABEL, 4)) != mine:
+            raise PeerError(peer, "was given other orders, settings or seed than this party")

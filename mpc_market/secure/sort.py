@@ -1,0 +1,133 @@
+"""Sorting a shared book: an oblivious radix sort [HICT14, AHIKNPTT22].
+
+Keys are shared bits, low bit first. Digit by digit:
+    1. shuffle everybody's destination so far, and the bits of the digit, by a permutation that nobody knows;
+    2. open the shuffled destinations and place the bits there: they are now in the sequence sorted so far;
+    3. the stable destinations within the digit are prefix sums and one product per order;
+    4. undo the shuffle: everybody's destination in the sequence of the input.
+A last shuffle brings the payload along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mpc_market.errors import ProtocolError
+from mpc_market.field.mersenne import Vector
+from mpc_market.secure.session import Session
+from mpc_market.secure.shares import Product, Shares, concatenate, stack
+from mpc_market.secure.shuffle import Index, Shuffle, inverse
+
+DIGIT_BITS = 3
+"""Bits per digit at most: wider digits cost fewer rounds and more products."""
+
+
+class SortedBook:
+    """Columns in sorted sequence, and the way back to the sequence they came in."""
+
+    def __init__(self, columns: list[Shares], shuffle: Shuffle, destination: Index) -> None:
+        self.columns = columns
+        self._shuffle = shuffle
+        self._destination = destination
+
+    def __repr__(self) -> str:
+        return f"SortedBook({len(self.columns)} columns, n={len(self._destination)})"
+
+    async def restore(self, column: Shares) -> Shares:
+        """A column of the sorted book in the sequence of the input. Cost: C(m, t) rounds."""
+        shuffled = column[self._destination].reshape(-1, 1)
+        return (await self._shuffle.restore(shuffled)).reshape(-1)
+
+
+async def sort(session: Session, key: Shares, payload: Sequence[Shares], first: Index) -> SortedBook:
+    """Sort by key, stably with respect to the public sequence `first` (indices, earliest first).
+
+    `key`: bits, shape (k, n), low bit first, n ≥ 1. `payload`: columns of shape (n,) to be brought along.
+    Leaks: one uniformly random permutation per digit after the first, and one for the payload.
+    Cost (m = 3): 3 rounds for the first digit, 8 for each further one of 3 bits, 4 for the payload.
+    Raises: ProtocolError if what is opened is no permutation: a party did not follow the protocol.
+    """
+    n = key.shape[1]
+    digits = split_digits(key)
+    # The sequence before the first digit is public: nothing need be shuffled.
+    lowest = await indicators(session, digits[0][:, first])
+    place = (await stable_destinations(session, lowest))[inverse(first)].reshape(n, 1)
+    shuffle: Shuffle | None = None
+    for number, digit in enumerate(digits[1:], 2):
+        shuffle, table = await _shuffled(session, shuffle, place, digit, f"digit {number}")
+        opened, shuffled = await session.together(
+            lambda s, t=table: open_permutation(s, t[0]), lambda s, t=table: indicators(s, t[1:])
+        )
+        ordered = Shares(shuffled.words[:, inverse(opened)], session.field)
+        place = (await stable_destinations(session, ordered))[opened].reshape(n, 1)
+    shuffle, table = await _shuffled(session, shuffle, place, stack(payload), "payload")
+    opened = await open_permutation(session, table[0])
+    rank = inverse(opened)
+    return SortedBook([column[rank] for column in (table[k] for k in range(1, len(table)))], shuffle, opened)
+
+
+def split_digits(key: Shares) -> list[Shares]:
+    """The key's bits as digits of nearly equal width, low digit first."""
+    count = -(-len(key) // DIGIT_BITS)
+    bounds = [-(-len(key) * k // count) for k in range(count + 1)]
+    return [key[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+
+
+async def indicators(session: Session, digit: Shares) -> Shares:
+    """For each value of a digit whether an order has it: shape (w, n) → (2^w, n).
+
+    Cost: w − 1 rounds, 2^w − w − 1 words per order.
+    """
+    ones = [1 - digit[0], digit[0]]
+    for k in range(1, len(digit)):
+        bit = digit[k]
+        # The indicators add up to 1, so the last product is the bit less the others.
+        upper = await session.reshare(*(one * bit for one in ones[:-1]))
+        rest = bit
+        for product in upper:
+            rest = rest - product
+        upper.append(rest)
+        ones = [one - product for one, product in zip(ones, upper, strict=True)] + upper
+    return stack(ones)
+
+
+async def stable_destinations(session: Session, ones: Shares) -> Shares:
+    """Where a stable sort by the digit puts every order, 0-based: shape (2^w, n) → (n,).
+
+    d_i = Σ_a [digit_i = a] · (number of smaller digits + number of a's up to i − 1)
+    Cost: 1 round, 1 word per order.
+    """
+    upto = ones.prefix_sums()
+    totals = upto[:, -1]
+    smaller = totals.prefix_sums() - totals
+    position = upto + (smaller - 1).reshape(-1, 1)
+    products = [ones[a] * position[a] for a in range(len(ones))]
+    (destination,) = await session.reshare(sum(products[1:], products[0]))
+    return destination
+
+
+async def open_permutation(session: Session, destination: Shares) -> Index:
+    """Open destinations that a fresh shuffle has made uniformly random; the shuffle must serve no other opening.
+
+    Raises: ProtocolError if they are not a permutation of 0 … n − 1.
+    """
+    opened: Vector = await session.open(destination)
+    n = opened.size
+    if opened.max() >= n or np.bincount(opened.astype(np.intp), minlength=n).max() > 1:
+        raise ProtocolError(f"the {n} shuffled destinations are not a permutation: some party left the protocol")
+    return opened.astype(np.intp)
+
+
+async def _shuffled(
+    session: Session, previous: Shuffle | None, place: Shares, columns: Shares, name: str
+) -> tuple[Shuffle, Shares]:
+    """Undo the previous shuffle of `place` and shuffle it afresh beside `columns` (k, n) → (1 + k, n)."""
+    shuffle = Shuffle(session, columns.shape[1], name)
+    rows = Shares(np.ascontiguousarray(columns.words.T), session.field)
+    if previous is None:
+        table = await shuffle.shuffle(Shares(np.concatenate([place.words, rows.words], axis=1), session.field))
+    else:
+        table = await previous.restore_and_shuffle(place, rows, shuffle)
+    return shuffle, Shares(np.ascontiguousarray(table.words.T), session.field)

@@ -1,0 +1,24 @@
+"""The public sequence of tickets (market.md §2), as the engine wants it: an index array."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+from mpc_market.secure.shuffle import Index
+
+
+def ticket_index(seed: bytes, order_ids: Sequence[str]) -> Index:
+    """Indices of the orders, earliest ticket first; a fast twin of `rules.ticket`, only tests compare the two."""
+    keyed = blake2b(digest_size=16, key=seed)
+    tickets = bytearray()
+    for order_id in order_ids:
+        one = keyed.copy()
+        one.update(order_id.encode())
+        tickets += one.digest()
+    words = np.frombuffer(tickets, ">u8").reshape(-1, 2).astype(np.uint64)
+    order: Index = np.argsort(words[:, 0], kind="stable")
+    first = words[order, 0]
+    if np.any(first[1:] == first[:-1]):  # eight equal leading bytes: compare all sixteen
+        order = np.lexsort((words[:, 1], words[:, 0]))
+    return order

@@ -1,0 +1,1 @@
+"""The command line `mpc-market`: one file per group of commands."""

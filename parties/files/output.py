@@ -1,0 +1,114 @@
+"""Output files that appear whole and together, or not at all."""
+
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from mpc_market.errors import OutputError
+from parties.files.problems import Problems
+
+
+def check_output(path: str, problems: Problems) -> None:
+    """Find out whether `path` can be written later, by making and removing a file beside it."""
+    try:
+        target = _target(path)
+        probe = _beside(target)
+        with open(probe, "x"):
+            os.unlink(probe)
+    except FileNotFoundError:
+        problems.add(path, "there is no such directory: make it first")
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+        problems.add(path, f"cannot be written: {getattr(error, 'strerror', None) or error}")
+
+
+def same_file(path: str, other: str) -> bool:
+    """Whether both paths lead to one file, or would once it exists."""
+    return os.path.realpath(path) == os.path.realpath(other) or (
+        os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+    )
+
+
+def write_files(files: Mapping[str, Iterable[str]]) -> None:
+    """Write all the files, UTF-8, each given by its pieces of text; what was there before is replaced.
+
+    Raises: OutputError if one cannot be written; then none is, and what was there before is there again.
+    """
+    with ExitStack() as cleanup, ExitStack() as undo:
+        ready: list[tuple[str, Path, Path]] = []
+        for path, pieces in files.items():
+            with _naming(path):
+                target = _target(path)
+                new = _beside(target)
+                cleanup.callback(new.unlink, missing_ok=True)
+                _write(new, target, pieces)
+                ready.append((path, new, target))
+        for path, new, target in ready:
+            with _naming(path):
+                old = _beside(target)
+                cleanup.callback(old.unlink, missing_ok=True)
+                _keep(target, old)
+                undo.callback(_restore, target, old)
+                os.replace(new, target)
+        undo.pop_all()
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{path} could not be written: {reason}; no output was written") from error
+
+
+def _target(path: str) -> Path:
+    """The file that `path` leads to, links followed. Raises: OSError if it cannot be one that is replaced."""
+    target = Path(os.path.realpath(path))
+    if not path or path.endswith(os.sep):
+        raise IsADirectoryError(0, "it names a directory, not a file")
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return target
+    if not stat.S_ISREG(mode):
+        raise OSError(
+            0, "it is a directory, not a file" if stat.S_ISDIR(mode) else "it is not a regular file"
+        )
+    if not os.access(target, os.W_OK):
+        raise PermissionError(0, "permission denied")
+    return target
+
+
+def _beside(target: Path) -> Path:
+    """A fresh name in the directory of `target`, short whatever the target's is."""
+    return target.with_name(f".mpc-market-{secrets.token_hex(8)}.tmp")
+
+
+def _write(new: Path, target: Path, pieces: Iterable[str]) -> None:
+    with open(new, "x", encoding="utf-8", newline="") as file:
+        if target.exists():
+            shutil.copymode(target, new)
+        file.writelines(pieces)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _keep(target: Path, old: Path) -> None:
+    """Give what is there now a second name, or where there are no links a copy, to put it back from."""
+    try:
+        os.link(target, old)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        shutil.copy2(target, old)
+
+
+def _restore(target: Path, old: Path) -> None:
+    if old.exists():
+        os.replace(old, target)
+    else:
+        target.unlink(missing_ok=True)

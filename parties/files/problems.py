@@ -1,0 +1,35 @@
+"""What is wrong with the input: every problem is found, the first ones are told."""
+
+from mpc_market.errors import InputError
+
+PROBLEMS_SHOWN = 20
+
+
+class Problems:
+    """Collects problems over all files and options of one command, in the order in which they are found."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.count = 0
+
+    def add(self, where: str, message: str) -> None:
+        """Note a problem; `where` is `file`, `file:line` or the name of an option."""
+        self.count += 1
+        if self.count <= PROBLEMS_SHOWN:
+            self.shown.append(f"{printable(where, 200)}: {message}")
+
+    def check(self) -> None:
+        """Raises: InputError if there was any problem."""
+        if self.count:
+            raise InputError(tuple(self.shown), self.count - len(self.shown))
+
+
+def printable(text: str, limit: int = 40) -> str:
+    """`text` for a terminal: at most `limit` characters of it, and nothing that would move the cursor.
+
+    Control, format and other unprintable characters are written as escapes (`\\x1b`).
+    """
+    escaped = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:limit]
+    )
+    return escaped + "…" if len(text) > limit else escaped

@@ -1,0 +1,21 @@
+"""The network among the compute parties: the only place that touches MPyC.
+
+Every pair of parties has two connections: one for data, one for heartbeats (`pulse`). `connect` gives a
+`PartyNetwork`, which implements `mpc_market.network.Network` for any number of rounds.
+
+What is protected. A connection counts as party i only after a hello that proves knowledge of a token which
+the pair alone shares (`hello`, `door`); strangers are closed without disturbing the run. What arrives is a
+header of two numbers and words: its length is checked before memory is set aside, nothing is ever unpickled
+or otherwise decoded (`link`, `exchanger`). A peer that dies, stalls or breaks the framing ends the run with
+a `PeerError` that names it (`watch`).
+
+What is not. Without TLS contexts (`Peering.tls_server`, `tls_client`) the connections are plain TCP:
+whoever can read or change traffic on the machine's loopback interface (its administrator) can read and
+change messages. Use it without TLS for parties on one machine only. Whether the words a peer sends are
+*right* is not for this package to say: it only carries them.
+"""
+
+from parties.net.network import PartyNetwork, Traffic, connect
+from parties.net.peering import Address, Doors, Peering
+
+__all__ = ["Address", "Doors", "PartyNetwork", "Peering", "Traffic", "connect"]

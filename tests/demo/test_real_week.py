@@ -1,0 +1,90 @@
+"""Ten weeks of one real Flemish household, taken as ten households of one street in one week.
+
+The data stay outside the project (../shared/data); where they are absent these tests are skipped.
+"""
+
+import asyncio
+import csv
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mpc_market.rules.clearing import clear
+from mpc_market.rules.model import Clearing, Order
+from parties.demo.calendar import QUARTER_HOUR
+from parties.demo.orders import draw_limits, make_order
+from parties.demo.tariffs import SETTINGS
+from parties.local import LocalParties
+from tests.simulation import clear_in_memory
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "household_be_15min.csv"
+HOUSEHOLDS = 10
+WEEK = 7 * 96
+MARKET = SETTINGS.rules
+
+pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the real meter data are not here")
+
+
+def surplus(row: dict[str, str]) -> int:
+    """Export minus import in Wh. Without a reading the household takes part with quantity 0."""
+    if row["import_wh"] == "" or row["export_wh"] == "":
+        return 0
+    return int(row["export_wh"]) - int(row["import_wh"])
+
+
+@pytest.fixture(scope="module")
+def books() -> list[list[Order]]:
+    """The book of every quarter-hour of the week."""
+    with open(DATA, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))[: HOUSEHOLDS * WEEK]
+    starts = [datetime.fromisoformat(row["start_utc"]) for row in rows]
+    assert all(after - before == QUARTER_HOUR for before, after in pairwise(starts))
+    generator = np.random.default_rng(1)
+    limits = [draw_limits(generator) for _ in range(HOUSEHOLDS)]
+    return [
+        [
+            make_order(f"week-{week}", surplus(rows[week * WEEK + period]), limits[week])
+            for week in range(HOUSEHOLDS)
+        ]
+        for period in range(WEEK)
+    ]
+
+
+def seed_of(period: int) -> bytes:
+    return period.to_bytes(32, "big")
+
+
+@pytest.fixture(scope="module")
+def expected(books: list[list[Order]]) -> list[Clearing]:
+    return [clear(book, MARKET, seed_of(period)) for period, book in enumerate(books)]
+
+
+def test_the_week_is_worth_clearing(books: list[list[Order]], expected: list[Clearing]) -> None:
+    assert len(books) == 672
+    assert books[0][0].quantity == 0, "the first quarter-hour has no reading"
+    with_trade = [clearing for clearing in expected if clearing.price is not None]
+    assert 100 < len(with_trade) < 400, "the sun of an autumn shines by day"
+    assert len({clearing.price for clearing in with_trade}) > 10
+
+
+def test_every_quarter_hour_is_cleared_as_the_rule_says(
+    books: list[list[Order]], expected: list[Clearing]
+) -> None:
+    for period, book in enumerate(books):
+        assert clear_in_memory(book, MARKET, seed_of(period)) == expected[period], f"period {period}"
+
+
+def test_those_with_a_trade_are_cleared_alike_by_real_processes(
+    books: list[list[Order]], expected: list[Clearing]
+) -> None:
+    async def clear_week() -> None:
+        async with LocalParties() as parties:
+            for period, (book, clearing) in enumerate(zip(books, expected, strict=True)):
+                if clearing.price is not None:
+                    outcome = await parties.clear(book, MARKET, seed_of(period))
+                    assert outcome.clearing == clearing, f"period {period}"
+
+    asyncio.run(clear_week())
