@@ -71,7 +71,7 @@ class HearsayError(PeerError):
     def __init__(self, party: int, reason: str, witness: int) -> None:
         super().__init__(party, f"{reason} (says party {witness})" if witness != party else reason)
         self.witness = witness
-        self._heard = reason
+        self.heard = reason
 
     def __reduce__(self) -> tuple[type["PeerError"], tuple[int, str, int]]:  # type: ignore[override]
-        return (type(self), (self.party, self._heard, self.witness))
+        return (type(self), (self.party, self.heard, self.witness))

@@ -85,7 +85,7 @@ def _one_price(rng: random.Random, market: Market, size: int) -> list[Line]:
 
 
 def _equal(rng: random.Random, market: Market, size: int) -> list[Line]:
-    """One price, equal quantities with many divisors: v·A/G is often whole, so rounding q down costs a lot."""
+    """One price and quantities with many divisors: v·A/G is often whole, so rounding q down costs a lot."""
     price = rng.randint(0, _price_max(market))
     quantity = max(v for v in MANY_DIVISORS if v <= _quantity_max(market))
     quantities = (quantity,) * 6 + (quantity // 2, 0)
@@ -96,7 +96,7 @@ def _equal(rng: random.Random, market: Market, size: int) -> list[Line]:
 
 
 def _units(rng: random.Random, market: Market, size: int) -> list[Line]:
-    """Every order one lot: the cut falls between two orders, and the ends of the price interval may differ."""
+    """Every order one lot: the cut falls between two orders, and the price interval may have a length."""
     return [(_side(rng), rng.randint(0, _price_max(market)), 1) for _ in range(size)]
 
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from numpy.typing import NDArray
 
+from mpc_market.field import kernels
 from mpc_market.field.mersenne import GF, Field, Vector
 
 KEY_BYTES = 16
@@ -44,8 +45,7 @@ class Keystream:
         """`count` uniform field elements: e-bit words, those equal to p drawn again."""
         out = self.raw(count)
         p = np.uint64(self._field.modulus)
-        out &= p
-        if count and out.max() == p:  # once in 2^61 words for the field of the market
+        if kernels.mask_words(out, p):  # once in 2^61 words for the field of the market
             again = np.flatnonzero(out == p)
             out[again] = self.words(again.size)
         return out

@@ -1,11 +1,7 @@
-"""Vectors of integers modulo p = 2^e − 1, on NumPy `uint64` arrays of canonical residues.
+"""Vectors of integers modulo p = 2^e − 1, as NumPy `uint64` arrays of canonical residues.
 
 The market computes in GF(2^61 − 1). The exponent is a parameter so that tests can enumerate a small field
-(2^5 − 1) through the very same code.
-
-A reduction modulo a Mersenne prime is a fold: 2^e ≡ 1, so x ≡ (x mod 2^e) + ⌊x / 2^e⌋. Long vectors are worked
-through in blocks that stay in the cache; nothing here allocates a temporary of the vector's length besides
-its result.
+(2^5 − 1) through the very same code. The inner loops are in `kernels`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,27 +11,25 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc_market.field import kernels
+
 Vector = NDArray[np.uint64]
 
 BLOCK = 8192
-"""Elements worked on at a time: small enough for the second-level cache, large enough to hide NumPy's overhead."""
+"""Elements worked on at a time by code that makes several passes: so many stay in the second-level cache."""
 
-SCRATCH_ROWS = 5
-_LOW32 = np.uint64(2**32 - 1)
-_LOW31 = np.uint64(2**31 - 1)
-_LOW29 = np.uint64(2**29 - 1)
 _WEIGHT_MAX = 7  # 7 · 2^61 < 2^64: so many residues are added before a fold is due
 
 
-def scratch_for(size: int) -> Vector:
-    """Working space for the block kernels: shape `(SCRATCH_ROWS, min(size, BLOCK))`."""
-    return np.empty((SCRATCH_ROWS, min(size, BLOCK)), np.uint64)
+def blocks(size: int, block: int = BLOCK) -> Iterator[slice]:
+    """Cut `0 … size` into slices of at most `block` elements."""
+    for start in range(0, size, block):
+        yield slice(start, min(start + block, size))
 
 
-def blocks(size: int) -> Iterator[slice]:
-    """Cut `0 … size` into slices of at most BLOCK elements."""
-    for start in range(0, size, BLOCK):
-        yield slice(start, min(start + BLOCK, size))
+def flat(a: Vector) -> Vector:
+    """All elements in one contiguous row; a view where the array is contiguous."""
+    return np.ascontiguousarray(a).reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -59,178 +53,154 @@ class Field:
 
     # --- public numbers -------------------------------------------------------------------------------
 
-    def vector(self, numbers: Sequence[int] | NDArray[np.generic] | int) -> Vector:
+    def vector(self, numbers: Sequence[int]) -> Vector:
         """Signed integers as residues."""
-        return np.asarray([int(x) % self.modulus for x in np.ravel(np.asarray(numbers, object))], np.uint64)
+        return np.array([number % self.modulus for number in numbers], np.uint64)
 
     def inverse(self, number: int) -> int:
         """The inverse of a public number that is not a multiple of p."""
         return pow(number, -1, self.modulus)
 
+    def centred(self, number: int) -> int:
+        """The representative of a public number that is nearest to 0."""
+        number %= self.modulus
+        return number if number <= self.modulus // 2 else number - self.modulus
+
     def is_canonical(self, x: Vector) -> bool:
         """Whether every word is below p."""
         return x.size == 0 or bool(x.max() < self._p)
 
-    # --- linear, whole vectors ------------------------------------------------------------------------
+    # --- sums, element by element with broadcasting ---------------------------------------------------
 
     def add(self, a: Vector, b: Vector) -> Vector:
         """a + b."""
-        out: Vector = np.add(a, b)
-        return self._canonical(out)
+        if b.size == 1 != a.size and b.ndim <= a.ndim:
+            out = np.empty(a.shape, np.uint64)
+            kernels.add_number(flat(a), b.reshape(-1)[0], out.reshape(-1), self._p)
+            return out
+        a, b = _matched(a, b)
+        out = np.empty(a.shape, np.uint64)
+        kernels.add(flat(a), flat(b), out.reshape(-1), self._p)
+        return out
 
     def subtract(self, a: Vector, b: Vector) -> Vector:
         """a − b."""
-        out: Vector = np.subtract(a, b)
-        return np.minimum(out, out + self._p)  # a negative difference has wrapped to a huge number
+        if a.size == 1 != b.size and a.ndim <= b.ndim:
+            out = np.empty(b.shape, np.uint64)
+            kernels.subtract_from(a.reshape(-1)[0], flat(b), out.reshape(-1), self._p)
+            return out
+        if b.size == 1 != a.size and b.ndim <= a.ndim:
+            return self.add(a, self.negate(b))
+        a, b = _matched(a, b)
+        out = np.empty(a.shape, np.uint64)
+        kernels.subtract(flat(a), flat(b), out.reshape(-1), self._p)
+        return out
 
     def negate(self, a: Vector) -> Vector:
         """−a."""
-        out: Vector = np.subtract(self._p, a)
-        return self._canonical(out)
-
-    def scale(self, a: Vector, factor: int) -> Vector:
-        """factor · a for a public integer."""
-        factor = self._centred(factor)
-        out: Vector = np.empty(a.shape, np.uint64)
-        if out.size:
-            self.combine([(factor, np.ascontiguousarray(a).reshape(-1))], out.reshape(-1))
+        out = np.empty(a.shape, np.uint64)
+        kernels.subtract_from(np.uint64(0), flat(a), out.reshape(-1), self._p)
         return out
-
-    def sum(self, a: Vector, axis: int = -1) -> Vector:
-        """Sums along an axis."""
-        # Halves of 31 and 30 bits: 2^33 of them fit in a word.
-        low = np.add.reduce(a & _LOW31, axis=axis, dtype=np.uint64)
-        high = np.add.reduce(a >> np.uint64(31), axis=axis, dtype=np.uint64)
-        return self.join(np.atleast_1d(low), np.atleast_1d(high)).reshape(np.shape(low))
-
-    def prefix_sums(self, a: Vector) -> Vector:
-        """C_i = a_0 + … + a_i along the last axis."""
-        low = np.cumsum(a & _LOW31, axis=-1, dtype=np.uint64)
-        high = np.cumsum(a >> np.uint64(31), axis=-1, dtype=np.uint64)
-        return self.join(low, high)
-
-    def join(self, low: Vector, high: Vector) -> Vector:
-        """high · 2^31 + low, both below 2^62."""
-        if self.exponent <= 31:  # then `high` is 0, and `low` is far below 2^62
-            return low % self._p
-        e, rest = self._e, np.uint64(self.exponent - 31)
-        out: Vector = high & np.uint64(2 ** (self.exponent - 31) - 1)
-        out <<= np.uint64(31)
-        high >>= rest
-        out += high
-        out += low & self._p
-        low >>= e
-        out += low
-        return self._fold(out)
 
     # --- products -------------------------------------------------------------------------------------
 
     def multiply(self, a: Vector, b: Vector) -> Vector:
-        """a · b, element by element, with broadcasting."""
-        a, b = np.broadcast_arrays(a, b)
-        out: Vector = np.empty(a.shape, np.uint64)
-        flat_a, flat_b, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
-        scratch = scratch_for(flat.size)
-        for part in blocks(flat.size):
-            self.multiply_block(flat_a[part], flat_b[part], flat[part], scratch)
-            self._canonical(self._fold(flat[part]))
+        """a · b, element by element with broadcasting."""
+        a, b = _matched(a, b)
+        out = np.empty(a.shape, np.uint64)
+        kernels.multiply(flat(a), flat(b), out.reshape(-1), self._p, self._e)
         return out
 
-    def multiply_block(self, a: Vector, b: Vector | np.uint64, out: Vector, scratch: Vector) -> None:
-        """out ≡ a · b, below 2^e + 8: one block, `out` apart from `a` and `b`, `b` a vector or one number."""
-        a1, b1, b0, mid, t = scratch[:SCRATCH_ROWS, : out.size]
-        thirty_two = np.uint64(32)
-        np.right_shift(a, thirty_two, out=a1)
-        np.bitwise_and(a, _LOW32, out=out)
-        np.right_shift(b, thirty_two, out=b1)
-        np.bitwise_and(b, _LOW32, out=b0)
-        np.multiply(out, b1, out=mid)
-        np.multiply(a1, b0, out=t)
-        np.add(mid, t, out=mid)  # < 2^62
-        np.multiply(a1, b1, out=a1)  # < 2^58
-        np.multiply(out, b0, out=out)
-        # a·b = a1 · 2^64 + mid · 2^32 + out,  2^64 ≡ 2^3,  mid · 2^32 ≡ ⌊mid / 2^29⌋ + (mid mod 2^29) · 2^32
-        np.left_shift(a1, np.uint64(3), out=a1)
-        np.right_shift(mid, np.uint64(29), out=t)
-        np.add(a1, t, out=a1)
-        np.bitwise_and(mid, _LOW29, out=mid)
-        np.left_shift(mid, thirty_two, out=mid)
-        np.add(a1, mid, out=a1)
-        np.bitwise_and(out, self._p, out=t)
-        np.add(a1, t, out=a1)
-        np.right_shift(out, self._e, out=out)
-        np.add(a1, out, out=a1)
-        np.right_shift(a1, self._e, out=t)
-        np.bitwise_and(a1, self._p, out=out)
-        np.add(out, t, out=out)
+    def scale(self, a: Vector, factor: int) -> Vector:
+        """factor · a for a public integer."""
+        out = np.empty(a.shape, np.uint64)
+        self.combine([(self.centred(factor), flat(a))], out.reshape(-1))
+        return out
+
+    def add_product(self, a: Vector, b: Vector, out: Vector, sign: int = 1) -> None:
+        """out ± a · b for flat vectors, in place."""
+        kernels.add_product(a, b, out, np.uint64(sign % 2**64), self._p, self._e)
 
     def combine(self, terms: Sequence[tuple[int, Vector]], out: Vector) -> None:
-        """out = Σ c_k · v_k for public integers c_k and vectors of one length; `out` may be one of the v_k.
+        """out = Σ c_k · v_k for public integers c_k and flat vectors of one length; `out` may be any one of the v_k.
 
-        Small coefficients (|c| ≤ 7) cost two operations, others a full product.
+        Small coefficients (|c| ≤ 7) cost one word multiplication: computed in words mod 2^64 the sum
+        Σ_{c<0} |c|·p + Σ c_k·v_k is exact as long as Σ |c_k| ≤ 7, and then one fold reduces it.
         """
-        scratch = scratch_for(out.size)
-        accumulator = np.empty((2, scratch.shape[1]), np.uint64)
-        for part in blocks(out.size):
-            self.combine_block([(c, v[part]) for c, v in terms], out[part], accumulator, scratch)
+        terms = [self._small(c, v) for c, v in terms]
+        weight = sum(abs(c) for c, _ in terms)
+        if weight > _WEIGHT_MAX or not 2 <= len(terms) <= 3:
+            self._combine_any(terms, out)
+            return
+        bias = np.uint64(sum(-c for c, _ in terms if c < 0) * self.modulus)
+        arguments = [x for c, v in terms for x in (v, np.uint64(c % 2**64))]
+        kernel = kernels.combine_two if len(terms) == 2 else kernels.combine_three
+        kernel(*arguments, out, bias, self._p, self._e)
 
-    def combine_block(
-        self, terms: Sequence[tuple[int, Vector]], out: Vector, accumulator: Vector, scratch: Vector
-    ) -> None:
-        """`combine` for one block; `accumulator` is working space of shape `(2, ≥ out.size)`."""
-        total, t = accumulator[0, : out.size], accumulator[1, : out.size]
-        weight = 0
-        for coefficient, v in terms:
-            size = abs(coefficient) if abs(coefficient) <= _WEIGHT_MAX else 2
-            if weight and weight + size > _WEIGHT_MAX:
-                self._fold(total)
+    def _small(self, coefficient: int, v: Vector) -> tuple[int, Vector]:
+        if abs(coefficient) <= _WEIGHT_MAX:
+            return coefficient, v
+        product = np.empty_like(v)
+        kernels.multiply_number(v, np.uint64(coefficient % self.modulus), product, self._p, self._e)
+        return 1, product
+
+    def _combine_any(self, terms: Sequence[tuple[int, Vector]], out: Vector) -> None:
+        total, weight = np.zeros(out.size, np.uint64), 0
+        for c, v in terms:
+            if weight + abs(c) > _WEIGHT_MAX:
+                kernels.reduce(total, self._p, self._e)
                 weight = 1
-            into = t if weight else total
-            if abs(coefficient) > _WEIGHT_MAX:
-                self.multiply_block(v, np.uint64(coefficient % self.modulus), into, scratch)
-            elif coefficient == 1 and not weight:
-                np.copyto(into, v)
-            elif coefficient == 1:
-                into = v
-            elif coefficient > 0:
-                np.multiply(v, np.uint64(coefficient), out=into)
-            else:
-                np.subtract(self._p, v, out=into)
-                if coefficient != -1:
-                    np.multiply(into, np.uint64(-coefficient), out=into)
-            if weight:
-                np.add(total, into, out=total)
-            weight += size
-            if weight > _WEIGHT_MAX:
-                self._fold(total)
-                weight = 1
-        if not weight:
-            total.fill(0)
-        self._fold(total)
-        np.subtract(total, self._p, out=t)
-        np.minimum(total, t, out=out)
+            if weight + abs(c) > _WEIGHT_MAX:  # a coefficient of ±7 beside what was folded
+                v, c = self.scale(v, c), 1
+            if c < 0:
+                v, c = self.negate(v), -c
+            kernels.accumulate(v, np.uint64(c), total)
+            weight += c
+        kernels.reduce(total, self._p, self._e)
+        np.copyto(out, total)
 
-    # --- reductions, in place -------------------------------------------------------------------------
+    # --- totals ---------------------------------------------------------------------------------------
 
-    def _fold(self, x: Vector) -> Vector:
-        high = x >> self._e
-        x &= self._p
-        x += high
-        return x
+    def sum(self, a: Vector, axis: int = -1) -> Vector:
+        """Sums along an axis."""
+        rows = np.ascontiguousarray(np.moveaxis(a, axis, -1))
+        out = np.empty(rows.shape[:-1], np.uint64)
+        kernels.row_sums(rows.reshape(out.size, a.shape[axis]), out.reshape(-1), self._p, self._e)
+        return out
 
-    def fold(self, x: Vector) -> Vector:
-        """Reduce any words to canonical residues, in place."""
-        return self._canonical(self._fold(x))
+    def prefix_sums(self, a: Vector) -> Vector:
+        """C_i = a_0 + … + a_i along the last axis."""
+        out = np.empty(a.shape, np.uint64)
+        shape = (-1, a.shape[-1]) if a.size else (0, 0)
+        kernels.prefix_sums(np.ascontiguousarray(a).reshape(shape), out.reshape(shape), self._p)
+        return out
 
-    def _canonical(self, x: Vector) -> Vector:
-        """From below 2p to below p, in place."""
-        np.minimum(x, x - self._p, out=x)
-        return x
+    def inner(self, a: Vector, b: Vector) -> Vector:
+        """Σ_i a_i · b_i along the first axis: of two vectors, shape (1,), or of a vector and the rows of b (n, w), shape (w,)."""
+        if b.ndim == 1:
+            return np.array([kernels.inner(flat(a), flat(b), self._p, self._e)], np.uint64)
+        out = np.zeros(b.shape[1], np.uint64)
+        kernels.inner_rows(flat(a), np.ascontiguousarray(b), out, self._p, self._e)
+        return out
 
-    def _centred(self, factor: int) -> int:
-        """The representative of a public factor that is nearest to 0."""
-        factor %= self.modulus
-        return factor if factor <= self.modulus // 2 else factor - self.modulus
+    def weighted_sum(self, bits: Vector) -> Vector:
+        """Σ 2^k · bits_k of shape (k, n), low bit first: (n,)."""
+        out = np.empty(bits.shape[1], np.uint64)
+        kernels.weighted_sum(np.ascontiguousarray(bits), out, self._p, self._e)
+        return out
+
+    def pair_leaves(self, c: Vector, bits: Vector, pairs: Vector, start: int) -> tuple[Vector, Vector]:
+        """See `kernels.pair_leaves`."""
+        less, equal = np.empty(pairs.shape, np.uint64), np.empty(pairs.shape, np.uint64)
+        kernels.pair_leaves(c, np.ascontiguousarray(bits), np.ascontiguousarray(pairs), start, less, equal, self._p)
+        return less, equal
+
+
+def _matched(a: Vector, b: Vector) -> tuple[Vector, Vector]:
+    if a.shape == b.shape:
+        return a, b
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    return np.broadcast_to(a, shape), np.broadcast_to(b, shape)
 
 
 GF = Field(61)

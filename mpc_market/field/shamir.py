@@ -13,7 +13,7 @@ import numpy as np
 
 from mpc_market.errors import ShareError
 from mpc_market.field.keystream import Keystream
-from mpc_market.field.mersenne import GF, Field, Vector
+from mpc_market.field.mersenne import GF, Field, Vector, flat
 
 
 def threshold(parties: int) -> int:
@@ -42,12 +42,12 @@ def share(values: Vector, parties: int, field: Field = GF, degree: int | None = 
     """
     degree = threshold(parties) if degree is None else degree
     stream = Keystream(secrets.token_bytes(16), field)
-    flat = np.ascontiguousarray(values).reshape(-1)
-    coefficients = [stream.words(flat.size) for _ in range(degree)]
+    secret = flat(values)
+    coefficients = [stream.words(secret.size) for _ in range(degree)]
     dealt = []
     for point in range(1, parties + 1):
-        out = np.empty_like(flat)
-        terms = [(1, flat), *((point**k, c) for k, c in enumerate(coefficients, 1))]
+        out = np.empty_like(secret)
+        terms = [(1, secret), *((point**k, c) for k, c in enumerate(coefficients, 1))]
         field.combine(terms, out)
         dealt.append(out.reshape(values.shape))
     return dealt
@@ -72,13 +72,9 @@ def recombine(shares: Sequence[Vector], degree: int, field: Field = GF) -> Vecto
 
 def _interpolate(shares: Sequence[Vector], base: tuple[int, ...], at: int, field: Field) -> Vector:
     terms = [
-        (_small(residue(c, field), field), np.ascontiguousarray(shares[x - 1]).reshape(-1))
+        (field.centred(residue(c, field)), flat(shares[x - 1]))
         for c, x in zip(lagrange(base, at), base, strict=True)
     ]
     out = np.empty(shares[0].size, np.uint64)
     field.combine(terms, out)
     return out.reshape(shares[0].shape)
-
-
-def _small(number: int, field: Field) -> int:
-    return number if number <= field.modulus // 2 else number - field.modulus

@@ -95,23 +95,11 @@ def _flipped(x: Shares, flip: np.ndarray) -> Shares:
 
 
 def _leaves(session: Session, c: Vector, mask: Masks, which: int) -> Nodes:
-    """The leaves over one range of bits: a pair of bits each, and a single one at the top if their number is odd.
-
-    With s the product of the bits h and l of r, the indicators that (h, l) is 3, 2, 1, 0 are s, h − s, l − s, 1 − h − l + s;
-    c's own two bits pick `equal` among them and `less` among the sums of those above.
-    """
+    """The leaves over one range of bits: a pair of bits each, and a single one at the top if their number is odd."""
     start, stop = mask.ranges[which]
     even = stop - (stop - start) % 2
-    l, h, s = mask.bits[start:even:2].words, mask.bits[start + 1 : even : 2].words, mask.pairs[which].words
     field = session.field
-    shifts = np.arange(start, even, 2, dtype=np.uint64)[:, None]
-    digit = (c[None, :] >> shifts) & np.uint64(3)
-    h_or_l = field.subtract(field.add(h, l), s)
-    zero = np.uint64(0)
-    less = np.where(digit == 0, h_or_l, np.where(digit == 1, h, np.where(digit == 2, s, zero)))
-    high = np.where(digit == 2, field.subtract(h, s), s)
-    low = np.where(digit == 0, (1 - Shares(h_or_l, field)).words, field.subtract(l, s))
-    equal = np.where(digit >= 2, high, low)
+    less, equal = field.pair_leaves(c, mask.bits[start:even].words, mask.pairs[which].words, start)
     nodes = Nodes(Shares(less, field), Shares(equal, field))
     if even < stop:
         top = mask.bits[stop - 1]

@@ -91,7 +91,7 @@ async def find_cuts(session: Session, queries: Sequence[Query], masks: Masks) ->
     for query, table, end, block in zip(queries, tables, ends, indicators, strict=True):
         starts = concatenate([(end[:1] - end[:1]), end[:-1]])
         columns = [table, *(_table(column) for column in query.columns)]
-        products += [dot(block.reshape(-1, 1), column) for column in columns] + [dot(block, starts)]
+        products += [dot(block, column) for column in columns] + [dot(block, starts)]
     selected = iter(await session.reshare(*products))
     parts = [[next(selected) for _ in range(len(query.columns) + 2)] for query in queries]
     # 3. Compare inside it.

@@ -42,7 +42,7 @@ async def divide(
         scaled = remainder.times(2**width)
         candidates = np.arange(1, 2**width, dtype=np.uint64)[:, None]
         multiples = Shares(session.field.multiply(divisor.words[None, :], candidates), session.field)
-        differences = scaled - multiples
+        differences = scaled.reshape(1, -1) - multiples
         fits = 1 - await is_negative(session, differences.reshape(-1), masks)
         digit = fits.reshape(len(candidates), k).sum(axis=0)
         (taken,) = await session.reshare(digit * divisor)

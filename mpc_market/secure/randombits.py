@@ -8,8 +8,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-import numpy as np
-
 from mpc_market.field.keystream import KEY_BYTES, Keystream
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares
@@ -75,11 +73,5 @@ async def random_masks(session: Session, count: int, ranges: Sequence[Range]) ->
 
 
 def weighted_sum(bits: Shares) -> Shares:
-    """Σ 2^k · bits_k, the number that bits of shape (k, N) stand for; by Horner's rule from the top."""
-    p, e = np.uint64(bits.field.modulus), np.uint64(bits.field.exponent)
-    total = bits.words[-1].copy()
-    for row in bits.words[-2::-1]:
-        total <<= np.uint64(1)  # < 2^62
-        total += row
-        total = (total & p) + (total >> e)
-    return Shares(np.minimum(total, total - p), bits.field)
+    """Σ 2^k · bits_k, the number that bits of shape (k, N) stand for."""
+    return Shares(bits.field.weighted_sum(bits.words), bits.field)

@@ -17,7 +17,7 @@ import numpy as np
 
 from mpc_market.errors import PeerError
 from mpc_market.field.keystream import Keystream
-from mpc_market.field.mersenne import SCRATCH_ROWS, Field, Vector
+from mpc_market.field.mersenne import Field, Vector, flat
 from mpc_market.field.shamir import lagrange, residue, threshold
 from mpc_market.network import Network
 from mpc_market.secure.dealing import Dealing, own_dealings, product_dealings
@@ -109,7 +109,7 @@ class Session:
         Cost: 1 round, t words per element.
         """
         m, t, me = self.parties, self.threshold, self.party
-        words = np.ascontiguousarray(secret.words).reshape(-1)
+        words = flat(secret.words)
         outgoing = {(me - k) % m: words for k in range(1, t + 1)}
         incoming = {(me + k) % m: words.size for k in range(1, t + 1)}
         received = {**await self.exchange(outgoing, incoming), me: words}
@@ -117,7 +117,7 @@ class Session:
         weights = lagrange(tuple(i + 1 for i in holders), 0)
         out = np.empty(words.size, np.uint64)
         self.field.combine(
-            [(_signed(residue(w, self.field), self.field), received[i]) for w, i in zip(weights, holders, strict=True)],
+            [(self.field.centred(residue(w, self.field)), received[i]) for w, i in zip(weights, holders, strict=True)],
             out,
         )
         return out.reshape(secret.shape)
@@ -175,43 +175,22 @@ class Session:
             if self.party in dealing.drawn
         ]
         start = 0
-        widest = max((min(v.block, v.size) for v in local), default=0)
-        space = np.empty((SCRATCH_ROWS + 5, widest), np.uint64)
         for vector in local:
             for part in vector.blocks():
                 place = slice(start + part.start, start + part.stop)
                 count = part.stop - part.start
                 terms = [(c, stream.words(count)) for c, stream in drawn]
                 if mine:
-                    z = vector.compute(part, space)
+                    z = vector.compute(part)
+                    if mine.factor != 1:
+                        z = self.field.scale(z, mine.factor)
                     words = {j: stream.words(count) for j, stream in own.items()}
-                    self._deal_block(mine, z, words, {p: o[place] for p, o in outgoing.items()}, terms, space)
-                self._combine(terms, out[place], space)
+                    for peer, line in mine.sent.items():
+                        self.field.combine(_line(line, z, words), outgoing[peer][place])
+                    terms += _line(mine.kept, z, words)
+                self.field.combine(terms, out[place])
             start += vector.size
         return out, outgoing
-
-    def _deal_block(
-        self,
-        mine: Dealing,
-        z: Vector,
-        words: Mapping[int, Vector],
-        outgoing: Mapping[int, Vector],
-        terms: list[tuple[int, Vector]],
-        space: Vector,
-    ) -> None:
-        """Fill one block of the outgoing messages and add what this dealer keeps to `terms`."""
-        if mine.factor != 1:
-            self.field.combine_block(
-                [(mine.factor, z)], z, space[SCRATCH_ROWS : SCRATCH_ROWS + 2], space[:SCRATCH_ROWS]
-            )
-        for peer, (alpha, betas) in mine.sent.items():
-            line = [(alpha, z), *((beta, words[j]) for j, beta in betas.items())]
-            self._combine(line, outgoing[peer], space)
-        alpha, betas = mine.kept
-        terms += [(alpha, z), *((beta, words[j]) for j, beta in betas.items())]
-
-    def _combine(self, terms: Sequence[tuple[int, Vector]], out: Vector, space: Vector) -> None:
-        self.field.combine_block(terms, out, space[SCRATCH_ROWS : SCRATCH_ROWS + 2], space[:SCRATCH_ROWS])
 
     def _split(self, words: Vector, shapes: Sequence[tuple[int, ...]]) -> list[Shares]:
         results, start = [], 0
@@ -222,5 +201,8 @@ class Session:
         return results
 
 
-def _signed(number: int, field: Field) -> int:
-    return number if number <= field.modulus // 2 else number - field.modulus
+
+def _line(line: tuple[int, dict[int, int]], z: Vector, words: Mapping[int, Vector]) -> list[tuple[int, Vector]]:
+    """α · z + Σ β_j · ρ_j."""
+    alpha, betas = line
+    return [(alpha, z), *((beta, words[j]) for j, beta in betas.items())]

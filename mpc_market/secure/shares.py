@@ -125,7 +125,9 @@ class Product:
 
 
 class InnerProduct:
-    """Σ_i a_i · b_i along the first axis (with broadcasting), not yet computed: a sharing of degree 2t.
+    """Σ_i a_i · b_i along the first axis, not yet computed: a sharing of degree 2t.
+
+    `a` is a vector (n,), `b` a vector (n,) or a table (n, w); the shape is (1,) or (w,).
 
     Whatever the length, resharing it costs as much as resharing one product per sum.
     """
@@ -134,7 +136,7 @@ class InnerProduct:
 
     def __init__(self, a: Shares, b: Shares) -> None:
         self.a, self.b = a, b
-        self.shape = np.broadcast_shapes(a.shape, b.shape)[1:] or (1,)
+        self.shape = b.shape[1:] or (1,)
 
     def __repr__(self) -> str:
         return f"InnerProduct(shape={self.shape})"

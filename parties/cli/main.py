@@ -1,6 +1,7 @@
 """The entry point of `mpc-market`."""
 
 import io
+import os
 import sys
 from typing import Annotated
 
@@ -42,6 +43,9 @@ app.command()(demo)
 
 def main() -> None:
     """Run the command line and exit: 0 success, 1 failure of the computation, 2 bad input, 130 Ctrl-C."""
+    # Closed streams (`>&-`) swallow what is said, as a service would expect.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Where the terminal has no letter for an id, an escape is better than no table.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -23,8 +23,8 @@ WIDTH_PIPED = 120
 def show_table(book: Book, market: MarketFile, accepted: tuple[int, ...]) -> None:
     """A table of the first orders and what was accepted of each, and how many more there are."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    table.add_column("order_id", overflow="fold")
-    table.add_column("side", no_wrap=True)
+    table.add_column("order_id\n", overflow="fold")
+    table.add_column("side\n", no_wrap=True)
     for name, unit in (("price", market.prices.unit), ("quantity", "kWh"), (ACCEPTED, "kWh")):
         table.add_column(f"{name}\n{unit}", justify="right", no_wrap=True)
     for order, lots in zip(book.orders[:ROWS_SHOWN], accepted, strict=False):

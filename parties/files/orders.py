@@ -40,12 +40,17 @@ def read_orders(path: str, market: MarketFile, problems: Problems) -> Book | Non
     if text is None:
         return None
     mark = BOM if text.startswith(BOM) else ""
-    end = text.find("\n")
-    newline = "\r\n" if end > 0 and text[end - 1] == "\r" else "\n"
-    rows = records(text.removeprefix(BOM), name, problems)
+    text = text.removeprefix(BOM)
+    _check_separator(name, text, problems)
+    newline = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
+    rows = records(text, name, problems)
     del text  # a million rows are held once, as rows
+    if problems.count > before:
+        return None
     line, header, columns = next(rows, (1, "", []))
-    if problems.count > before or not _check_header(f"{name}:{line}", header, columns, problems):
+    if problems.count == before:
+        _check_header(f"{name}:{line}", columns, problems)
+    if problems.count > before:
         return None
     reader = _Reader(name, columns, market, problems)
     book = Book(name, mark + header, [], [], newline)
@@ -61,20 +66,26 @@ def read_orders(path: str, market: MarketFile, problems: Problems) -> Book | Non
     return book if problems.count == before else None
 
 
-def _check_header(where: str, header: str, columns: list[str], problems: Problems) -> bool:
-    if not columns:
-        problems.add(where, f"the file is empty: {_HEADER}")
-        return False
+def _check_separator(name: str, text: str, problems: Problems) -> None:
+    """Recognise what a spreadsheet writes where the decimal sign is a comma."""
+    body = text.lstrip()
+    header = body.partition("\n")[0]
     for separator, word in ((";", "semicolons"), ("\t", "tabs")):
-        if len(columns) == 1 and separator in header:
+        if separator in header and "," not in header:
+            line = text.count("\n", 0, len(text) - len(body)) + 1
             problems.add(
-                where,
+                f"{name}:{line}",
                 f"the fields are separated by {word}: export the file with commas between fields and decimal "
                 "points in numbers (LibreOffice: Save As, Edit filter settings, field delimiter ','; Excel: "
                 "set the list separator to ',' and the decimal separator to '.', then save as CSV UTF-8)",
             )
-            return False
-    before = problems.count
+            return
+
+
+def _check_header(where: str, columns: list[str], problems: Problems) -> None:
+    if not columns:
+        problems.add(where, f"the file is empty: {_HEADER}")
+        return
     missing = [column for column in COLUMNS if column not in columns]
     if missing:
         found = printable(", ".join(columns), 200)
@@ -84,7 +95,6 @@ def _check_header(where: str, header: str, columns: list[str], problems: Problem
             problems.add(where, f"column '{printable(column)}' is there twice: every name once")
     if ACCEPTED in columns:
         problems.add(where, f"column {ACCEPTED} is there already: take it out, clearing adds it")
-    return problems.count == before
 
 
 class _Reader:

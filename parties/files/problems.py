@@ -3,6 +3,7 @@
 from mpc_market.errors import InputError
 
 PROBLEMS_SHOWN = 20
+WHERE_SHOWN = 5000  # a whole path: what comes behind it is the line
 
 
 class Problems:
@@ -16,7 +17,7 @@ class Problems:
         """Note a problem; `where` is `file`, `file:line` or the name of an option."""
         self.count += 1
         if self.count <= PROBLEMS_SHOWN:
-            self.shown.append(f"{printable(where, 200)}: {message}")
+            self.shown.append(f"{printable(where, WHERE_SHOWN)}: {message}")
 
     def check(self) -> None:
         """Raises: InputError if there was any problem."""

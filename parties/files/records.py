@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from parties.files.problems import Problems
 
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"(,|\Z)')
+_STRAY = 'a stray quote or carriage return: a field with quotes in it is written "like ""this"" one"'
 _PLAIN = re.compile(r'([^",\r\n]*)(,|\Z)')
 
 
@@ -38,10 +39,7 @@ def records(text: str, name: str, problems: Problems) -> Iterator[tuple[int, str
             pending = []
             fields = _split(row)
             if fields is None:
-                problems.add(
-                    f"{name}:{start}",
-                    'a stray quote or carriage return: a field with quotes in it is written "like ""this"" one"',
-                )
+                problems.add(f"{name}:{start}", _STRAY)
             else:
                 yield start, row, fields
     if pending:

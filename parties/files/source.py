@@ -23,7 +23,7 @@ def read_text(path: str, problems: Problems, *, stdin: bool = False) -> str | No
     """
     name = display_name(path) if stdin else path
     try:
-        data = sys.stdin.buffer.read() if stdin and path == "-" else _read(path)
+        data = _read_stdin() if stdin and path == "-" else _read(path)
     except FileNotFoundError:
         problems.add(name, "no such file")
         return None
@@ -39,6 +39,12 @@ def read_text(path: str, problems: Problems, *, stdin: bool = False) -> str | No
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:  # started with `<&-`
+        raise OSError(0, "standard input is closed")
+    return sys.stdin.buffer.read()
 
 
 def _decode(data: bytes, name: str, problems: Problems) -> str | None:

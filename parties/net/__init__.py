@@ -15,7 +15,17 @@ change messages. Use it without TLS for parties on one machine only. Whether the
 *right* is not for this package to say: it only carries them.
 """
 
+from parties.net.hello import TOKEN_BYTES
 from parties.net.network import PartyNetwork, Traffic, connect
-from parties.net.peering import Address, Doors, Peering
+from parties.net.peering import PARTIES, Address, Doors, Peering
 
-__all__ = ["Address", "Doors", "PartyNetwork", "Peering", "Traffic", "connect"]
+__all__ = [
+    "PARTIES",
+    "TOKEN_BYTES",
+    "Address",
+    "Doors",
+    "PartyNetwork",
+    "Peering",
+    "Traffic",
+    "connect",
+]

@@ -133,7 +133,7 @@ class PartyNetwork:
         self._watch.fail(error)
 
     async def close(self) -> None:
-        """Close all connections and end the heartbeats; what is queued is sent first where a peer still reads."""
+        """Close all connections and end the heartbeats; what is queued is sent first, if a peer still reads."""
         links = [exchanger.link for exchanger in self._runtime.exchangers.values()]
         for link in links:
             link.close()

@@ -22,7 +22,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """The listening sockets of a party, bound before anyone is told where, so that there is no race for ports."""
+    """The listening sockets of a party, bound before anyone is told where: there is no race for ports."""
 
     data: socket.socket
     pulse: socket.socket

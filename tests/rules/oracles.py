@@ -7,6 +7,7 @@
 
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -27,18 +28,17 @@ from mpc_market.rules.ticket import ticket
 
 
 def clear_units(orders: Sequence[Order], seed: bytes) -> Clearing:
-    """The lottery rule, lot by lot: with M lots to buy, the M-th and the (M+1)-st of the book set the price."""
+    """The lottery rule, lot by lot: with M lots to buy, the M-th and (M+1)-st of the book set the price."""
 
     def place(order: Order) -> tuple[int, int, bytes]:
         return order.price, [Side.SELL, Side.BUY].index(order.side), ticket(seed, order.order_id)
 
     lots = [order for order in sorted(orders, key=place) for _ in range(order.quantity)]
     m = sum(order.side is Side.BUY for order in lots)
-    trading = [order for order in lots[:m] if order.side is Side.SELL] + [
-        order for order in lots[m:] if order.side is Side.BUY
-    ]
+    trading = Counter(order.order_id for order in lots[:m] if order.side is Side.SELL)
+    trading.update(order.order_id for order in lots[m:] if order.side is Side.BUY)
     price = (lots[m - 1].price + lots[m].price) // 2 if trading else None
-    return Clearing(price, tuple(trading.count(order) for order in orders))
+    return Clearing(price, tuple(trading[order.order_id] for order in orders))
 
 
 def pymarket_welfare(orders: Sequence[Order]) -> float:

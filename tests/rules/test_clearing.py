@@ -90,7 +90,7 @@ def test_left_over_lots_go_to_the_earliest_tickets_with_a_quantity(seed):
 
 @pytest.mark.parametrize("seed", [SEED, bytes(range(32)), b"\xff" * 32])
 def test_rounding_q_down_can_cost_a_lot(seed):
-    # A third of 3 is 1, but q = ⌊2^F / 3⌋ makes base = ⌊3·q / 2^F⌋ = 0, and the ticket decides about that lot.
+    # A third of 3 is 1, but q = ⌊2^F / 3⌋ makes base = ⌊3·q / 2^F⌋ = 0; the ticket decides about that lot.
     orders = in_ticket_order("sell 1 @ 5; sell 1 @ 5; sell 3 @ 5; sell 1 @ 5; buy 2 @ 9", seed)
     assert clear(orders, PRO_RATA, seed) == Clearing(5, (1, 1, 0, 0, 2))
     # Where it costs everybody a lot there are as many left over as there are orders.

@@ -152,11 +152,11 @@ def test_the_sequence_of_the_file_does_not_matter(case, rng):
 def test_a_better_limit_never_lowers_the_quantity(case, data):
     """A buyer who bids more, or a seller who asks less, gets at least as many lots, under both rules.
 
-    The requirement allows for one lot less under pro rata; that never happens. Let a buy of v lots be rationed
-    in a group that is given A in all (so it gets at most A), and raise it into a rationed group of others who
-    ask for Z. This group is now given A' ≥ A + Z, and the buy's part v·A'/(v + Z) is at least A. Only if the part
-    exceeds A by less than rounding can it be rounded to A − 1; then all others are so close to being served in
-    full that there is a left-over lot for everybody.
+    The requirement allows for one lot less under pro rata; that never happens. Let a buy of v lots be in a
+    rationed group that is given A in all, so that it gets at most A, and raise it into a rationed group of
+    others who ask for Z. This group is now given A' ≥ A + Z, and the buy's part v·A'/(v + Z) is at least A.
+    Only if the part exceeds A by less than the rounding of q can base be A − 1; then the others are so close
+    to being served in full that there is a left-over lot for everybody.
     """
     orders, market, seed = case
     assume(orders)

@@ -1,0 +1,86 @@
+"""The operating-system side of a compute party: signals, descriptors, event loop, end of the process."""
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from types import TracebackType
+from typing import Any, NoReturn
+
+from parties.compute.service import ComputeRound, serve
+
+_END_SECONDS = 1.0
+
+
+def main(compute_round: ComputeRound) -> None:
+    """Run one compute party on the channel that is this process's standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = _print_without_text
+    sock = _take_standard_input()
+    with contextlib.suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_until_hangup(sock, compute_round))
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """An event loop of uvloop where it is installed, else of asyncio."""
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+async def _until_hangup(sock: socket.socket, compute_round: ComputeRound) -> None:
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    loop.set_exception_handler(_print_context_without_text)
+    _Hangup(sock.fileno(), loop, task).start()
+    await serve(sock, compute_round)
+
+
+class _Hangup(threading.Thread):
+    """Ends the process when the coordinator is gone: in order if the event loop gets to it, else by force."""
+
+    def __init__(self, fd: int, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None:
+        super().__init__(name="hangup", daemon=True)
+        self._fd = fd
+        self._loop = loop
+        self._task = task
+
+    def run(self) -> NoReturn:
+        poll = select.poll()
+        poll.register(self._fd, 0)  # a hang-up is reported without being asked for
+        poll.poll()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending anyway
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        time.sleep(_END_SECONDS)
+        os._exit(0)
+
+
+def _take_standard_input() -> socket.socket:
+    """The channel, moved away from file descriptor 0, where nothing may read it by accident."""
+    sock = socket.socket(fileno=os.dup(0))
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return sock
+
+
+def _print_context_without_text(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The same for what an event loop reports."""
+    error = context.get("exception")
+    if isinstance(error, BaseException):
+        _print_without_text(type(error), error, error.__traceback__)
+
+
+def _print_without_text(kind: type[BaseException], _: BaseException, where: TracebackType | None) -> None:
+    """A traceback that names the exception but does not print its text, which might hold a secret."""
+    sys.stderr.write("".join(["Traceback (of a compute party):\n", *traceback.format_tb(where)]))
+    sys.stderr.write(f"{kind.__name__}\n")

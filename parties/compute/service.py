@@ -1,0 +1,156 @@
+"""What a compute party does: connect with its peers, then clear one round after the other."""
+
+import asyncio
+import resource
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from mpc_market.errors import MarketError, ProtocolError
+from mpc_market.network import Network
+from mpc_market.rules.model import Market
+from mpc_market.secure.book import BookShares
+from mpc_market.secure.round import RoundShares
+from parties.compute.channel import Channel, ChannelClosedError, raw
+from parties.compute.messages import (
+    CONNECTED,
+    Connect,
+    Listening,
+    RoundInput,
+    RoundResult,
+    Stage,
+    failure_header,
+)
+from parties.net import Doors, PartyNetwork, Peering, connect
+
+ComputeRound = Callable[
+    [Network, Sequence[str], BookShares, Market, bytes | None, Callable[[str], None]], Awaitable[RoundShares]
+]
+"""`mpc_market.secure.round.compute_round`; tests put faulty ones in its place."""
+
+_WORDS_PER_ORDER = 256
+_WORDS_LEAST = 2**20
+"""The largest message of a round is taken to have so many words for every order, and never less than this:
+generous to the engine, but a bound on the memory that a peer can make this party set aside."""
+
+
+async def serve(sock: socket.socket, compute_round: ComputeRound) -> None:
+    """Run one compute party until it is cancelled, which happens when the coordinator closes the channel."""
+    channel = Channel(sock)
+    doors = Doors.bind()
+    await channel.send(Listening(doors.address).header())
+    told = Connect.read(await channel.receive())
+    try:
+        network = await connect(Peering(told.party, told.addresses, told.tokens, doors))
+    except MarketError as error:
+        await _report(channel, error)
+    try:
+        await channel.send({"kind": CONNECTED})
+        rounds = asyncio.create_task(_clear_rounds(channel, network, compute_round))
+        # A peer may fail at any time, also while nothing is computed: that is reported at once.
+        either: set[asyncio.Future[Any]] = {rounds, network.failed}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if network.failed.done():
+            await _report(channel, network.failed.result())
+        await rounds
+    finally:
+        await network.close()
+
+
+async def _report(channel: Channel, error: MarketError) -> NoReturn:
+    """Tell the coordinator, and stay until it closes the channel: so peers hear why before this party goes."""
+    await channel.send(failure_header(error))
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
+async def _clear_rounds(channel: Channel, network: PartyNetwork, compute_round: ComputeRound) -> None:
+    while True:
+        header = await channel.receive()
+        try:
+            await _clear_round(channel, network, compute_round, RoundInput.read(header))
+        except ChannelClosedError:
+            raise
+        except MarketError as error:
+            network.give_up(error)
+            return
+
+
+async def _clear_round(
+    channel: Channel, network: PartyNetwork, compute_round: ComputeRound, given: RoundInput
+) -> None:
+    order_ids = await _read_ids(channel, given)
+    book = await _read_book(channel, given)
+    stages = _Stages(channel)
+    before, cpu = network.traffic, time.process_time()
+    network.begin_round(max(_WORDS_LEAST, _WORDS_PER_ORDER * given.orders))
+    outcome = await compute_round(network, order_ids, book, given.market, given.seed, stages.begin)
+    network.end_round()
+    result = RoundResult(
+        outcome.price,
+        outcome.seed,
+        outcome.communication_rounds,
+        (network.traffic - before).bytes_sent,
+        time.process_time() - cpu,
+        _peak_memory(),
+        await stages.end(),
+    )
+    await channel.send(result.header(), raw(outcome.accepted))
+
+
+async def _read_ids(channel: Channel, given: RoundInput) -> list[str]:
+    """The order ids, in the sequence of the book."""
+    lengths = np.empty(given.orders, np.uint32)
+    await channel.read_into(raw(lengths))
+    text = await channel.read(given.ids_bytes)
+    ends = np.cumsum(lengths, dtype=np.int64).tolist()
+    if (ends[-1] if ends else 0) != given.ids_bytes:
+        raise ProtocolError("malformed message: lengths of the order ids")
+    try:
+        return [text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False)]
+    except UnicodeDecodeError:
+        raise ProtocolError("malformed message: an order id is not UTF-8") from None
+
+
+async def _read_book(channel: Channel, given: RoundInput) -> BookShares:
+    """This party's shares, read block by block straight into their places."""
+    side = np.empty(given.orders, np.uint64)
+    price_bits = np.empty((given.market.price_bits, given.orders), np.uint64)
+    quantity_bits = np.empty((given.market.quantity_bits, given.orders), np.uint64)
+    for block in given.blocks():
+        for row in (side, *price_bits, *quantity_bits):
+            await channel.read_into(raw(row[block]))
+    return BookShares(side, price_bits, quantity_bits)
+
+
+class _Stages:
+    """Tells the coordinator which stage begins, and keeps how long each took."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._tasks: list[asyncio.Task[None]] = []
+        self._began: list[tuple[str, float]] = []
+
+    def begin(self, name: str) -> None:
+        """A stage begins, and the one before is over."""
+        self._began.append((name, time.perf_counter()))
+        self._tasks.append(asyncio.create_task(self._channel.send(Stage(name).header())))
+
+    async def end(self) -> dict[str, float]:
+        """The last stage is over; seconds by name of stage."""
+        ends = [*(when for _, when in self._began[1:]), time.perf_counter()]
+        await asyncio.gather(*self._tasks)
+        seconds: dict[str, float] = {}
+        for (name, begin), end in zip(self._began, ends, strict=True):
+            seconds[name] = seconds.get(name, 0.0) + end - begin
+        return seconds
+
+
+def _peak_memory() -> int:
+    """The largest resident memory of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

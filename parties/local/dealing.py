@@ -1,0 +1,75 @@
+"""Dealing a book to the parties, block by block, so that the shares of a large book never exist all at once."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc_market.field.shamir import share
+from mpc_market.network import Vector
+from mpc_market.rules.model import Market, Order, Side
+from parties.compute.channel import Channel, raw
+from parties.compute.messages import RoundInput
+
+BLOCK_ORDERS = 2**15
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A book as arrays (n,), by its owner: buy (bool), price and quantity (uint64)."""
+
+    buy: NDArray[np.bool_]
+    price: Vector
+    quantity: Vector
+
+    def __repr__(self) -> str:
+        return f"Columns(n={self.buy.size})"
+
+    @classmethod
+    def of(cls, orders: Sequence[Order]) -> "Columns":
+        """The columns of a checked book."""
+        n = len(orders)
+        return cls(
+            np.fromiter((order.side is Side.BUY for order in orders), np.bool_, n),
+            np.fromiter((order.price for order in orders), np.uint64, n),
+            np.fromiter((order.quantity for order in orders), np.uint64, n),
+        )
+
+
+async def hand_over(
+    channels: Sequence[Channel], orders: Sequence[Order], columns: Columns, market: Market, seed: bytes | None
+) -> None:
+    """Give every party the public part of the round and its own shares.
+
+    Raises: ChannelClosedError.
+    """
+    ids = [order.order_id.encode() for order in orders]
+    lengths = np.fromiter(map(len, ids), np.uint32, len(ids))
+    text = b"".join(ids)
+    given = RoundInput(len(orders), market, seed, len(text), BLOCK_ORDERS)
+    await asyncio.gather(*(channel.send(given.header(), raw(lengths), text) for channel in channels))
+    del ids, lengths, text
+    for block in given.blocks():
+        dealt = _deal(columns, block, market, len(channels))
+        await asyncio.gather(
+            *(channel.send_raw(*map(raw, arrays)) for channel, arrays in zip(channels, dealt, strict=True))
+        )
+
+
+def _deal(columns: Columns, block: slice, market: Market, parties: int) -> list[tuple[Vector, ...]]:
+    """Shares of one block's sides, price bits and quantity bits, low bit first: a tuple of arrays per party."""
+    parts = (
+        (columns.buy[block].astype(np.uint64), 1),
+        (columns.price[block], market.price_bits),
+        (columns.quantity[block], market.quantity_bits),
+    )
+    shared = [share(_bits(values, bits), parties) for values, bits in parts]
+    return list(zip(*shared, strict=True))
+
+
+def _bits(values: Vector, bits: int) -> Vector:
+    """Bits of values (n,) as rows (bits, n), low bit first."""
+    places = np.arange(bits, dtype=np.uint64)[:, np.newaxis]
+    return (values >> places) & np.uint64(1)

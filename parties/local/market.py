@@ -1,0 +1,227 @@
+"""Compute parties on this machine, and the clearing of markets by them."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from mpc_market.errors import InvalidSettingsError, ProtocolError
+from mpc_market.field.shamir import threshold
+from mpc_market.network import Vector
+from mpc_market.rules.model import Clearing, Market, Order, check_orders
+from parties.compute.channel import ChannelClosedError, Header, raw
+from parties.compute.messages import (
+    CONNECTED,
+    FAILURE,
+    LISTENING,
+    RESULT,
+    STAGE,
+    Connect,
+    Listening,
+    RoundResult,
+    Stage,
+    kind,
+    read_failure,
+)
+from parties.local.dealing import Columns, hand_over
+from parties.local.delivery import put_together
+from parties.local.outcome import Figures, Outcome
+from parties.local.process import COMMAND, PartyProcess, end_all
+from parties.local.trouble import Trouble
+from parties.net import PARTIES, TOKEN_BYTES
+
+SEED_BYTES = 32
+_END_SECONDS = 1.5
+
+_T = TypeVar("_T")
+_Reply = tuple[Header, Vector]
+
+
+class LocalParties:
+    """m compute parties on this machine, from `async with` to its end: then nothing of them is left.
+
+    `on_stage` is called with "start", "input", and the name of every stage of computing as it begins.
+    `command` starts one party's process; tests put faulty ones in its place.
+
+    Raises: InvalidSettingsError if `parties` is not 3, 5 or 7.
+    """
+
+    def __init__(
+        self,
+        parties: int = 3,
+        on_stage: Callable[[str], None] | None = None,
+        *,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        if parties not in PARTIES:
+            raise InvalidSettingsError(f"{parties} compute parties: there must be 3, 5 or 7")
+        self._parties = parties
+        self._on_stage = on_stage or (lambda _: None)
+        self._command = command
+        self._processes: list[PartyProcess] = []
+        self._listeners: list[asyncio.Task[None]] = []
+        self._inboxes: list[asyncio.Queue[_Reply]] = []
+        self._trouble = Trouble(parties)
+        self._busy = asyncio.Lock()
+        self._usable = False
+        self._orders = 0
+        self._start_seconds = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Start the processes and have them connect with each other.
+
+        Raises: PeerError naming a party that did not come up.
+        """
+        begin = time.perf_counter()
+        self._on_stage("start")
+        try:
+            await self._start()
+            self._usable = True
+        finally:
+            if not self._usable:
+                await self._end()
+        self._start_seconds = time.perf_counter() - begin
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """End the processes, whatever has happened."""
+        await self._end()
+
+    async def clear(self, orders: Sequence[Order], market: Market, seed: bytes | None = None) -> Outcome:
+        """Clear a market once; may be called again and again, every time with fresh keys.
+
+        `seed`: 32 bytes, public, for the lots drawn among equal claims; None: the parties make it together.
+        Raises: InvalidOrderError, BookTooLargeError, InvalidSettingsError before anything is sent;
+        PeerError naming a party that was lost or broke the protocol; ProtocolError. After the latter two
+        the parties are of no more use.
+        """
+        begin = time.perf_counter()
+        if seed is not None and len(seed) != SEED_BYTES:
+            raise InvalidSettingsError(f"the seed has {len(seed)} bytes, not {SEED_BYTES}")
+        check_orders(orders, market)
+        async with self._busy:
+            if not self._usable:
+                raise ProtocolError("the compute parties do not run, or have stopped after a failure")
+            self._usable = False
+            self._on_stage("input")
+            self._orders = len(orders)
+            columns = Columns.of(orders)
+            channels = [process.channel for process in self._processes]
+            await self._unless_trouble(hand_over(channels, orders, columns, market, seed))
+            handed_over = time.perf_counter()
+            replies = await self._unless_trouble(self._replies(RESULT))
+            results = [(RoundResult.read(header), shares) for header, shares in replies]
+            clearing = put_together(results, orders, columns, seed)
+            known = time.perf_counter()
+            self._usable = True
+        return self._outcome(
+            clearing, [result for result, _ in results], handed_over - begin, known - handed_over
+        )
+
+    def _outcome(
+        self, clearing: Clearing, results: Sequence[RoundResult], input_seconds: float, compute_seconds: float
+    ) -> Outcome:
+        start, self._start_seconds = self._start_seconds, 0.0
+        figures = Figures(
+            orders=len(clearing.accepted),
+            parties=self._parties,
+            threshold=threshold(self._parties),
+            communication_rounds=results[0].communication_rounds,
+            bytes_sent=tuple(result.bytes_sent for result in results),
+            seconds={
+                "start": start,
+                "input": input_seconds,
+                "prepare": 0.0,
+                "compute": compute_seconds,
+                "total": start + input_seconds + compute_seconds,
+            },
+            cpu_seconds=tuple(result.cpu_seconds for result in results),
+            peak_memory=tuple(result.peak_memory for result in results),
+            stage_seconds=results[0].stage_seconds,
+        )
+        return Outcome(clearing, results[0].seed, figures)
+
+    async def _start(self) -> None:
+        for number in range(self._parties):
+            process = PartyProcess(number, self._command)
+            self._processes.append(process)
+            self._inboxes.append(asyncio.Queue())
+            self._listeners.append(asyncio.create_task(self._listen(process)))
+        replies = await self._unless_trouble(self._replies(LISTENING))
+        addresses = [Listening.read(header).address for header, _ in replies]
+        tokens: list[dict[int, bytes]] = [{} for _ in addresses]
+        for i in range(self._parties):
+            for j in range(i):
+                tokens[i][j] = tokens[j][i] = secrets.token_bytes(TOKEN_BYTES)
+        told = [Connect(number, addresses, its_tokens).header() for number, its_tokens in enumerate(tokens)]
+        sending = (
+            process.channel.send(header) for process, header in zip(self._processes, told, strict=True)
+        )
+        await self._unless_trouble(_all(sending))
+        await self._unless_trouble(self._replies(CONNECTED))
+
+    async def _end(self) -> None:
+        self._usable = False
+        try:
+            for listener in self._listeners:
+                listener.cancel()
+            await asyncio.gather(*self._listeners, return_exceptions=True)
+        finally:
+            end_all(self._processes, _END_SECONDS)
+
+    async def _replies(self, expected: str) -> list[_Reply]:
+        """The next message of every party, in order of party number."""
+        replies = await _all(inbox.get() for inbox in self._inboxes)
+        for party, (header, _) in enumerate(replies):
+            if kind(header) != expected:
+                raise ProtocolError(
+                    f"party {party} sent the message {kind(header)!r} instead of {expected!r}"
+                )
+        return replies
+
+    async def _listen(self, process: PartyProcess) -> None:
+        """Take what one party sends, until it ends."""
+        try:
+            while True:
+                await self._take(process, await process.channel.receive())
+        except ChannelClosedError:
+            self._trouble.ended(process.number, await process.how_it_ended())
+        except ProtocolError as error:
+            self._trouble.ended(process.number, f"its process sent a malformed message: {error}")
+
+    async def _take(self, process: PartyProcess, header: Header) -> None:
+        what = kind(header)
+        if what == FAILURE:
+            self._trouble.reported(process.number, read_failure(header))
+        elif what == STAGE:
+            if process.number == 0:
+                self._on_stage(Stage.read(header).name)
+        else:
+            shares = np.empty(self._orders if what == RESULT else 0, np.uint64)
+            await process.channel.read_into(raw(shares))
+            self._inboxes[process.number].put_nowait((header, shares))
+
+    async def _unless_trouble(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """The result of `work`; or, when a party fails meanwhile, the error that says which and why."""
+        task = asyncio.create_task(work)
+        trouble = asyncio.create_task(self._trouble.begun.wait())
+        either: set[asyncio.Task[Any]] = {task, trouble}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if task.done() and not isinstance(task.exception(), ChannelClosedError):
+                return task.result()
+            raise await self._trouble.verdict()
+        finally:
+            for each in either:
+                each.cancel()
+            await asyncio.gather(*either, return_exceptions=True)
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    return await asyncio.gather(*work)
