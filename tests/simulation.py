@@ -7,11 +7,12 @@ from mpc_market.field.shamir import recombine, threshold
 from mpc_market.network import MemoryNetwork, memory_networks
 from mpc_market.rules.model import Clearing, Market, Order
 from mpc_market.secure.book import share_book
+from mpc_market.secure.clearing import Method
 from mpc_market.secure.round import RoundShares, compute_round
 
 
 def run_in_memory(
-    orders: Sequence[Order], market: Market, seed: bytes | None, parties: int = 3
+    orders: Sequence[Order], market: Market, seed: bytes | None, parties: int = 3, method: Method = Method.SORT
 ) -> tuple[list[RoundShares], list[MemoryNetwork]]:
     """What each party holds after the round, and its network."""
     books = share_book(orders, market, parties)
@@ -20,17 +21,17 @@ def run_in_memory(
 
     async def main() -> list[RoundShares]:
         return await asyncio.gather(
-            *(compute_round(n, ids, book, market, seed) for n, book in zip(networks, books, strict=True))
+            *(compute_round(n, ids, book, market, seed, method=method) for n, book in zip(networks, books, strict=True))
         )
 
     return asyncio.run(main()), networks
 
 
 def clear_in_memory(
-    orders: Sequence[Order], market: Market, seed: bytes | None = None, parties: int = 3
+    orders: Sequence[Order], market: Market, seed: bytes | None = None, parties: int = 3, method: Method = Method.SORT
 ) -> Clearing:
     """The recombined outcome."""
-    results, _ = run_in_memory(orders, market, seed, parties)
+    results, _ = run_in_memory(orders, market, seed, parties, method)
     assert len({result.price for result in results}) == 1
     assert len({result.seed for result in results}) == 1
     accepted = recombine([result.accepted for result in results], threshold(parties))

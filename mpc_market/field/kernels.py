@@ -118,6 +118,14 @@ def add_product(a, b, out, sign, p, e):  # type: ignore[no-untyped-def]
         out[i] = _reduced(out[i] + bias + sign * _product(a[i], b[i], p, e), p, e)
 
 
+@_kernel(_word, _read, _vector, _word, _word, _word)
+def add_multiple(a, b, out, sign, p, e):  # type: ignore[no-untyped-def]
+    """out ± a · b for one number a."""
+    bias = _0 if sign == _1 else _2 * p
+    for i in range(out.size):
+        out[i] = _reduced(out[i] + bias + sign * _product(a, b[i], p, e), p, e)
+
+
 @_kernel(_read, _word, _vector, _word, _word)
 def multiply_number(a, b, out, p, e):  # type: ignore[no-untyped-def]
     """a · b for one number b."""

@@ -118,8 +118,12 @@ class Field:
         return out
 
     def add_product(self, a: Vector, b: Vector, out: Vector, sign: int = 1) -> None:
-        """out ± a · b for flat vectors, in place."""
-        kernels.add_product(a, b, out, np.uint64(sign % 2**64), self._p, self._e)
+        """out ± a · b for flat vectors, or one number a, in place."""
+        sign_word = np.uint64(sign % 2**64)
+        if a.size == 1:
+            kernels.add_multiple(a[0], b, out, sign_word, self._p, self._e)
+        else:
+            kernels.add_product(a, b, out, sign_word, self._p, self._e)
 
     def combine(self, terms: Sequence[tuple[int, Vector]], out: Vector) -> None:
         """out = Σ c_k · v_k for public integers c_k and flat vectors of one length; `out` may be any one of the v_k.

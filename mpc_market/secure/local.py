@@ -36,7 +36,7 @@ class LocalVector:
 
 
 class LocalProduct(LocalVector):
-    """Σ ± a_k · b_k of flat vectors."""
+    """Σ ± a_k · b_k of flat vectors, a_k possibly a scalar."""
 
     def __init__(self, terms: Sequence[tuple[int, Vector, Vector]], size: int, field: Field) -> None:
         super().__init__(None, size)
@@ -44,12 +44,9 @@ class LocalProduct(LocalVector):
         self._field = field
 
     def compute(self, part: slice) -> Vector:
-        (sign, a, b), *others = self._terms
-        z = self._field.multiply(a[part], b[part])
-        if sign < 0:
-            z = self._field.negate(z)
-        for sign, a, b in others:
-            self._field.add_product(a[part], b[part], z, sign)
+        z = np.zeros(part.stop - part.start, np.uint64)
+        for sign, a, b in self._terms:
+            self._field.add_product(a if a.size == 1 else a[part], b[part], z, sign)
         return z
 
 
@@ -87,8 +84,11 @@ def evaluate(product: Product | InnerProduct, field: Field) -> LocalVector:
         words = field.inner(product.a.words, product.b.words)
         return LocalVector(words, words.size)
     shape = product.shape
+
+    def spread(words: Vector) -> Vector:
+        return flat(words if words.shape == shape else np.broadcast_to(words, shape))
+
     terms = [
-        (sign, flat(np.broadcast_to(a.words, shape)), flat(np.broadcast_to(b.words, shape)))
-        for sign, a, b in product.terms
+        (sign, flat(a.words) if a.size == 1 else spread(a.words), spread(b.words)) for sign, a, b in product.terms
     ]
     return LocalProduct(terms, product.size, field)

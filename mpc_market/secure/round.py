@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
+import numpy as np
+
 from mpc_market.errors import InvalidSettingsError, PeerError, ShareError
 from mpc_market.field.mersenne import GF, Vector
 from mpc_market.network import Network
 from mpc_market.rules.model import Market
 from mpc_market.secure.book import BookShares
-from mpc_market.secure.clearing import OnStage, clear
+from mpc_market.secure.clearing import Method, clear
 from mpc_market.secure.keys import agree_keys, to_bytes, to_words
+from mpc_market.secure.prices import OnStage
 from mpc_market.secure.seed import SEED_BYTES, agree_seed
 from mpc_market.secure.session import Session
 from mpc_market.secure.tickets import ticket_index
@@ -40,6 +43,7 @@ async def compute_round(
     market: Market,
     seed: bytes | None,
     on_stage: OnStage = lambda _: None,
+    method: Method = Method.SORT,
 ) -> RoundShares:
     """Clear one round. Run by every compute party, on its own shares of the same book.
 
@@ -48,7 +52,8 @@ async def compute_round(
     """
     _check_input(order_ids, book, market, seed)
     on_stage("keys")
-    await _agree_on_public_input(network, order_ids, market, seed)
+    encoded_ids = [order_id.encode() for order_id in order_ids]
+    await _agree_on_public_input(network, encoded_ids, (market, method, network.parties, seed))
     keys = await agree_keys(network, _KEY_LABEL)
     rounds = 2 if network.parties == 3 else 3
     if seed is None:
@@ -56,7 +61,7 @@ async def compute_round(
         seed = await agree_seed(network, _SEED_LABEL)
         rounds += 2
     session = Session(network, keys)
-    price, accepted = await clear(session, book, market, ticket_index(seed, order_ids), on_stage)
+    price, accepted = await clear(session, book, market, ticket_index(seed, encoded_ids), on_stage, method)
     return RoundShares(price, accepted.words, seed, rounds + session.rounds)
 
 
@@ -74,14 +79,13 @@ def _check_input(order_ids: Sequence[str], book: BookShares, market: Market, see
 
 
 async def _agree_on_public_input(
-    network: Network, order_ids: Sequence[str], market: Market, seed: bytes | None
+    network: Network, order_ids: Sequence[bytes], settings: tuple[object, ...]
 ) -> None:
     """Compare a digest of everything public, so that a mistake is an error and not a wrong result. Cost: 1 round."""
     digest = blake2b(digest_size=32, person=b"mpc-market input")
-    digest.update(repr((market, network.parties, seed, len(order_ids))).encode())
-    for order_id in order_ids:
-        encoded = order_id.encode()
-        digest.update(len(encoded).to_bytes(4, "little") + encoded)
+    digest.update(repr((settings, len(order_ids))).encode())
+    digest.update(np.fromiter(map(len, order_ids), "<u4", len(order_ids)).tobytes())
+    digest.update(b"".join(order_ids))
     mine = digest.digest()
     peers = [i for i in range(network.parties) if i != network.party]
     for peer in peers:

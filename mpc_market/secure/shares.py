@@ -101,6 +101,11 @@ def public(numbers: Sequence[int] | NDArray[np.generic], field: Field = GF) -> S
     return Shares(np.asarray(numbers).astype(np.uint64), field)
 
 
+def weighted(weights: Shares, rows: Shares) -> Product:
+    """Σ_k weights_k · rows_k for scalars and rows: shapes (k,), (k, n) → (n,)."""
+    return Product([(1, weights[k : k + 1], rows[k]) for k in range(len(rows))], rows.shape[1:])
+
+
 class Product:
     """A sum of products of shares, not yet computed: a sharing of degree 2t."""
 

@@ -50,7 +50,7 @@ async def sort(session: Session, key: Shares, payload: Sequence[Shares], first: 
     Raises: ProtocolError if what is opened is no permutation: a party did not follow the protocol.
     """
     n = key.shape[1]
-    digits = split_digits(key)
+    digits = [key[start:stop] for start, stop in digit_bounds(len(key), DIGIT_BITS)]
     # The sequence before the first digit is public: nothing need be shuffled.
     lowest = await indicators(session, digits[0][:, first])
     place = (await stable_destinations(session, lowest))[inverse(first)].reshape(n, 1)
@@ -68,11 +68,11 @@ async def sort(session: Session, key: Shares, payload: Sequence[Shares], first: 
     return SortedBook([column[rank] for column in (table[k] for k in range(1, len(table)))], shuffle, opened)
 
 
-def split_digits(key: Shares) -> list[Shares]:
-    """The key's bits as digits of nearly equal width, low digit first."""
-    count = -(-len(key) // DIGIT_BITS)
-    bounds = [-(-len(key) * k // count) for k in range(count + 1)]
-    return [key[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+def digit_bounds(bits: int, width: int) -> list[tuple[int, int]]:
+    """Cut `bits` bits into digits of nearly equal width, at most `width`: (start, stop), low digit first."""
+    count = -(-bits // width)
+    bounds = [-(-bits * k // count) for k in range(count + 1)]
+    return list(zip(bounds, bounds[1:], strict=False))
 
 
 async def indicators(session: Session, digit: Shares) -> Shares:

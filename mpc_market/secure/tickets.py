@@ -8,15 +8,18 @@ import numpy as np
 from mpc_market.secure.shuffle import Index
 
 
-def ticket_index(seed: bytes, order_ids: Sequence[str]) -> Index:
-    """Indices of the orders, earliest ticket first; a fast twin of `rules.ticket`, only tests compare the two."""
-    keyed = blake2b(digest_size=16, key=seed)
-    tickets = bytearray()
+def ticket_index(seed: bytes, order_ids: Sequence[bytes]) -> Index:
+    """Indices of the orders, earliest ticket first; a fast twin of `rules.ticket`, only tests compare the two.
+
+    `order_ids` in UTF-8.
+    """
+    keyed = blake2b(digest_size=16, key=seed).copy  # the key is absorbed once
+    tickets = []
     for order_id in order_ids:
-        one = keyed.copy()
-        one.update(order_id.encode())
-        tickets += one.digest()
-    words = np.frombuffer(tickets, ">u8").reshape(-1, 2).astype(np.uint64)
+        one = keyed()
+        one.update(order_id)
+        tickets.append(one.digest())
+    words = np.frombuffer(b"".join(tickets), ">u8").reshape(-1, 2).astype(np.uint64)
     order: Index = np.argsort(words[:, 0], kind="stable")
     first = words[order, 0]
     if np.any(first[1:] == first[:-1]):  # eight equal leading bytes: compare all sixteen

@@ -13,6 +13,7 @@ import traceback
 from types import TracebackType
 from typing import Any, NoReturn
 
+from parties.compute.channel import ChannelClosedError
 from parties.compute.service import ComputeRound, serve
 
 _END_SECONDS = 1.0
@@ -23,7 +24,9 @@ def main(compute_round: ComputeRound) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.excepthook = _print_without_text
     sock = _take_standard_input()
-    with contextlib.suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=new_event_loop) as runner:
+    # A party ends when the coordinator hangs up.
+    hangup = contextlib.suppress(asyncio.CancelledError, ChannelClosedError)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner, hangup:
         runner.run(_until_hangup(sock, compute_round))
 
 

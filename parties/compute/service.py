@@ -1,11 +1,14 @@
 """What a compute party does: connect with its peers, then clear one round after the other."""
 
 import asyncio
+import contextlib
 import resource
 import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -25,7 +28,8 @@ from parties.compute.messages import (
     Stage,
     failure_header,
 )
-from parties.net import Doors, PartyNetwork, Peering, connect
+from parties.net import Doors, Peering
+from parties.net.network import PartyNetwork, connect
 
 ComputeRound = Callable[
     [Network, Sequence[str], BookShares, Market, bytes | None, Callable[[str], None]], Awaitable[RoundShares]
@@ -62,22 +66,21 @@ async def serve(sock: socket.socket, compute_round: ComputeRound) -> None:
 
 
 async def _report(channel: Channel, error: MarketError) -> NoReturn:
-    """Tell the coordinator, and stay until it closes the channel: so peers hear why before this party goes."""
+    """Tell the coordinator, and stay until it hangs up: so peers hear why before this party is gone."""
     await channel.send(failure_header(error))
     await asyncio.Event().wait()
     raise AssertionError("unreachable")
 
 
 async def _clear_rounds(channel: Channel, network: PartyNetwork, compute_round: ComputeRound) -> None:
-    while True:
-        header = await channel.receive()
-        try:
-            await _clear_round(channel, network, compute_round, RoundInput.read(header))
-        except ChannelClosedError:
-            raise
-        except MarketError as error:
-            network.give_up(error)
-            return
+    try:
+        while True:
+            given = RoundInput.read(await channel.receive())
+            await _clear_round(channel, network, compute_round, given)
+    except ChannelClosedError:
+        return
+    except MarketError as error:
+        network.give_up(error)
 
 
 async def _clear_round(
@@ -142,15 +145,18 @@ class _Stages:
 
     async def end(self) -> dict[str, float]:
         """The last stage is over; seconds by name of stage."""
-        ends = [*(when for _, when in self._began[1:]), time.perf_counter()]
+        self._began.append(("", time.perf_counter()))
         await asyncio.gather(*self._tasks)
         seconds: dict[str, float] = {}
-        for (name, begin), end in zip(self._began, ends, strict=True):
+        for (name, begin), (_, end) in pairwise(self._began):
             seconds[name] = seconds.get(name, 0.0) + end - begin
         return seconds
 
 
 def _peak_memory() -> int:
     """The largest resident memory of this process so far, in bytes."""
+    # On Linux `getrusage` starts from what the coordinator had when it started this process.
+    with contextlib.suppress(FileNotFoundError), Path("/proc/self/status").open(encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

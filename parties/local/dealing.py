@@ -1,4 +1,4 @@
-"""Dealing a book to the parties, block by block, so that the shares of a large book never exist all at once."""
+"""Dealing a book to the parties, block by block: the shares of a large book never exist all at once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ async def hand_over(
 
 
 def _deal(columns: Columns, block: slice, market: Market, parties: int) -> list[tuple[Vector, ...]]:
-    """Shares of one block's sides, price bits and quantity bits, low bit first: a tuple of arrays per party."""
+    """Shares of a block's sides, price bits and quantity bits, low bit first: a tuple of arrays per party."""
     parts = (
         (columns.buy[block].astype(np.uint64), 1),
         (columns.price[block], market.price_bits),

@@ -28,8 +28,8 @@ class PartyProcess:
         ours, theirs = socket.socketpair()
         try:
             with _without_interrupts():
-                self._process = subprocess.Popen(  # noqa: S603  (our own module, no shell)
-                    command, stdin=theirs, stdout=subprocess.DEVNULL, env=_environment()
+                self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603  (our own module, no shell)
+                    command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=_environment()
                 )
         except OSError:
             ours.close()

@@ -1,7 +1,7 @@
 """The network among the compute parties: the only place that touches MPyC.
 
-Every pair of parties has two connections: one for data, one for heartbeats (`pulse`). `connect` gives a
-`PartyNetwork`, which implements `mpc_market.network.Network` for any number of rounds.
+Every pair of parties has two connections: one for data, one for heartbeats (`pulse`). `network.connect`
+gives a `PartyNetwork`, which implements `mpc_market.network.Network` for any number of rounds.
 
 What is protected. A connection counts as party i only after a hello that proves knowledge of a token which
 the pair alone shares (`hello`, `door`); strangers are closed without disturbing the run. What arrives is a
@@ -16,7 +16,6 @@ change messages. Use it without TLS for parties on one machine only. Whether the
 """
 
 from parties.net.hello import TOKEN_BYTES
-from parties.net.network import PartyNetwork, Traffic, connect
 from parties.net.peering import PARTIES, Address, Doors, Peering
 
 __all__ = [
@@ -24,8 +23,5 @@ __all__ = [
     "TOKEN_BYTES",
     "Address",
     "Doors",
-    "PartyNetwork",
     "Peering",
-    "Traffic",
-    "connect",
 ]

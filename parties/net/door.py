@@ -11,6 +11,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from parties.net.hello import HELLO_BYTES, Claim, Kind, read_claim
 
@@ -32,9 +33,8 @@ class _HalfOpen(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self._timer = asyncio.get_running_loop().call_later(HELLO_SECONDS, transport.abort)
+        self.transport = cast(asyncio.Transport, transport)
+        self._timer = asyncio.get_running_loop().call_later(HELLO_SECONDS, self.transport.abort)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         return memoryview(self._frame)[self._filled :]

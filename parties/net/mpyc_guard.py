@@ -10,6 +10,7 @@ constructed by us.
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,7 +27,9 @@ def _without_side_effects() -> Iterator[None]:
             del os.environ[name]
     os.environ[_SWITCH] = "True"
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # it uses a NumPy module by its old name
+            yield
     finally:
         sys.argv = arguments
         os.environ.clear()

@@ -84,6 +84,7 @@ class PartyNetwork:
         finally:
             if not self._exchangers:
                 connecting.cancel()
+                await asyncio.gather(connecting, return_exceptions=True)
                 await self.close()
 
     def begin_round(self, words_max: int) -> None:
@@ -133,7 +134,7 @@ class PartyNetwork:
         self._watch.fail(error)
 
     async def close(self) -> None:
-        """Close all connections and end the heartbeats; what is queued is sent first, if a peer still reads."""
+        """Close all connections and end the heartbeats. What is queued is sent first, to peers that read."""
         links = [exchanger.link for exchanger in self._runtime.exchangers.values()]
         for link in links:
             link.close()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from mpc_market.errors import MarketError
 from mpc_market.rules.clearing import clear
-from mpc_market.rules.model import Clearing, Market, Order
+from mpc_market.rules.model import Market, Order
+from parties.local.outcome import Figures, Outcome
 
 
 @dataclass(frozen=True)
@@ -19,25 +20,6 @@ class Ended:
 
 
 Run = Callable[..., Ended]
-
-
-@dataclass(frozen=True)
-class Figures:
-    orders: int
-    parties: int
-    threshold: int
-    communication_rounds: int
-    bytes_sent: tuple[int, ...]
-    seconds: dict[str, float]
-    cpu_seconds: tuple[float, ...]
-    peak_memory: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    clearing: Clearing
-    seed: bytes
-    figures: Figures
 
 
 class PlainParties:
@@ -65,5 +47,5 @@ class PlainParties:
         seed = hashlib.sha256(b"stand-in").digest() if seed is None else seed
         seconds = dict.fromkeys(("start", "input", "prepare", "compute", "total"), 0.25)
         m = self.parties
-        figures = Figures(len(orders), m, (m - 1) // 2, 132, (100,) * m, seconds, (0.5,) * m, (1,) * m)
+        figures = Figures(len(orders), m, (m - 1) // 2, 132, (100,) * m, seconds, (0.5,) * m, (1,) * m, {})
         return Outcome(clear(orders, market, seed), seed, figures)

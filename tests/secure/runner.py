@@ -1,0 +1,95 @@
+"""Run a protocol at every compute party in memory: deal secrets, run, recombine.
+
+    results = run_parties(protocol, [1, 2, 3], parties=5)     # protocol(session, shares) at each of them
+    recombined(results)                                       # array of integers mod p
+
+The keys are dealt and not agreed (`test_keys` tests the agreement), so that the field may be a small one.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from mpc_market.field.mersenne import GF, Field, Vector
+from mpc_market.field.shamir import recombine, share, threshold
+from mpc_market.network import MemoryNetwork, memory_networks
+from mpc_market.secure.keys import Keys, groups
+from mpc_market.secure.session import Session
+from mpc_market.secure.shares import Shares
+
+Protocol = Callable[..., Awaitable[Any]]
+Secret = Sequence[int] | np.ndarray
+
+
+def run_parties(
+    protocol: Protocol,
+    *secrets: Secret,
+    parties: int = 3,
+    field: Field = GF,
+    keys: Sequence[Keys] | None = None,
+    networks: Sequence[MemoryNetwork] | None = None,
+) -> list[Any]:
+    """What `protocol(session, *shares)` returns at each party; every secret is dealt, signed integers as residues."""
+    dealt = [share(residues(secret, field), parties, field) for secret in secrets]
+    return run_on_shares(protocol, *dealt, parties=parties, field=field, keys=keys, networks=networks)
+
+
+def run_on_shares(
+    protocol: Protocol,
+    *dealt: Sequence[Vector],
+    parties: int = 3,
+    field: Field = GF,
+    keys: Sequence[Keys] | None = None,
+    networks: Sequence[MemoryNetwork] | None = None,
+) -> list[Any]:
+    """The same for secrets that were dealt before: one list of m share vectors each."""
+    sessions = [
+        Session(network, key)
+        for network, key in zip(
+            networks or memory_networks(parties), keys or dealt_keys(parties, field), strict=True
+        )
+    ]
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(
+            *(protocol(s, *(Shares(shares[s.party], field) for shares in dealt)) for s in sessions)
+        )
+
+    return asyncio.run(main())
+
+
+def dealt_keys(parties: int, field: Field = GF) -> list[Keys]:
+    """Fresh keys of one attempt, as if the parties had agreed on them."""
+    holders = {*groups(parties), *combinations(range(parties), 2)}
+    shared = {group: secrets.token_bytes(32) for group in holders}
+    return [
+        Keys(party, parties, {group: key for group, key in shared.items() if party in group}, field)
+        for party in range(parties)
+    ]
+
+
+def recombined(results: Sequence[Any]) -> Any:
+    """The secrets behind what the parties hold: `Shares` as an array of residues, lists and tuples of them likewise.
+
+    Fails if shares do not lie on polynomials of degree t, or if the parties differ in what is public.
+    """
+    first = results[0]
+    if isinstance(first, Shares):
+        return recombine([result.words for result in results], threshold(len(results)), first.field)
+    if isinstance(first, list | tuple):
+        return [recombined(parts) for parts in zip(*results, strict=True)]
+    if isinstance(first, np.ndarray):
+        assert all(np.array_equal(first, result) for result in results)
+    else:
+        assert all(first == result for result in results)
+    return first
+
+
+def residues(numbers: Secret, field: Field = GF) -> Vector:
+    """Signed integers, in any shape, as residues."""
+    array = np.asarray(numbers, object)
+    return np.array([int(x) % field.modulus for x in array.reshape(-1)], np.uint64).reshape(array.shape)
