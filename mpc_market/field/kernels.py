@@ -134,32 +134,26 @@ def multiply_number(a, b, out, p, e):  # type: ignore[no-untyped-def]
         out[i] = min(x, x - p)
 
 
-@_kernel(_read, _word, _vector)
-def accumulate(x, coefficient, out):  # type: ignore[no-untyped-def]
-    """out + coefficient · x, in words mod 2^64: see `Field.combine`."""
-    for i in range(out.size):
-        out[i] += coefficient * x[i]
-
-
-@_kernel(_vector, _word, _word)
-def reduce(x, p, e):  # type: ignore[no-untyped-def]
-    """Words below 8·2^e as canonical residues, in place."""
-    for i in range(x.size):
-        x[i] = _reduced(x[i], p, e)
-
-
-@_kernel(_read, _word, _read, _word, _vector, _word, _word, _word)
-def combine_two(x, a, y, b, out, bias, p, e):  # type: ignore[no-untyped-def]
+@_kernel(_read, _read, _vector, _word, _word, _word, _word, _word)
+def combine_two(x, y, out, a, b, bias, p, e):  # type: ignore[no-untyped-def]
     """a · x + b · y for small coefficients: see `Field.combine`."""
     for i in range(out.size):
         out[i] = _reduced(bias + a * x[i] + b * y[i], p, e)
 
 
-@_kernel(_read, _word, _read, _word, _read, _word, _vector, _word, _word, _word)
-def combine_three(x, a, y, b, z, c, out, bias, p, e):  # type: ignore[no-untyped-def]
+@_kernel(_read, _read, _read, _vector, _word, _word, _word, _word, _word, _word)
+def combine_three(x, y, z, out, a, b, c, bias, p, e):  # type: ignore[no-untyped-def]
     """a · x + b · y + c · z for small coefficients: see `Field.combine`."""
     for i in range(out.size):
         out[i] = _reduced(bias + a * x[i] + b * y[i] + c * z[i], p, e)
+
+
+@_kernel(_read, _read, _read, _read, _vector, _word, _word, _word, _word, _word, _word, _word, _word)
+def combine_four(w, x, y, z, out, a, b, c, d, bias, bias2, p, e):  # type: ignore[no-untyped-def]
+    """a · w + b · x + c · y + d · z for coefficients that are small pair by pair: see `Field.combine`."""
+    for i in range(out.size):
+        total = _reduced(bias + a * w[i] + b * x[i], p, e) + _reduced(bias2 + c * y[i] + d * z[i], p, e)
+        out[i] = min(total, total - p)
 
 
 @_kernel(_table, _out_table, _word)
@@ -214,6 +208,15 @@ def weighted_sum(bits, out, p, e):  # type: ignore[no-untyped-def]
         for k in range(bits.shape[0] - 1, -1, -1):
             for i in range(start, stop):
                 out[i] = _reduced(_2 * out[i] + bits[k, i], p, e)
+
+
+@_kernel(_read, _word, result=types.boolean)
+def all_below(words, p):  # type: ignore[no-untyped-def]
+    """Whether every word is below p."""
+    largest = _0
+    for i in range(words.size):
+        largest = max(largest, words[i])
+    return largest < p
 
 
 @_kernel(_vector, _word, result=types.intp)

@@ -4,9 +4,9 @@ The market computes in GF(2^61 − 1). The exponent is a parameter so that tests
 (2^5 − 1) through the very same code. The inner loops are in `kernels`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ class Field:
 
     def is_canonical(self, x: Vector) -> bool:
         """Whether every word is below p."""
-        return x.size == 0 or bool(x.max() < self._p)
+        return bool(kernels.all_below(flat(x), self._p))
 
     # --- sums, element by element with broadcasting ---------------------------------------------------
 
@@ -114,7 +114,8 @@ class Field:
     def scale(self, a: Vector, factor: int) -> Vector:
         """factor · a for a public integer."""
         out = np.empty(a.shape, np.uint64)
-        self.combine([(self.centred(factor), flat(a))], out.reshape(-1))
+        number = np.uint64(factor % self.modulus)
+        kernels.multiply_number(flat(a), number, out.reshape(-1), self._p, self._e)
         return out
 
     def add_product(self, a: Vector, b: Vector, out: Vector, sign: int = 1) -> None:
@@ -131,36 +132,16 @@ class Field:
         Small coefficients (|c| ≤ 7) cost one word multiplication: computed in words mod 2^64 the sum
         Σ_{c<0} |c|·p + Σ c_k·v_k is exact as long as Σ |c_k| ≤ 7, and then one fold reduces it.
         """
-        terms = [self._small(c, v) for c, v in terms]
-        weight = sum(abs(c) for c, _ in terms)
-        if weight > _WEIGHT_MAX or not 2 <= len(terms) <= 3:
+        kernel, numbers = _recipe(self, tuple(c for c, _ in terms))
+        if kernel is None:
             self._combine_any(terms, out)
-            return
-        bias = np.uint64(sum(-c for c, _ in terms if c < 0) * self.modulus)
-        arguments = [x for c, v in terms for x in (v, np.uint64(c % 2**64))]
-        kernel = kernels.combine_two if len(terms) == 2 else kernels.combine_three
-        kernel(*arguments, out, bias, self._p, self._e)
-
-    def _small(self, coefficient: int, v: Vector) -> tuple[int, Vector]:
-        if abs(coefficient) <= _WEIGHT_MAX:
-            return coefficient, v
-        product = np.empty_like(v)
-        kernels.multiply_number(v, np.uint64(coefficient % self.modulus), product, self._p, self._e)
-        return 1, product
+        else:
+            kernel(*(v for _, v in terms), out, *numbers, self._p, self._e)
 
     def _combine_any(self, terms: Sequence[tuple[int, Vector]], out: Vector) -> None:
-        total, weight = np.zeros(out.size, np.uint64), 0
+        total = np.zeros(out.size, np.uint64)
         for c, v in terms:
-            if weight + abs(c) > _WEIGHT_MAX:
-                kernels.reduce(total, self._p, self._e)
-                weight = 1
-            if weight + abs(c) > _WEIGHT_MAX:  # a coefficient of ±7 beside what was folded
-                v, c = self.scale(v, c), 1
-            if c < 0:
-                v, c = self.negate(v), -c
-            kernels.accumulate(v, np.uint64(c), total)
-            weight += c
-        kernels.reduce(total, self._p, self._e)
+            self.add_product(np.array([c % self.modulus], np.uint64), v, total)
         np.copyto(out, total)
 
     # --- totals ---------------------------------------------------------------------------------------
@@ -205,6 +186,22 @@ def _matched(a: Vector, b: Vector) -> tuple[Vector, Vector]:
         return a, b
     shape = np.broadcast_shapes(a.shape, b.shape)
     return np.broadcast_to(a, shape), np.broadcast_to(b, shape)
+
+
+@cache
+def _recipe(field: Field, coefficients: tuple[int, ...]) -> tuple[Callable[..., None] | None, tuple[np.uint64, ...]]:
+    """The kernel that computes Σ c_k · v_k, and its constants; None if the coefficients are large or many."""
+    kernel = {
+        2: kernels.combine_two,
+        3: kernels.combine_three,
+        4: kernels.combine_four,
+    }.get(len(coefficients))
+    halves = (coefficients[:2], coefficients[2:]) if len(coefficients) == 4 else (coefficients,)
+    if any(sum(map(abs, half)) > _WEIGHT_MAX for half in halves):
+        kernel = None
+    words = [np.uint64(c % 2**64) for c in coefficients]
+    biases = [np.uint64(sum(-c for c in half if c < 0) * field.modulus % 2**64) for half in halves]
+    return kernel, (*words, *biases)
 
 
 GF = Field(61)

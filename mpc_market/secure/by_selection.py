@@ -80,17 +80,17 @@ class BySelection:
     async def arrange(self, session: Session) -> None:
         """Indicators of the price's digits, high digit first; quantities; what the buys ask for."""
         first = self._tickets
-        price_bits = Shares(self._book.price_bits[:, first], session.field)
+        price_bits = Shares(self._book.price_bits, session.field).take(first)
         quantity_bits = Shares(self._book.quantity_bits, session.field)
-        self._side = Shares(self._book.side[first], session.field)
-        self._quantity = weighted_sum(quantity_bits)[first]
+        self._side = Shares(self._book.side, session.field).take(first)
+        self._quantity = weighted_sum(quantity_bits).take(first)
 
         async def bought(branch: Session) -> None:
             (self._bought,) = await branch.reshare(self._side * self._quantity)
 
         async def nonzero(branch: Session) -> None:
             if self._pro_rata:
-                self._nonzero = (await rationing.is_nonzero(branch, quantity_bits))[first]
+                self._nonzero = (await rationing.is_nonzero(branch, quantity_bits)).take(first)
 
         digits = [price_bits[start:stop] for start, stop in reversed(digit_bounds(len(price_bits), DIGIT_BITS))]
         _, _, *self._digits = await session.together(
@@ -161,4 +161,4 @@ class BySelection:
             groups = rationing.Groups(self._equal - buys, buys, self._quantity, self._nonzero)
             accepted = await rationing.ration(session, self._market, groups, accepted, masks)
         on_stage("deliver")
-        return accepted[inverse(self._tickets)]
+        return accepted.take(inverse(self._tickets))

@@ -29,6 +29,11 @@ class LocalVector:
         """The blocks in sequence."""
         return blocks(self.size, self.block)
 
+    @property
+    def dealt(self) -> bool:
+        """Whether this party has the words, and not only their number."""
+        return self._words is not None
+
     def compute(self, part: slice) -> Vector:
         """The words of one block; not to be changed."""
         assert self._words is not None
@@ -42,6 +47,10 @@ class LocalProduct(LocalVector):
         super().__init__(None, size)
         self._terms = terms
         self._field = field
+
+    @property
+    def dealt(self) -> bool:
+        return True
 
     def compute(self, part: slice) -> Vector:
         z = np.zeros(part.stop - part.start, np.uint64)
@@ -58,6 +67,10 @@ class LocalRows(LocalVector):
         self._width = sum(matrix.shape[1] for matrix, _ in pieces)
         rows = len(pieces[0][1])
         super().__init__(None, rows * self._width, self.block_of(self._width))
+
+    @property
+    def dealt(self) -> bool:
+        return True
 
     @staticmethod
     def block_of(width: int) -> int:
@@ -76,6 +89,28 @@ class LocalRows(LocalVector):
             table[:, column : column + matrix.shape[1]] = matrix[index[rows]]
             column += matrix.shape[1]
         return table.reshape(-1)
+
+
+def merged(local: Sequence[LocalVector]) -> list[LocalVector]:
+    """Neighbouring short vectors as one, so that each is not dealt for itself; all parties merge alike."""
+    out: list[LocalVector] = []
+    short: list[LocalVector] = []
+    for vector in [*local, None]:
+        if short and (vector is None or sum(v.size for v in short) + vector.size > BLOCK):
+            out.append(short[0] if len(short) == 1 else _joined(short))
+            short = []
+        if vector is not None and vector.size > BLOCK:
+            out.append(vector)
+        elif vector is not None:
+            short.append(vector)
+    return out
+
+
+def _joined(short: Sequence[LocalVector]) -> LocalVector:
+    size = sum(vector.size for vector in short)
+    if not all(vector.dealt for vector in short):
+        return LocalVector(None, size)
+    return LocalVector(np.concatenate([vector.compute(slice(0, vector.size)) for vector in short]), size)
 
 
 def evaluate(product: Product | InnerProduct, field: Field) -> LocalVector:

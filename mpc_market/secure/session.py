@@ -22,7 +22,7 @@ from mpc_market.field.shamir import lagrange, residue, threshold
 from mpc_market.network import Network
 from mpc_market.secure.dealing import Dealing, own_dealings, product_dealings
 from mpc_market.secure.keys import Keys
-from mpc_market.secure.local import LocalVector, evaluate
+from mpc_market.secure.local import LocalVector, evaluate, merged
 from mpc_market.secure.shares import InnerProduct, Product, Shares
 
 _LABELS_PER_BRANCH = 1 << 16
@@ -175,7 +175,7 @@ class Session:
             if self.party in dealing.drawn
         ]
         start = 0
-        for vector in local:
+        for vector in merged(local):
             for part in vector.blocks():
                 place = slice(start + part.start, start + part.stop)
                 count = part.stop - part.start

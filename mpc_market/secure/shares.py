@@ -45,6 +45,10 @@ class Shares:
     def __getitem__(self, index: object) -> Shares:
         return Shares(np.asarray(self.words[index]), self.field)  # type: ignore[index]
 
+    def take(self, index: NDArray[np.intp]) -> Shares:
+        """Elements at public places along the last axis; `index` must be in range."""
+        return Shares(np.take(self.words, index, axis=-1, mode="clip"), self.field)
+
     def reshape(self, *shape: int) -> Shares:
         return Shares(self.words.reshape(*shape), self.field)
 

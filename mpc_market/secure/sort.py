@@ -37,7 +37,7 @@ class SortedBook:
 
     async def restore(self, column: Shares) -> Shares:
         """A column of the sorted book in the sequence of the input. Cost: C(m, t) rounds."""
-        shuffled = column[self._destination].reshape(-1, 1)
+        shuffled = column.take(self._destination).reshape(-1, 1)
         return (await self._shuffle.restore(shuffled)).reshape(-1)
 
 
@@ -52,20 +52,20 @@ async def sort(session: Session, key: Shares, payload: Sequence[Shares], first: 
     n = key.shape[1]
     digits = [key[start:stop] for start, stop in digit_bounds(len(key), DIGIT_BITS)]
     # The sequence before the first digit is public: nothing need be shuffled.
-    lowest = await indicators(session, digits[0][:, first])
-    place = (await stable_destinations(session, lowest))[inverse(first)].reshape(n, 1)
+    lowest = await indicators(session, digits[0].take(first))
+    place = (await stable_destinations(session, lowest)).take(inverse(first)).reshape(n, 1)
     shuffle: Shuffle | None = None
     for number, digit in enumerate(digits[1:], 2):
         shuffle, table = await _shuffled(session, shuffle, place, digit, f"digit {number}")
         opened, shuffled = await session.together(
             lambda s, t=table: open_permutation(s, t[0]), lambda s, t=table: indicators(s, t[1:])
         )
-        ordered = Shares(shuffled.words[:, inverse(opened)], session.field)
-        place = (await stable_destinations(session, ordered))[opened].reshape(n, 1)
+        ordered = shuffled.take(inverse(opened))
+        place = (await stable_destinations(session, ordered)).take(opened).reshape(n, 1)
     shuffle, table = await _shuffled(session, shuffle, place, stack(payload), "payload")
     opened = await open_permutation(session, table[0])
     rank = inverse(opened)
-    return SortedBook([column[rank] for column in (table[k] for k in range(1, len(table)))], shuffle, opened)
+    return SortedBook([table[k].take(rank) for k in range(1, len(table))], shuffle, opened)
 
 
 def digit_bounds(bits: int, width: int) -> list[tuple[int, int]]:

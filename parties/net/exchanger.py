@@ -44,6 +44,10 @@ class Round:
         self.running = True
         self.words_max_before, self.words_max = self.words_max, words_max
 
+    def words_max_at(self, age: int) -> int:
+        """The largest message of the round so many rounds ago; 0 if there is no such round."""
+        return {0: self.words_max, 1: self.words_max_before}.get(age, 0)
+
     @property
     def unclaimed_max(self) -> int:
         """How many bytes of one peer's messages may wait to be claimed."""
@@ -136,16 +140,14 @@ class Exchanger(MessageExchanger):  # type: ignore[misc]
     def announce(self, label: int, words: int) -> bool:
         """Check the header of a message; False if it must wait for its round to begin."""
         age = self._round.age(label)
-        if label < 0 or age not in (-1, 0, 1):
-            raise self._malformed(f"no round has the label {label}")
-        if age == -1:
-            if self._round.running:
-                raise self._malformed(f"label {label} belongs to a round that has not begun")
+        words_max = self._round.words_max_at(age)
+        if age == -1 and not self._round.running and label >= 0:
             return False
+        if label < 0 or not words_max:
+            raise self._malformed(f"no round has the label {label}")
         due = self._waiting.get(label)
         if due is not None and words != due[0]:
             raise self._wrong_length(words, due[0])
-        words_max = self._round.words_max_before if age else self._round.words_max
         if not 0 < words <= words_max:
             raise self._malformed(f"{words} words where 1 to {words_max} are possible")
         if label in self._arrived:

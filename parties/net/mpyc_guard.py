@@ -4,10 +4,11 @@ Importing `mpyc.runtime` 0.11 parses `sys.argv` (and takes `-M`, `-P`, `--ssl` â
 variables, configures the root logger to write to standard output, replaces the event loop policy, builds a
 global runtime and caches an event loop for it. All of that stands behind its switch for building
 documentation, so the import is done with that switch on and with an environment free of MPyC's own
-variables; both are put back afterwards. What we take from MPyC are its classes; the runtime of a party is
-constructed by us.
+variables. Both are put back afterwards, and so are the handlers of the root logger. What we take from MPyC
+are its classes; the runtime of a party is constructed by us.
 """
 
+import logging
 import os
 import sys
 import warnings
@@ -20,6 +21,7 @@ _SWITCH = "READTHEDOCS"
 @contextmanager
 def _without_side_effects() -> Iterator[None]:
     arguments = sys.argv
+    handlers = list(logging.root.handlers)
     environment = dict(os.environ)
     sys.argv = ["mpc-market"]
     for name in environment:
@@ -32,6 +34,7 @@ def _without_side_effects() -> Iterator[None]:
             yield
     finally:
         sys.argv = arguments
+        logging.root.handlers[:] = handlers
         os.environ.clear()
         os.environ.update(environment)
 

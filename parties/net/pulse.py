@@ -162,14 +162,17 @@ class Pulse:
         door = Door(Kind.PULSE, peering.party, peering.tokens_of_callers, self._admit)
         try:
             await door.open(peering.doors.pulse, peering.tls_server)
-            for peer in peering.called:
-                claim = Claim(Kind.PULSE, peering.party, peer)
-                where = peering.addresses[peer].host, peering.addresses[peer].pulse_port
-                await call(claim, peering.tokens[peer], where, self._admit, peering.tls_client)
+            await asyncio.gather(*(self._call(peer) for peer in peering.called))
             for _ in range(peering.parties - 1):
                 await self._here.acquire()
         finally:
             door.close()
+
+    async def _call(self, peer: int) -> None:
+        peering = self.peering
+        where = peering.addresses[peer].host, peering.addresses[peer].pulse_port
+        claim = Claim(Kind.PULSE, peering.party, peer)
+        await call(claim, peering.tokens[peer], where, self._admit, peering.tls_client)
 
     def _admit(self, peer: int, transport: asyncio.Transport) -> None:
         self.hearts[peer] = _Heart(self, peer, transport)

@@ -53,13 +53,16 @@ class PartyRuntime(Runtime):  # type: ignore[misc]
         door = Door(Kind.DATA, self.pid, peering.tokens_of_callers, self._admit)
         try:
             await door.open(peering.doors.data, peering.tls_server)
-            for peer in peering.called:
-                claim = Claim(Kind.DATA, self.pid, peer)
-                where = peering.addresses[peer].host, peering.addresses[peer].port
-                await call(claim, peering.tokens[peer], where, self._admit, peering.tls_client)
+            await asyncio.gather(*(self._call(peer) for peer in peering.called))
             await self.parties[self.pid].protocol
         finally:
             door.close()
+
+    async def _call(self, peer: int) -> None:
+        peering = self._peering
+        where = peering.addresses[peer].host, peering.addresses[peer].port
+        claim = Claim(Kind.DATA, peering.party, peer)
+        await call(claim, peering.tokens[peer], where, self._admit, peering.tls_client)
 
     def _admit(self, peer: int, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(high=SEND_BUFFER_BYTES)

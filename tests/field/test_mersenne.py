@@ -105,12 +105,14 @@ def test_element_by_element_at_block_boundaries(field, size):
     assert_residues(field.scale(a, 5), 5 * exact(a), field)
 
 
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [((4,), (1,)), ((1,), (4,)), ((1,), (1,)), ((4,), ()), ((), (4,)), ((3, 4), (1,)), ((1,), (3, 4)), ((3, 4), (4,)),
-     ((3, 1), (1, 4)), ((3, 1), (4,)), ((2, 3, 4), (3, 1)), ((1, 1), (4,)), ((4,), (1, 1)), ((0,), (1,)), ((0, 4), (4,)),
-     ((3, BLOCK), (3, 1)), ((3, BLOCK), (BLOCK,))],
-)  # fmt: skip
+SHAPES = [
+    ((4,), (1,)), ((1,), (4,)), ((1,), (1,)), ((4,), ()), ((), (4,)), ((3, 4), (1,)), ((1,), (3, 4)),
+    ((3, 4), (4,)), ((3, 1), (1, 4)), ((3, 1), (4,)), ((2, 3, 4), (3, 1)), ((1, 1), (4,)), ((4,), (1, 1)),
+    ((0,), (1,)), ((0, 4), (4,)), ((3, BLOCK), (3, 1)), ((3, BLOCK), (BLOCK,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("left", "right"), SHAPES)
 def test_broadcasting(left, right):
     a, b = random_words(GF, left), random_words(GF, (*right, 1))[..., 0]
     assert_residues(GF.add(a, b), exact(a) + exact(b), GF)
@@ -160,12 +162,14 @@ def test_combine(data):
 def test_combine_into_one_of_its_terms(data):
     field, terms = data.draw(vectors(data.draw(st.integers(1, 5))))
     numbers = [data.draw(coefficients) for _ in terms]
-    expected = [sum(c * x for c, x in zip(numbers, column, strict=True)) for column in zip(*terms, strict=True)]
+    columns = zip(*terms, strict=True)
+    expected = [sum(c * x for c, x in zip(numbers, column, strict=True)) for column in columns]
     arrays = [words(x) for x in terms]
     place = data.draw(st.integers(0, len(terms) - 1))
     field.combine(list(zip(numbers, arrays, strict=True)), arrays[place])
     assert_residues(arrays[place], expected, field)
-    assert [a.tolist() for k, a in enumerate(arrays) if k != place] == [x for k, x in enumerate(terms) if k != place]
+    untouched = [x if k != place else arrays[k].tolist() for k, x in enumerate(terms)]
+    assert [a.tolist() for a in arrays] == untouched
 
 
 @every_field

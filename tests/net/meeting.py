@@ -1,4 +1,4 @@
-"""Parties of a network in one event loop, each with real sockets, a runtime and a heartbeat thread of its own."""
+"""Parties of a network in one event loop, each with real sockets, a runtime and a heartbeat thread."""
 
 import asyncio
 import secrets

@@ -1,4 +1,4 @@
-"""Frames on a link, without sockets: however the bytes are cut up, the same messages come out; garbage is refused."""
+"""Frames on a link, without sockets: however the bytes are cut up, the same messages come out."""
 
 import asyncio
 import pickle
@@ -99,11 +99,11 @@ def stream(messages: list[tuple[int, np.ndarray]]) -> bytes:
 
 
 sizes = st.lists(st.integers(1, 200_000), min_size=1, max_size=5)
-vectors = st.lists(st.tuples(st.integers(0, 2**63 - 1), st.integers(1, 20_000)), max_size=6)
+vectors = st.lists(st.tuples(st.integers(0, 2**63 - 1), st.integers(1, 12_000)), max_size=6)
 
 
 @given(vectors, sizes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_messages_survive_any_cutting_up(shapes: list[tuple[int, int]], pieces: list[int]) -> None:
     messages = [(label, np.arange(size, dtype=np.uint64) * np.uint64(label | 1)) for label, size in shapes]
     receiver, wire, box = link()
@@ -115,7 +115,7 @@ def test_messages_survive_any_cutting_up(shapes: list[tuple[int, int]], pieces: 
 
 
 @given(st.binary(min_size=HEADER.size, max_size=300), sizes)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_garbage_parses_or_is_refused_and_nothing_else(data: bytes, pieces: list[int]) -> None:
     receiver, wire, box = link()
     feed(receiver, wire, data, pieces)

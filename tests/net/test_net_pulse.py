@@ -52,7 +52,7 @@ def test_heavy_work_in_the_main_thread_is_no_stall(monkeypatch: pytest.MonkeyPat
 
     async def test() -> None:
         async with met(3, stall_seconds=0.5) as networks:
-            time.sleep(1.2)  # noqa: ASYNC251  (the point of the test)
+            time.sleep(1.2)
             await asyncio.sleep(0.2)
             assert not any(network.failed.done() for network in networks)
 

@@ -33,7 +33,7 @@ def run_parties(
     keys: Sequence[Keys] | None = None,
     networks: Sequence[MemoryNetwork] | None = None,
 ) -> list[Any]:
-    """What `protocol(session, *shares)` returns at each party; every secret is dealt, signed integers as residues."""
+    """What `protocol(session, *shares)` returns at each party; secrets are dealt, signed ones as residues."""
     dealt = [share(residues(secret, field), parties, field) for secret in secrets]
     return run_on_shares(protocol, *dealt, parties=parties, field=field, keys=keys, networks=networks)
 
@@ -73,7 +73,7 @@ def dealt_keys(parties: int, field: Field = GF) -> list[Keys]:
 
 
 def recombined(results: Sequence[Any]) -> Any:
-    """The secrets behind what the parties hold: `Shares` as an array of residues, lists and tuples of them likewise.
+    """The secrets behind what the parties hold: `Shares` as an array of residues, sequences of them likewise.
 
     Fails if shares do not lie on polynomials of degree t, or if the parties differ in what is public.
     """

@@ -16,7 +16,7 @@ def assert_uniform(values: Sequence[int] | np.ndarray, cells: int) -> None:
     assert expected >= 5, f"too few values ({counts.sum()}) for {cells} cells"
     statistic = float(((counts - expected) ** 2).sum() / expected)
     p_value = chi_square_tail(statistic, cells - 1)
-    assert p_value > FALSE_ALARM, f"chi-square {statistic:.1f} with {cells - 1} degrees: probability {p_value:.1e}"
+    assert p_value > FALSE_ALARM, f"χ² = {statistic:.1f} over {cells} cells: probability {p_value:.1e}"
 
 
 def chi_square_tail(statistic: float, degrees: int) -> float:
