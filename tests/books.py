@@ -4,6 +4,7 @@
 purpose; `books` searches, and shrinks what it finds.
 """
 
+import math
 import random
 from collections.abc import Callable
 
@@ -90,9 +91,29 @@ def _equal(rng: random.Random, market: Market, size: int) -> list[Line]:
     quantity = max(v for v in MANY_DIVISORS if v <= _quantity_max(market))
     quantities = (quantity,) * 6 + (quantity // 2, 0)
     supply = rng.random()
-    return [
-        (Side.SELL if rng.random() < supply else Side.BUY, price, rng.choice(quantities)) for _ in range(size)
-    ]
+    return [(Side.SELL if rng.random() < supply else Side.BUY, price, rng.choice(quantities)) for _ in range(size)]
+
+
+def _barely(rng: random.Random, market: Market, size: int) -> list[Line]:
+    """One price, and totals for which v·A/G of one order is barely whole: there the precision of q shows.
+
+    It does so from 20 quantity bits on; below, books of this size are too small for it.
+    """
+    price, most = rng.randint(0, _price_max(market)), _quantity_max(market)
+    asked = [rng.randint(most // 2 + 1, most) for _ in range(size // 2)]
+    g, v = sum(asked), max(asked, default=0)
+    given = rng.randint(0, g)
+    if math.gcd(v, g) == 1:
+        # v · A ≡ remainder (mod G), around what q, rounded down at 60 − quantity_bits bits, can cost
+        remainder = rng.randint(0, (2 * v * g) >> (60 - market.quantity_bits))
+        given = remainder * pow(v, -1, g) % g
+    side, other = rng.sample((Side.SELL, Side.BUY), 2)
+    lines = [(side, price, quantity) for quantity in asked]
+    for _ in range(size - size // 2):
+        quantity = min(given, most)
+        lines.append((other, price, quantity))
+        given -= quantity
+    return lines
 
 
 def _units(rng: random.Random, market: Market, size: int) -> list[Line]:
@@ -174,6 +195,7 @@ _LINES: dict[str, Callable[[random.Random, Market, int], list[Line]]] = {
     "ties": _ties,
     "one-price": _one_price,
     "equal": _equal,
+    "barely": _barely,
     "units": _units,
     "balanced": _balanced,
     "wide": _wide,

@@ -7,13 +7,13 @@ A reduction modulo a Mersenne prime is a fold: 2^e ≡ 1, so x ≡ (x mod 2^e) +
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
 from numba import types
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+_Function = Callable[..., Any]
 
 _word = types.uint64
 _read = types.Array(_word, 1, "C", readonly=True)
@@ -28,14 +28,14 @@ _3, _29, _31, _32 = np.uint64(3), np.uint64(29), np.uint64(31), np.uint64(32)
 _0, _1, _2 = np.uint64(0), np.uint64(1), np.uint64(2)
 
 
-def _kernel(*arguments: types.Type, result: types.Type = types.void) -> Callable[[_F], _F]:
+def _kernel(*arguments: types.Type, result: types.Type = types.void) -> Callable[[_Function], _Function]:
     """Compile for one signature, keep the machine code on disk, release the interpreter lock."""
-    decorate: Callable[[_F], _F] = numba.njit(result(*arguments), cache=True, nogil=True)
+    decorate: Callable[[_Function], _Function] = numba.njit(result(*arguments), cache=True, nogil=True)
     return decorate
 
 
-def _inline(function: _F) -> _F:
-    compiled: _F = numba.njit(inline="always")(function)
+def _inline(function: _Function) -> _Function:
+    compiled: _Function = numba.njit(inline="always")(function)
     return compiled
 
 
@@ -231,25 +231,25 @@ def mask_words(words, p):  # type: ignore[no-untyped-def]
 
 @_kernel(_read, _table, _table, types.intp, _out_table, _out_table, _word)
 def pair_leaves(c, bits, pairs, start, less, equal, p):  # type: ignore[no-untyped-def]
-    """For neighbouring bits (l, h) of a mask with product s, and the two bits of c there: [c < r] and [c = r].
+    """For neighbouring bits l, h of a mask r with product s, and the two bits of a public c there: [c < r] and [c = r].
 
     The indicators that (h, l) is 3, 2, 1, 0 are s, h − s, l − s, 1 − h − l + s; the bits of c pick `equal` among
-    them and, as `less`, the sum of those above: 0, s, h, h + l − s.
+    them and, as `less`, the sum of those above: 0, s, h, h + l − s. Only the public c decides between branches.
     """
     for k in range(pairs.shape[0]):
         shift = types.uint64(start + 2 * k)
         for i in range(c.size):
-            l, h, s = bits[2 * k, i], bits[2 * k + 1, i], pairs[k, i]
+            low, high, both = bits[2 * k, i], bits[2 * k + 1, i], pairs[k, i]
             digit = (c[i] >> shift) & _3
-            either = h + l
+            either = low + high
             either = min(either, either - p)
-            either = min(either - s, either - s + p)
-            h_only = min(h - s, h - s + p)
-            l_only = min(l - s, l - s + p)
+            either = min(either - both, either - both + p)
+            high_only = min(high - both, high - both + p)
+            low_only = min(low - both, low - both + p)
             none = min(_1 - either, _1 - either + p)
-            upper = h_only if digit == _2 else s
-            lower = none if digit == _0 else l_only
+            upper = high_only if digit == _2 else both
+            lower = none if digit == _0 else low_only
             equal[k, i] = upper if digit >= _2 else lower
-            upper = s if digit == _2 else _0
-            lower = either if digit == _0 else h
+            upper = both if digit == _2 else _0
+            lower = either if digit == _0 else high
             less[k, i] = upper if digit >= _2 else lower

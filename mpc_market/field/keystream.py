@@ -34,7 +34,7 @@ class Keystream:
     def raw(self, count: int) -> Vector:
         """`count` uniform 64-bit words."""
         out = np.empty(count, np.uint64)
-        view = memoryview(out).cast("B")
+        view = out.data.cast("B")
         for start in range(0, view.nbytes, _BLOCK_BYTES):
             size = min(_BLOCK_BYTES, view.nbytes - start)
             zeros = _ZEROS if size == _BLOCK_BYTES else _ZEROS[:size]

@@ -161,7 +161,7 @@ class Field:
         return out
 
     def inner(self, a: Vector, b: Vector) -> Vector:
-        """Σ_i a_i · b_i along the first axis: of two vectors, shape (1,), or of a vector and the rows of b (n, w), shape (w,)."""
+        """Σ_i a_i · b_i: of two vectors, shape (1,), or of a vector with the rows of b (n, w), shape (w,)."""
         if b.ndim == 1:
             return np.array([kernels.inner(flat(a), flat(b), self._p, self._e)], np.uint64)
         out = np.zeros(b.shape[1], np.uint64)
@@ -191,7 +191,7 @@ def _matched(a: Vector, b: Vector) -> tuple[Vector, Vector]:
 @cache
 def _recipe(field: Field, coefficients: tuple[int, ...]) -> tuple[Callable[..., None] | None, tuple[np.uint64, ...]]:
     """The kernel that computes Σ c_k · v_k, and its constants; None if the coefficients are large or many."""
-    kernel = {
+    kernel: Callable[..., None] | None = {
         2: kernels.combine_two,
         3: kernels.combine_three,
         4: kernels.combine_four,

@@ -60,7 +60,9 @@ def recombine(shares: Sequence[Vector], degree: int, field: Field = GF) -> Vecto
     """
     sizes = {s.shape for s in shares}
     if len(sizes) != 1 or len(shares) <= degree:
-        raise ShareError(f"{len(shares)} share vectors of shapes {sorted(sizes)}, more than {degree} of one shape needed")
+        raise ShareError(
+            f"{len(shares)} share vectors of shapes {sorted(sizes)}, more than {degree} of one shape needed"
+        )
     base = tuple(range(1, degree + 2))
     for party in range(degree + 1, len(shares)):
         expected = _interpolate(shares, base, party + 1, field)
@@ -72,8 +74,7 @@ def recombine(shares: Sequence[Vector], degree: int, field: Field = GF) -> Vecto
 
 def _interpolate(shares: Sequence[Vector], base: tuple[int, ...], at: int, field: Field) -> Vector:
     terms = [
-        (field.centred(residue(c, field)), flat(shares[x - 1]))
-        for c, x in zip(lagrange(base, at), base, strict=True)
+        (field.centred(residue(c, field)), flat(shares[x - 1])) for c, x in zip(lagrange(base, at), base, strict=True)
     ]
     out = np.empty(shares[0].size, np.uint64)
     field.combine(terms, out)

@@ -121,6 +121,4 @@ def _check_order(order: Order, market: Market) -> None:
         ("quantity", order.quantity, market.quantity_bits),
     ):
         if type(value) is not int or not 0 <= value < 2**bits:
-            raise InvalidOrderError(
-                f"order {order.order_id!r}: {name} is not an integer from 0 to {2**bits - 1}"
-            )
+            raise InvalidOrderError(f"order {order.order_id!r}: {name} is not an integer from 0 to {2**bits - 1}")

@@ -1,13 +1,14 @@
 """Clearing without a sort: the price is found digit by digit from the top, as one selects the B-th unit of a book.
 
-For each digit of the price the orders that agree with the price so far are totalled by their own digit; comparing the running
-totals with what is left of the budget tells the digit, as a shared indicator. The price stays secret until the end.
-Allocation then needs only who is below, at and above the price, and at it the public sequence of tickets.
+For each digit of the price the orders that agree with the price so far are totalled by their own digit; comparing the
+running totals with what is left of the budget tells the digit, as a shared indicator. The price stays secret until
+the end. Allocation then needs only who is below, at and above the price, and at it the public sequence of tickets.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from mpc_market.rules.model import Market, Rationing
 from mpc_market.secure import rationing
@@ -18,7 +19,7 @@ from mpc_market.secure.cut import masks_needed as cut_masks
 from mpc_market.secure.prices import OnStage, Prices
 from mpc_market.secure.randombits import Masks, weighted_sum
 from mpc_market.secure.session import Session
-from mpc_market.secure.shares import Shares, concatenate, dot, weighted
+from mpc_market.secure.shares import InnerProduct, Product, Shares, concatenate, dot, weighted
 from mpc_market.secure.shuffle import Index, inverse
 from mpc_market.secure.sort import digit_bounds, indicators
 
@@ -30,8 +31,8 @@ DIGIT_BITS = 3
 class Search:
     """The search for the smallest price p at which the volume of all orders up to p exceeds a threshold T.
 
-    After each digit: `price` so far (scalar); `left`: T less the volume below that prefix (scalar); `at`: the volume of each
-    order that agrees with the prefix (n,). Where no price exceeds T the digits saturate.
+    After each digit: `price` so far (scalar); `left`: T less the volume below that prefix (scalar); `at`: the volume
+    of each order that agrees with the prefix (n,). Where no price exceeds T the digits saturate.
     """
 
     at: Shares
@@ -72,7 +73,7 @@ class BySelection:
     def masks_needed(n: int, market: Market) -> int:
         """How many masks for comparisons a clearing uses, without those of the price."""
         bounds = digit_bounds(market.price_bits, DIGIT_BITS)
-        needed = sum(2 * (2 ** (stop - start) - 1) for start, stop in bounds) + cut_masks(2 * n)
+        needed: int = sum(2 * (2 ** (stop - start) - 1) for start, stop in bounds) + cut_masks(2 * n)
         if market.rationing is Rationing.PRO_RATA:
             needed += rationing.masks_needed(n, market)
         return needed
@@ -94,7 +95,7 @@ class BySelection:
 
         digits = [price_bits[start:stop] for start, stop in reversed(digit_bounds(len(price_bits), DIGIT_BITS))]
         _, _, *self._digits = await session.together(
-            bought, nonzero, *(lambda s, d=digit: indicators(s, d) for digit in digits)
+            bought, nonzero, *(partial(indicators, digit=digit) for digit in digits)
         )
 
     async def find_prices(self, session: Session, masks: Masks) -> Prices:
@@ -102,7 +103,7 @@ class BySelection:
         budget = self._bought.sum()
         zero = budget - budget
         to_a, to_b = Search(self._quantity, budget - 1, zero), Search(self._quantity, budget, zero)
-        parts = []
+        parts: list[Product] = []
         for digit in self._digits:
             at = to_a.at
             matches, smaller = await self._find_digit(session, digit, to_a, to_b, masks)
@@ -124,8 +125,8 @@ class BySelection:
     ) -> tuple[list[Shares], Shares]:
         """The next digit of both prices: who has it (n,), for a and for b, and who has a smaller one than a's.
 
-        `digit`: indicators (w, n) of the orders' digits. With S_k the volume with digit k among those that agree so far,
-        u_k = [S_0 + … + S_k ≤ left] is 1 … 1 0 … 0, and the digit is the number of ones.
+        `digit`: indicators (w, n) of the orders' digits. With S_k the volume with digit k among those that agree so
+        far, u_k = [S_0 + … + S_k ≤ left] is 1 … 1 0 … 0, and the digit is the number of ones.
         """
         searches, last = (to_a, to_b), len(digit) - 1
         volumes = await session.reshare(*(dot(s.at, digit[k]) for s in searches for k in range(last)))
@@ -133,7 +134,7 @@ class BySelection:
         left = concatenate([to_a.left, to_b.left])
         exceeds = await is_negative(session, (left.reshape(2, 1) - volume.prefix_sums()).reshape(-1), masks)
         fits = (1 - exceeds).reshape(2, last)
-        terms = []
+        terms: list[Product | InnerProduct] = []
         for search, u, s in zip(searches, fits, volume, strict=True):
             search.price = search.price.times(len(digit)) + u.sum()
             indicator = concatenate([1 - u[:1], u[:-1] - u[1:], u[-1:]])
@@ -143,7 +144,7 @@ class BySelection:
         return [match_a, match_b], smaller
 
     async def allocate(self, session: Session, masks: Masks, on_stage: OnStage) -> Shares:
-        """Below the price sells give all, above it buys take all, at it the tickets decide; then pro rata (market.md §4)."""
+        """Below the price sells give all, above it buys take all, at it the tickets decide; then pro rata."""
         level = self._level
         # At the price: the sells, then the buys, each in the sequence of the tickets, up to what the budget leaves.
         queue = concatenate([level.sold, level.bought])

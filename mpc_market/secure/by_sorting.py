@@ -73,9 +73,11 @@ class BySorting:
         return Prices(a, b, [traded])
 
     async def allocate(self, session: Session, masks: Masks, on_stage: OnStage) -> Shares:
-        """x_i for a sell, v_i − x_i for a buy, x_i the part below the cut; then pro rata; then back to the owners' sequence.
+        """x_i for a sell, v_i − x_i for a buy, x_i the part below the cut; then pro rata; then back to the owners'
+        sequence.
 
-        With σ_i = v_i for a sell and −v_i for a buy, what is accepted is [buy]·v_i + (σ_i below the cut, part of it at the cut).
+        With σ_i = v_i for a sell and −v_i for a buy, what is accepted is [buy]·v_i + (σ_i below the cut, part of it
+        at the cut).
         """
         at = self._cut
         signed = at.selected[2]

@@ -31,7 +31,7 @@ class Method(Enum):
     SELECT = "select"
 
 
-_METHODS = {Method.SORT: BySorting, Method.SELECT: BySelection}
+_METHODS: dict[Method, type[BySorting] | type[BySelection]] = {Method.SORT: BySorting, Method.SELECT: BySelection}
 
 
 async def clear(

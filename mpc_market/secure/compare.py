@@ -1,8 +1,8 @@
 """Comparisons of shared numbers: the lowest bit of a secret, the sign of a difference, division by a power of two.
 
-All of them open c = a + r for a uniform r whose bits are shared (`Masks`) and then compare the public c with the shared r,
-from the leaves of a tree up: a node tells of a range of bits whether c < r (`less`) and whether c = r (`equal`).
-Since p = 2^61 − 1, 61 shared bits are uniform mod p: no statistical slack, numbers may have up to 60 bits.
+All of them open c = a + r for a uniform r whose bits are shared (`Masks`) and then compare the public c with the
+shared r, from the leaves of a tree up: a node tells of a range of bits whether c < r (`less`) and whether c = r
+(`equal`). Since p = 2^61 − 1, 61 shared bits are uniform mod p: no statistical slack, numbers may have up to 60 bits.
 
 Leaks: c, which is uniform whatever a is.
 Source: [DFK+06] for the comparison of a public with a bit-shared number; [NO07] for the lowest bit.

@@ -1,8 +1,8 @@
 """Where a running total crosses a budget: the one primitive of price, allocation and left-over lots.
 
 For a shared non-decreasing vector S and a shared threshold T the vector u_i = [S_i ≤ T] is 1 … 1 0 … 0. It needs not n
-comparisons but two stages of √n: compare at the ends of K blocks, select the block that holds the cut by an inner product
-with its indicator, compare inside it.
+comparisons but two stages of √n: compare at the ends of K blocks, select the block that holds the cut by an inner
+product with its indicator, compare inside it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Cut:
     """u_i = [S_i ≤ T] for the blocks and inside the block of the cut.
 
     `blocks` (K,): the block lies wholly below; `block` (K,): indicator of the block that holds the first S_i > T, all 0
-    if there is none. `items` (L,): [S_i ≤ T] inside it; `item` (L,): indicator of that first i; `selected`: the part in that
-    block of every selected column. Where there is no such block, `selected` is 0 and `items` compares 0 with T.
+    if there is none. `items` (L,): [S_i ≤ T] inside it; `item` (L,): indicator of that first i; `selected`: the part
+    in that block of every selected column. Where there is no such block, `selected` is 0 and `items` compares 0 with T.
     `before`: S just before the block.
     """
 
@@ -59,11 +59,11 @@ class Cut:
 
     def _each(self, per_block: Shares) -> Shares:
         k, length = block_shape(self.n)
-        return per_block[np.repeat(np.arange(k), length)[: self.n]]
+        return per_block.take(np.repeat(np.arange(k), length)[: self.n])
 
     def _inside(self, per_item: Shares) -> Shares:
         k, length = block_shape(self.n)
-        return per_item[np.tile(np.arange(length), k)[: self.n]]
+        return per_item.take(np.tile(np.arange(length), k)[: self.n])
 
 
 @dataclass
@@ -117,9 +117,7 @@ def _first_zero(u: Shares) -> Shares:
     return concatenate([1 - u[:1], u[:-1] - u[1:]])
 
 
-async def _at_most(
-    session: Session, vectors: Sequence[Shares], queries: Sequence[Query], masks: Masks
-) -> list[Shares]:
+async def _at_most(session: Session, vectors: Sequence[Shares], queries: Sequence[Query], masks: Masks) -> list[Shares]:
     """[S_i ≤ T] for each vector and its query's threshold, in one batch: 1 − [T − S_i < 0]."""
     differences = concatenate([q.threshold - v for v, q in zip(vectors, queries, strict=True)])
     below = 1 - await is_negative(session, differences, masks)

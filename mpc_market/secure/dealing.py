@@ -1,9 +1,9 @@
 """How an additive sharing held by some parties becomes a Shamir sharing held by all [GRR98, CDI05].
 
-Each dealer i holds z_i with Σ λ_i·z_i the secret. It deals a polynomial g_i of degree t with g_i(0) = λ_i·z_i; the sum of
-all dealt values is the new share. The values of g_i at t other parties are drawn from the keystream that the dealer has
-with each of them, so only m − 1 − t values travel. A keystream word ρ may stand for a multiple c·ρ of the value,
-which is just as uniform: c is chosen such that all coefficients become small integers.
+Each dealer i holds z_i with Σ λ_i·z_i the secret. It deals a polynomial g_i of degree t with g_i(0) = λ_i·z_i; the
+sum of all dealt values is the new share. The values of g_i at t other parties are drawn from the keystream that the
+dealer has with each of them, so only m − 1 − t values travel. A keystream word ρ may stand for a multiple c·ρ of the
+value, which is just as uniform: c is chosen such that all coefficients become small integers.
 
     g_i(x_k) = α_k·κ·z_i + Σ_j β_kj·ρ_j        kept (k = i) or sent
     g_i(x_j) = c_j·ρ_j                           drawn by party j
@@ -45,10 +45,7 @@ def plan(parties: int, dealer: int, weight: Fraction, drawing: tuple[int, ...], 
     scales = [lcm(*(row[1 + j].denominator for row in rows.values())) for j in range(len(drawing))]
     values = [row[0] * weight for row in rows.values()]
     common = Fraction(lcm(*(v.denominator for v in values)))
-    if all((v * common).denominator == 1 for v in values) and common == 1:
-        kappa = Fraction(1)
-    else:
-        kappa = 1 / common
+    kappa = 1 / common
     lines = {
         k: (int(row[0] * weight / kappa), {j: int(row[1 + n] * scales[n]) for n, j in enumerate(drawing)})
         for k, row in rows.items()

@@ -1,8 +1,8 @@
 """The keys of one attempt at one round, agreed among the compute parties and never used again.
 
-Every pair of parties agrees on a secret with fresh X25519 keys [RFC 7748] inside the authenticated channel; every group of
-t + 1 parties shares a secret too (for t = 1 that of the pair, otherwise dealt by its lowest member, sealed to each
-other member). Streams for separate purposes come from these by HKDF-SHA256 [RFC 5869].
+Every pair of parties agrees on a secret with fresh X25519 keys [RFC 7748] inside the authenticated channel; every
+group of t + 1 parties shares a secret too (for t = 1 that of the pair, otherwise dealt by its lowest member, sealed
+to each other member). Streams for separate purposes come from these by HKDF-SHA256 [RFC 5869].
 """
 
 import secrets
@@ -112,7 +112,5 @@ async def _deal_group_secrets(
                 bundle = Box(own, public[peer]).decrypt(sealed)
             except CryptoError as error:
                 raise PeerError(peer, "sent group secrets that do not open") from error
-            shared |= {
-                group: bundle[_SECRET_BYTES * k : _SECRET_BYTES * (k + 1)] for k, group in enumerate(dealt)
-            }
+            shared |= {group: bundle[_SECRET_BYTES * k : _SECRET_BYTES * (k + 1)] for k, group in enumerate(dealt)}
     return shared

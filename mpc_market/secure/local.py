@@ -123,7 +123,5 @@ def evaluate(product: Product | InnerProduct, field: Field) -> LocalVector:
     def spread(words: Vector) -> Vector:
         return flat(words if words.shape == shape else np.broadcast_to(words, shape))
 
-    terms = [
-        (sign, flat(a.words) if a.size == 1 else spread(a.words), spread(b.words)) for sign, a, b in product.terms
-    ]
+    terms = [(sign, flat(a.words) if a.size == 1 else spread(a.words), spread(b.words)) for sign, a, b in product.terms]
     return LocalProduct(terms, product.size, field)

@@ -35,7 +35,8 @@ class Masks:
     """N uniform field elements r with their bits, and the products of neighbouring bits within given ranges.
 
     `bits`: shape (e, N), low first. `pairs[k]`: shape (⌊length / 2⌋, N), the products of bits
-    (start, start + 1), (start + 2, start + 3), … of the k-th range. r is uniform up to 2^−61: all bits one would be p ≡ 0.
+    (start, start + 1), (start + 2, start + 3), … of the k-th range. r is uniform up to 2^−61: all bits one would be p
+    ≡ 0.
     """
 
     def __init__(self, bits: Shares, ranges: Sequence[Range], pairs: Sequence[Shares], value: Shares) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from mpc_market.rules.model import Market
 from mpc_market.secure import divide
 from mpc_market.secure.compare import shift_right, truncation_ranges
@@ -36,13 +34,12 @@ def _total_bits(n: int, market: Market) -> int:
     return int(n * (2**market.quantity_bits - 1)).bit_length()
 
 
-async def ration(
-    session: Session, market: Market, book: Groups, accepted: Shares, masks: Masks
-) -> Shares:
+async def ration(session: Session, market: Market, book: Groups, accepted: Shares, masks: Masks) -> Shares:
     """The accepted quantities under pro rata, from those under the lottery. Shape (n,) → (n,), sorted.
 
     Leaks: nothing but what the comparisons open (uniform).
-    Cost (m = 3): 2 + 9 per 6 bits of the quotient + 15 for the left-over lots + 14 for rounding, and about 300 words per order.
+    Cost (m = 3): 2 + 9 per 6 bits of the quotient + 15 for the left-over lots + 14 for rounding, and about 300 words
+    per order.
     """
     sells, buys = book.sells, book.buys
     # 1. What each group wants, G, and what it was given, A.

@@ -78,9 +78,7 @@ def _check_input(order_ids: Sequence[str], book: BookShares, market: Market, see
         raise ShareError("a share is not below 2^61 − 1")
 
 
-async def _agree_on_public_input(
-    network: Network, order_ids: Sequence[bytes], settings: tuple[object, ...]
-) -> None:
+async def _agree_on_public_input(network: Network, order_ids: Sequence[bytes], settings: tuple[object, ...]) -> None:
     """Compare a digest of everything public, so that a mistake is an error and not a wrong result. Cost: 1 round."""
     digest = blake2b(digest_size=32, person=b"mpc-market input")
     digest.update(repr((settings, len(order_ids))).encode())

@@ -3,8 +3,8 @@
 Every `await` on a session is one communication round. Parts of a protocol that do not depend on each other run side by
 side on branches of the session (`together`), each with labels and keystreams of its own.
 
-Leaks: `open` shows its argument to all parties; the protocol that calls it answers for what that tells. Nothing else does:
-what is sent by `reshare` and `deal` are values of polynomials that any t parties see as uniform.
+Leaks: `open` shows its argument to all parties; the protocol that calls it answers for what that tells. Nothing else
+does: what is sent by `reshare` and `deal` are values of polynomials that any t parties see as uniform.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ class Session:
         Cost: 1 round, m − 1 − t words per element and dealer.
         """
         plans = own_dealings(self.parties, self.field)
-        outs, outgoing = {}, {}
+        outs: dict[int, Vector] = {}
+        outgoing: dict[int, Vector] = {}
         for i in dealers:
             local = LocalVector(own if i == self.party else None, size)
             outs[i], messages = self._deal_locally("own", {i: plans[i]}, [local])
@@ -199,7 +200,6 @@ class Session:
             results.append(Shares(words[start : start + size].reshape(shape), self.field))
             start += size
         return results
-
 
 
 def _line(line: tuple[int, dict[int, int]], z: Vector, words: Mapping[int, Vector]) -> list[tuple[int, Vector]]:

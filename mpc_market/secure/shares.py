@@ -1,13 +1,13 @@
 """One party's shares of secret vectors, and what it can do with them alone.
 
 `Shares` are shares of degree t: sums, public multiples and public rearrangements of them are local.
-A scalar is a vector of one element, shape (1,). The product of two `Shares` is a `Product`, a sharing of degree 2t that must be reshared (`Session.reshare`) before
-anything else is done with it.
+A scalar is a vector of one element, shape (1,). The product of two `Shares` is a `Product`, a sharing of degree 2t
+that must be reshared (`Session.reshare`) before anything else is done with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,11 @@ class Shares:
     def __len__(self) -> int:
         return len(self.words)
 
-    def __getitem__(self, index: object) -> Shares:
-        return Shares(np.asarray(self.words[index]), self.field)  # type: ignore[index]
+    def __getitem__(self, index: int | slice | tuple[slice, slice | int]) -> Shares:
+        return Shares(self.words[index], self.field)
+
+    def __iter__(self) -> Iterator[Shares]:
+        return (self[k] for k in range(len(self)))
 
     def take(self, index: NDArray[np.intp]) -> Shares:
         """Elements at public places along the last axis; `index` must be in range."""

@@ -1,8 +1,8 @@
 """Shuffling shared rows by a permutation that no t parties know [LWZ11].
 
-One pass for each of the C(m, t) groups of t + 1 parties: the group's shares, times Lagrange coefficients, are an additive
-sharing; its members apply a permutation that only they know and reshare to all. Whichever t parties are curious, one
-group avoids them, and the permutation of that group's pass hides the composition.
+One pass for each of the C(m, t) groups of t + 1 parties: the group's shares, times Lagrange coefficients, are an
+additive sharing; its members apply a permutation that only they know and reshare to all. Whichever t parties are
+curious, one group avoids them, and the permutation of that group's pass hides the composition.
 
 One shuffle serves at most one opening.
 """

@@ -11,13 +11,15 @@ A last shuffle brings the payload along.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
 from mpc_market.errors import ProtocolError
 from mpc_market.field.mersenne import Vector
 from mpc_market.secure.session import Session
-from mpc_market.secure.shares import Product, Shares, concatenate, stack
+from mpc_market.secure.shares import Shares, stack
 from mpc_market.secure.shuffle import Index, Shuffle, inverse
 
 DIGIT_BITS = 3
@@ -58,7 +60,7 @@ async def sort(session: Session, key: Shares, payload: Sequence[Shares], first: 
     for number, digit in enumerate(digits[1:], 2):
         shuffle, table = await _shuffled(session, shuffle, place, digit, f"digit {number}")
         opened, shuffled = await session.together(
-            lambda s, t=table: open_permutation(s, t[0]), lambda s, t=table: indicators(s, t[1:])
+            partial(open_permutation, destination=table[0]), partial(indicators, digit=table[1:])
         )
         ordered = shuffled.take(inverse(opened))
         place = (await stable_destinations(session, ordered)).take(opened).reshape(n, 1)
@@ -72,7 +74,7 @@ def digit_bounds(bits: int, width: int) -> list[tuple[int, int]]:
     """Cut `bits` bits into digits of nearly equal width, at most `width`: (start, stop), low digit first."""
     count = -(-bits // width)
     bounds = [-(-bits * k // count) for k in range(count + 1)]
-    return list(zip(bounds, bounds[1:], strict=False))
+    return list(pairwise(bounds))
 
 
 async def indicators(session: Session, digit: Shares) -> Shares:

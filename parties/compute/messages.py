@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from mpc_market import errors
 from mpc_market.errors import HearsayError, MarketError, PeerError, ProtocolError
-from mpc_market.rules.model import Market, Rationing
+from mpc_market.rules.model import PRICE_BITS_MAX, Market, Rationing
 from parties.compute.channel import Header
 from parties.net import Address
 
@@ -171,14 +171,18 @@ class RoundResult:
     @classmethod
     def read(cls, header: Header) -> "RoundResult":
         """From a message."""
-        price = None if header.get("price") is None else _number(header, "price", 2**20)
-        stages = {str(name): float(value) for name, value in _read(header, "stage_seconds", dict).items()}
+        price = None if header.get("price") is None else _number(header, "price", 2**PRICE_BITS_MAX)
+        try:
+            seed = bytes.fromhex(_read(header, "seed", str))
+            stages = {str(name): float(value) for name, value in _read(header, "stage_seconds", dict).items()}
+        except (ValueError, TypeError):
+            raise ProtocolError("malformed message: seed or stage_seconds") from None
         return cls(
             price,
-            bytes.fromhex(_read(header, "seed", str)),
+            seed,
             _number(header, "communication_rounds", 2**32),
             _number(header, "bytes_sent", 2**60),
-            float(_read(header, "cpu_seconds", float)),
+            _read(header, "cpu_seconds", float),
             _number(header, "peak_memory", 2**60),
             stages,
         )

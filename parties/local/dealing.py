@@ -38,19 +38,29 @@ class Columns:
         )
 
 
+@dataclass(frozen=True)
+class Ids:
+    """The ids of a book, one after another in UTF-8, and their lengths in bytes (n,)."""
+
+    text: bytes
+    lengths: NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, orders: Sequence[Order]) -> "Ids":
+        """The ids of a checked book."""
+        ids = [order.order_id.encode() for order in orders]
+        return cls(b"".join(ids), np.fromiter(map(len, ids), np.uint32, len(ids)))
+
+
 async def hand_over(
-    channels: Sequence[Channel], orders: Sequence[Order], columns: Columns, market: Market, seed: bytes | None
+    channels: Sequence[Channel], ids: Ids, columns: Columns, market: Market, seed: bytes | None
 ) -> None:
     """Give every party the public part of the round and its own shares.
 
     Raises: ChannelClosedError.
     """
-    ids = [order.order_id.encode() for order in orders]
-    lengths = np.fromiter(map(len, ids), np.uint32, len(ids))
-    text = b"".join(ids)
-    given = RoundInput(len(orders), market, seed, len(text), BLOCK_ORDERS)
-    await asyncio.gather(*(channel.send(given.header(), raw(lengths), text) for channel in channels))
-    del ids, lengths, text
+    given = RoundInput(ids.lengths.size, market, seed, len(ids.text), BLOCK_ORDERS)
+    await asyncio.gather(*(channel.send(given.header(), raw(ids.lengths), ids.text) for channel in channels))
     for block in given.blocks():
         dealt = _deal(columns, block, market, len(channels))
         await asyncio.gather(

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from mpc_market.errors import InvalidSettingsError, ProtocolError
+from mpc_market.errors import InvalidSettingsError, PeerError, ProtocolError
 from mpc_market.field.shamir import threshold
 from mpc_market.network import Vector
 from mpc_market.rules.model import Clearing, Market, Order, check_orders
@@ -27,7 +27,7 @@ from parties.compute.messages import (
     kind,
     read_failure,
 )
-from parties.local.dealing import Columns, hand_over
+from parties.local.dealing import Columns, Ids, hand_over
 from parties.local.delivery import put_together
 from parties.local.outcome import Figures, Outcome
 from parties.local.process import COMMAND, PartyProcess, end_all
@@ -35,6 +35,7 @@ from parties.local.trouble import Trouble
 from parties.net import PARTIES, TOKEN_BYTES
 
 SEED_BYTES = 32
+_START_SECONDS = 60.0
 _END_SECONDS = 1.5
 
 _T = TypeVar("_T")
@@ -65,6 +66,7 @@ class LocalParties:
         self._processes: list[PartyProcess] = []
         self._listeners: list[asyncio.Task[None]] = []
         self._inboxes: list[asyncio.Queue[_Reply]] = []
+        self._heard: set[int] = set()
         self._trouble = Trouble(parties)
         self._busy = asyncio.Lock()
         self._usable = False
@@ -105,15 +107,15 @@ class LocalParties:
         if seed is not None and len(seed) != SEED_BYTES:
             raise InvalidSettingsError(f"the seed has {len(seed)} bytes, not {SEED_BYTES}")
         check_orders(orders, market)
+        columns, ids = Columns.of(orders), Ids.of(orders)
         async with self._busy:
             if not self._usable:
                 raise ProtocolError("the compute parties do not run, or have stopped after a failure")
             self._usable = False
             self._on_stage("input")
             self._orders = len(orders)
-            columns = Columns.of(orders)
             channels = [process.channel for process in self._processes]
-            await self._unless_trouble(hand_over(channels, orders, columns, market, seed))
+            await self._unless_trouble(hand_over(channels, ids, columns, market, seed))
             handed_over = time.perf_counter()
             replies = await self._unless_trouble(self._replies(RESULT))
             results = [(RoundResult.read(header), shares) for header, shares in replies]
@@ -153,7 +155,12 @@ class LocalParties:
             self._processes.append(process)
             self._inboxes.append(asyncio.Queue())
             self._listeners.append(asyncio.create_task(self._listen(process)))
-        replies = await self._unless_trouble(self._replies(LISTENING))
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                replies = await self._unless_trouble(self._replies(LISTENING))
+        except TimeoutError:
+            silent = next(number for number in range(self._parties) if number not in self._heard)
+            raise PeerError(silent, f"its process did not come up within {_START_SECONDS:g} s") from None
         addresses = [Listening.read(header).address for header, _ in replies]
         tokens: list[dict[int, bytes]] = [{} for _ in addresses]
         for i in range(self._parties):
@@ -197,6 +204,7 @@ class LocalParties:
 
     async def _take(self, process: PartyProcess, header: Header) -> None:
         what = kind(header)
+        self._heard.add(process.number)
         if what == FAILURE:
             self._trouble.reported(process.number, read_failure(header))
         elif what == STAGE:

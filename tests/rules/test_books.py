@@ -59,9 +59,7 @@ def test_either_side_is_rationed(kind, side):
     market, lottery = Market(4, 8, Rationing.PRO_RATA), Market(4, 8, Rationing.LOTTERY)
     different = set()
     for orders in sample(kind, market):
-        accepted = zip(
-            orders, clear(orders, market, SEED).accepted, clear(orders, lottery, SEED).accepted, strict=True
-        )
+        accepted = zip(orders, clear(orders, market, SEED).accepted, clear(orders, lottery, SEED).accepted, strict=True)
         different |= {order.side for order, lots, lottery_lots in accepted if lots != lottery_lots}
     assert side in different
 
@@ -84,3 +82,21 @@ def test_rounding_q_down_costs_somebody_a_lot():
         q = 2**44 * given // asked
         found += any(v * given % asked == 0 and v * q >> 44 < v * given // asked for v in (2520, 5040))
     assert found >= 5
+
+
+@pytest.mark.parametrize("quantity_bits", [20, 24])
+def test_the_precision_of_q_shows(quantity_bits):
+    """Fewer or more bits of q would give some order another base_i."""
+    market = Market(4, quantity_bits)
+    seen = set()
+    for orders in sample("barely", market):
+        total = {side: sum(order.quantity for order in orders if order.side is side) for side in Side}
+        given, asked = sorted(total.values())
+        for order in orders:
+            base = {
+                change: order.quantity * ((given << bits) // asked) >> bits
+                for change in (-1, 0, 1)
+                for bits in [60 - quantity_bits + change]
+            }
+            seen |= {change for change in base if base[change] != base[0]}
+    assert seen == {-1, 1}

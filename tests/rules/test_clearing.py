@@ -64,8 +64,7 @@ def in_ticket_order(orders: str, seed: bytes) -> list[Order]:
     lines = book(orders)
     earliest = ticket_order(seed, [order.order_id for order in lines])
     return [
-        Order(lines[i].order_id, line.side, line.price, line.quantity)
-        for i, line in zip(earliest, lines, strict=True)
+        Order(lines[i].order_id, line.side, line.price, line.quantity) for i, line in zip(earliest, lines, strict=True)
     ]
 
 

@@ -1,18 +1,20 @@
 """What holds for every book (market.md §3–§4, and the properties that traders care about)."""
 
+import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Clearing, Market, Order, Rationing, Side
 from mpc_market.rules.ticket import ticket
-from tests.books import books, markets, seeds
+from tests.books import KINDS, books, markets, random_book, seeds
 
 Round = tuple[list[Order], Market, bytes]
 Group = list[tuple[Order, int]]
@@ -183,11 +185,23 @@ def test_orders_of_quantity_0_change_nothing(case, data):
     assert clear(with_idle, market, seed) == Clearing(before.price, tuple(accepted))
 
 
-@settings(max_examples=600, deadline=None)
+@examples
 @given(any_round)
 def test_pro_rata_follows_its_formulas(case):
+    check_pro_rata(*case)
+
+
+@pytest.mark.parametrize("quantity_bits", [16, 20, 24])
+@pytest.mark.parametrize("kind", KINDS)
+def test_pro_rata_follows_its_formulas_on_every_kind_of_book(kind, quantity_bits):
+    rng = random.Random(kind)
+    for size in range(0, 40, 3):
+        market = Market(rng.randint(1, 4), quantity_bits)
+        check_pro_rata(random_book(rng, market, size, kind), market, rng.randbytes(32))
+
+
+def check_pro_rata(orders: list[Order], market: Market, seed: bytes) -> None:
     """Against the totals that the lottery gives: q, base_i, the left-over lots, and who gets them (§4)."""
-    orders, market, seed = case
     lottery = clear(orders, replace(market, rationing=Rationing.LOTTERY), seed)
     pro_rata = clear(orders, replace(market, rationing=Rationing.PRO_RATA), seed)
     assert pro_rata.price == lottery.price
