@@ -1,11 +1,16 @@
 """Keystreams: uniform field elements, bits and permutations that two holders of one key draw alike.
 
 AES-128 in counter mode [NIST SP 800-38A]; a key belongs to one purpose of one attempt at one round and is never used
-again. Both holders must draw the same kinds and numbers in the same sequence.
+again. Both holders must draw the same kinds and numbers in the same sequence; how they cut it into calls does not
+matter.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from numpy.typing import NDArray
@@ -16,23 +21,42 @@ from mpc_market.field.mersenne import GF, Field, Vector
 KEY_BYTES = 16
 _BLOCK_BYTES = 1 << 16
 _ZEROS = bytes(_BLOCK_BYTES)
+_AGAIN = 1 << 127  # counters from here on serve the words that are drawn again
 
 
 class Keystream:
-    """A stream of pseudorandom words under one 16-byte key."""
+    """A stream of pseudorandom 64-bit words under one 16-byte key, from a position (in words) on.
 
-    __slots__ = ("_encryptor", "_field")
+    The key is fresh and a position is passed once, so a pair of key and counter never repeats.
+    """
 
-    def __init__(self, key: bytes, field: Field = GF) -> None:
-        # The counter starts at 0: the key is fresh, so the pair (key, counter) never repeats.
-        self._encryptor = Cipher(AES(key), CTR(bytes(16))).encryptor()
+    __slots__ = ("_encryptor", "_field", "_key", "_position")
+
+    def __init__(self, key: bytes, field: Field = GF, position: int = 0) -> None:
+        self._key = key
         self._field = field
+        self._position = position
+        self._encryptor: CipherContext | None = None  # made when first needed
 
     def __repr__(self) -> str:
-        return "Keystream(…)"
+        return f"Keystream(position={self._position})"
+
+    def split(self, counts: Sequence[int]) -> list[Keystream]:
+        """Streams for the next stretches of `counts` words, for several threads; this one goes on after them."""
+        if len(counts) == 1:
+            return [self]
+        parts = []
+        for count in counts:
+            parts.append(Keystream(self._key, self._field, self._position))
+            self._position += count
+        self._encryptor = None
+        return parts
 
     def raw(self, count: int) -> Vector:
         """`count` uniform 64-bit words."""
+        if self._encryptor is None:
+            self._encryptor = self._start(self._position)
+        self._position += count
         out = np.empty(count, np.uint64)
         view = out.data.cast("B")
         for start in range(0, view.nbytes, _BLOCK_BYTES):
@@ -43,11 +67,12 @@ class Keystream:
 
     def words(self, count: int) -> Vector:
         """`count` uniform field elements: e-bit words, those equal to p drawn again."""
+        position = self._position
         out = self.raw(count)
         p = np.uint64(self._field.modulus)
         if kernels.mask_words(out, p):  # once in 2^61 words for the field of the market
-            again = np.flatnonzero(out == p)
-            out[again] = self.words(again.size)
+            for i in np.flatnonzero(out == p):
+                out[i] = self._again(position + int(i))
         return out
 
     def bits(self, count: int) -> Vector:
@@ -63,3 +88,18 @@ class Keystream:
             ordered = words[order]
             if not np.any(ordered[1:] == ordered[:-1]):
                 return order
+
+    def _start(self, position: int) -> CipherContext:
+        counter, odd = divmod(position, 2)  # two words to a block of the cipher
+        encryptor = Cipher(AES(self._key), CTR(counter.to_bytes(16, "big"))).encryptor()
+        encryptor.update(bytes(8 * odd))
+        return encryptor
+
+    def _again(self, position: int) -> int:
+        """The word for a position where the stream had p, from counters of that position alone."""
+        counter = _AGAIN + (position << 32)
+        encryptor = Cipher(AES(self._key), CTR(counter.to_bytes(16, "big"))).encryptor()
+        while True:
+            word = int.from_bytes(encryptor.update(bytes(8)), "little") & self._field.modulus
+            if word != self._field.modulus:
+                return word

@@ -21,10 +21,10 @@ BLOCK = 8192
 _WEIGHT_MAX = 7  # 7 · 2^61 < 2^64: so many residues are added before a fold is due
 
 
-def blocks(size: int, block: int = BLOCK) -> Iterator[slice]:
-    """Cut `0 … size` into slices of at most `block` elements."""
-    for start in range(0, size, block):
-        yield slice(start, min(start + block, size))
+def blocks(stop: int, block: int = BLOCK, start: int = 0) -> Iterator[slice]:
+    """Cut `start … stop` into slices of at most `block` elements."""
+    for first in range(start, stop, block):
+        yield slice(first, min(first + block, stop))
 
 
 def flat(a: Vector) -> Vector:

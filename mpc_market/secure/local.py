@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc_market.field.mersenne import BLOCK, Field, Vector, blocks, flat
+from mpc_market.field.mersenne import BLOCK, Field, Vector, flat
 from mpc_market.secure.shares import InnerProduct, Product
 
 
 class LocalVector:
     """A vector that is there already (or, at a party that does not deal, only its size).
 
-    All parties cut it into the same blocks; `compute` gives one block.
+    `compute` gives one part of it, a whole number of blocks long but for the last.
     """
 
     def __init__(self, words: Vector | None, size: int, block: int = BLOCK) -> None:
@@ -24,10 +24,6 @@ class LocalVector:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(size={self.size})"
-
-    def blocks(self) -> Iterator[slice]:
-        """The blocks in sequence."""
-        return blocks(self.size, self.block)
 
     @property
     def dealt(self) -> bool:
@@ -74,7 +70,7 @@ class LocalRows(LocalVector):
 
     @staticmethod
     def block_of(width: int) -> int:
-        """Whole rows in about BLOCK elements; the parties that gather and those that only draw cut alike."""
+        """Whole rows in about BLOCK elements."""
         return max(1, BLOCK // width) * width
 
     def compute(self, part: slice) -> Vector:
@@ -92,7 +88,7 @@ class LocalRows(LocalVector):
 
 
 def merged(local: Sequence[LocalVector]) -> list[LocalVector]:
-    """Neighbouring short vectors as one, so that each is not dealt for itself; all parties merge alike."""
+    """Neighbouring short vectors as one, so that each is not dealt for itself."""
     out: list[LocalVector] = []
     short: list[LocalVector] = []
     for vector in [*local, None]:

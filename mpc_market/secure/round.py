@@ -19,6 +19,7 @@ from mpc_market.secure.prices import OnStage
 from mpc_market.secure.seed import SEED_BYTES, agree_seed
 from mpc_market.secure.session import Session
 from mpc_market.secure.tickets import ticket_index
+from mpc_market.secure.workers import Workers
 
 _SUMMARY_LABEL, _KEY_LABEL, _SEED_LABEL = 0, 1, 3
 
@@ -44,10 +45,12 @@ async def compute_round(
     seed: bytes | None,
     on_stage: OnStage = lambda _: None,
     method: Method = Method.SORT,
+    threads: int = 1,
 ) -> RoundShares:
     """Clear one round. Run by every compute party, on its own shares of the same book.
 
     `order_ids`: public, in the sequence of the book. `seed`: 32 bytes, or None: then the parties make it.
+    `threads`: how many threads share the work on long vectors.
     Raises: BookTooLargeError, InvalidSettingsError, ShareError before anything is sent; PeerError, ProtocolError.
     """
     _check_input(order_ids, book, market, seed)
@@ -60,8 +63,12 @@ async def compute_round(
         on_stage("seed")
         seed = await agree_seed(network, _SEED_LABEL)
         rounds += 2
-    session = Session(network, keys)
-    price, accepted = await clear(session, book, market, ticket_index(seed, encoded_ids), on_stage, method)
+    workers = Workers(threads)
+    try:
+        session = Session(network, keys, workers)
+        price, accepted = await clear(session, book, market, ticket_index(seed, encoded_ids), on_stage, method)
+    finally:
+        workers.close()
     return RoundShares(price, accepted.words, seed, rounds + session.rounds)
 
 

@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mpc_market.errors import PeerError
 from mpc_market.field.keystream import Keystream
-from mpc_market.field.mersenne import Field, Vector, flat
+from mpc_market.field.mersenne import Field, Vector, blocks, flat
 from mpc_market.field.shamir import lagrange, residue, threshold
 from mpc_market.network import Network
 from mpc_market.secure.dealing import Dealing, own_dealings, product_dealings
 from mpc_market.secure.keys import Keys
 from mpc_market.secure.local import LocalVector, evaluate, merged
 from mpc_market.secure.shares import InnerProduct, Product, Shares
+from mpc_market.secure.workers import Workers
 
 _LABELS_PER_BRANCH = 1 << 16
 _BRANCHES = 64  # children of one branch at most; five levels fit in a label of 48 bits
@@ -32,9 +34,10 @@ _BRANCHES = 64  # children of one branch at most; five levels fit in a label of 
 class Session:
     """What one compute party needs to take part in a protocol."""
 
-    def __init__(self, network: Network, keys: Keys, *, branch: int = 1) -> None:
+    def __init__(self, network: Network, keys: Keys, workers: Workers | None = None, *, branch: int = 1) -> None:
         self.network = network
         self.keys = keys
+        self.workers = workers or Workers()
         self.party = network.party
         self.parties = network.parties
         self.threshold = threshold(network.parties)
@@ -54,7 +57,7 @@ class Session:
         """A session for a part of the protocol that runs beside the rest; all parties branch alike."""
         self._children += 1
         assert self._children < _BRANCHES, "a session has at most 63 branches"
-        return Session(self.network, self.keys, branch=self._branch * _BRANCHES + self._children)
+        return Session(self.network, self.keys, self.workers, branch=self._branch * _BRANCHES + self._children)
 
     async def together(self, *parts: Callable[[Session], Awaitable[Any]]) -> list[Any]:
         """Run parts side by side; their communication rounds coincide."""
@@ -177,19 +180,24 @@ class Session:
         ]
         start = 0
         for vector in merged(local):
-            for part in vector.blocks():
-                place = slice(start + part.start, start + part.stop)
-                count = part.stop - part.start
-                terms = [(c, stream.words(count)) for c, stream in drawn]
-                if mine:
-                    z = vector.compute(part)
-                    if mine.factor != 1:
-                        z = self.field.scale(z, mine.factor)
-                    words = {j: stream.words(count) for j, stream in own.items()}
-                    for peer, line in mine.sent.items():
-                        self.field.combine(_line(line, z, words), outgoing[peer][place])
-                    terms += _line(mine.kept, z, words)
-                self.field.combine(terms, out[place])
+            stretches = self.workers.stretches(vector.size, vector.block)
+            counts = [stretch.stop - stretch.start for stretch in stretches]
+            own_parts = {j: stream.split(counts) for j, stream in own.items()} if counts else {}
+            drawn_parts = [(c, stream.split(counts)) for c, stream in drawn] if counts else []
+            tasks = [
+                _Stretch(
+                    self.field,
+                    mine,
+                    vector,
+                    stretch,
+                    {j: parts[k] for j, parts in own_parts.items()},
+                    [(c, parts[k]) for c, parts in drawn_parts],
+                    {peer: words[start : start + vector.size] for peer, words in outgoing.items()},
+                    out[start : start + vector.size],
+                )
+                for k, stretch in enumerate(stretches)
+            ]
+            self.workers.run([task.deal for task in tasks])
             start += vector.size
         return out, outgoing
 
@@ -200,6 +208,35 @@ class Session:
             results.append(Shares(words[start : start + size].reshape(shape), self.field))
             start += size
         return results
+
+
+@dataclass
+class _Stretch:
+    """A stretch of one local vector to be dealt: independent of all others, so that threads can share the work."""
+
+    field: Field
+    mine: Dealing | None
+    vector: LocalVector
+    stretch: slice
+    own: Mapping[int, Keystream]
+    drawn: Sequence[tuple[int, Keystream]]
+    outgoing: Mapping[int, Vector]
+    out: Vector
+
+    def deal(self) -> None:
+        """Block by block: what is kept and drawn, and what is sent."""
+        for part in blocks(self.stretch.stop, self.vector.block, self.stretch.start):
+            count = part.stop - part.start
+            terms = [(c, stream.words(count)) for c, stream in self.drawn]
+            if self.mine:
+                z = self.vector.compute(part)
+                if self.mine.factor != 1:
+                    z = self.field.scale(z, self.mine.factor)
+                words = {j: stream.words(count) for j, stream in self.own.items()}
+                for peer, line in self.mine.sent.items():
+                    self.field.combine(_line(line, z, words), self.outgoing[peer][part])
+                terms += _line(self.mine.kept, z, words)
+            self.field.combine(terms, self.out[part])
 
 
 def _line(line: tuple[int, dict[int, int]], z: Vector, words: Mapping[int, Vector]) -> list[tuple[int, Vector]]:
