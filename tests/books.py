@@ -31,8 +31,7 @@ def books(draw: st.DrawFn, market: Market, max_size: int) -> list[Order]:
     """Books of up to `max_size` orders: prices and quantities out of a few values, or from the whole grid."""
     prices, quantities = draw(_values(_price_max(market))), draw(_values(_quantity_max(market)))
     lines = draw(st.lists(st.tuples(st.sampled_from(Side), prices, quantities), max_size=max_size))
-    stems = draw(st.lists(st.sampled_from(ID_STEMS), min_size=len(lines), max_size=len(lines)))
-    return [Order(f"{stem}{i}", *line) for i, (stem, line) in enumerate(zip(stems, lines, strict=True))]
+    return [Order(f"{ID_STEMS[i % len(ID_STEMS)]}{i}", *line) for i, line in enumerate(lines)]
 
 
 def markets() -> st.SearchStrategy[Market]:
@@ -104,8 +103,8 @@ def _barely(rng: random.Random, market: Market, size: int) -> list[Line]:
     g, v = sum(asked), max(asked, default=0)
     given = rng.randint(0, g)
     if math.gcd(v, g) == 1:
-        # v · A ≡ remainder (mod G), around what q, rounded down at 60 − quantity_bits bits, can cost
-        remainder = rng.randint(0, (2 * v * g) >> (60 - market.quantity_bits))
+        # v·A ≡ remainder (mod G), no more than what rounding q down at 60 − quantity_bits bits can cost
+        remainder = rng.randint(0, v * g >> (60 - market.quantity_bits))
         given = remainder * pow(v, -1, g) % g
     side, other = rng.sample((Side.SELL, Side.BUY), 2)
     lines = [(side, price, quantity) for quantity in asked]

@@ -1,6 +1,5 @@
 """`mpc-market clear` and `mpc-market check`: a file of orders to a price and accepted quantities."""
 
-import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,9 +65,7 @@ PartiesOption = Annotated[
 ]
 RationingOption = Annotated[
     Rationing | None,
-    typer.Option(
-        help="How equal claims at the clearing price are served; goes before what the market file says."
-    ),
+    typer.Option(help="How equal claims at the clearing price are served; goes before what the market file says."),
 ]
 Seed = Annotated[
     str | None,
@@ -129,7 +126,7 @@ def clear(
     _check_outputs(orders, market, out, json, problems)
     with Progress() as progress:
         settings, book = _read(orders, market, rationing, problems, progress)
-        outcome = asyncio.run(_compute(book, settings, int(parties.value), seed_bytes, _stages(progress)))
+        outcome = _compute(book, settings, int(parties.value), seed_bytes, _stages(progress))
         progress.stage(_STAGES["writing"])
         files = {}
         if out is not None:
@@ -186,9 +183,7 @@ def _seed(text: str | None, problems: Problems) -> bytes | None:
     return bytes.fromhex(text)
 
 
-def _check_outputs(
-    orders: str, market: str | None, out: str | None, json: str | None, problems: Problems
-) -> None:
+def _check_outputs(orders: str, market: str | None, out: str | None, json: str | None, problems: Problems) -> None:
     inputs = [path for path in (orders, market) if path is not None]
     for option, path in (("--out", out), ("--json", json)):
         if path is None:
@@ -207,11 +202,16 @@ def _stages(progress: Progress) -> Callable[[str], None]:
     return lambda name: progress.stage(_STAGES.get(name, name))
 
 
-async def _compute(
+def _compute(
     book: Book, market: MarketFile, parties: int, seed: bytes | None, on_stage: Callable[[str], None]
 ) -> "Outcome":
-    # Only here: the engine brings NumPy along, which --help and check do without.
+    # Only here: --help and check do without the engine, and NumPy with it.
+    import asyncio  # noqa: PLC0415
+
     from parties.local import LocalParties  # noqa: PLC0415
 
-    async with LocalParties(parties, on_stage) as local:
-        return await local.clear(book.orders, market.rules, seed)
+    async def run() -> "Outcome":
+        async with LocalParties(parties, on_stage) as local:
+            return await local.clear(book.orders, market.rules, seed)
+
+    return asyncio.run(run())

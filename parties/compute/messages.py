@@ -90,6 +90,7 @@ class RoundInput:
     orders: int
     market: Market
     seed: bytes | None
+    method: str
     ids_bytes: int
     block: int
 
@@ -102,6 +103,7 @@ class RoundInput:
             "quantity_bits": self.market.quantity_bits,
             "rationing": self.market.rationing.value,
             "seed": None if self.seed is None else self.seed.hex(),
+            "method": self.method,
             "ids_bytes": self.ids_bytes,
             "block": self.block,
         }
@@ -120,7 +122,7 @@ class RoundInput:
         block = _number(header, "block", _ORDERS_MAX)
         if not block:
             raise ProtocolError("malformed message: block")
-        return cls(orders, market, seed, _number(header, "ids_bytes", _ORDERS_MAX), block)
+        return cls(orders, market, seed, _read(header, "method", str), _number(header, "ids_bytes", _ORDERS_MAX), block)
 
     def blocks(self) -> list[slice]:
         """The blocks in which the shares come."""

@@ -9,15 +9,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from mpc_market.errors import MarketError, ProtocolError
-from mpc_market.network import Network
+from mpc_market.network import Network, Vector
 from mpc_market.rules.model import Market
-from mpc_market.secure.book import BookShares
-from mpc_market.secure.round import RoundShares
 from parties.compute.channel import Channel, ChannelClosedError, raw
 from parties.compute.messages import (
     CONNECTED,
@@ -31,10 +29,16 @@ from parties.compute.messages import (
 from parties.net import Doors, Peering
 from parties.net.network import PartyNetwork, connect
 
+if TYPE_CHECKING:
+    from mpc_market.secure.round import RoundShares
+
+BookArrays = tuple[Vector, Vector, Vector]
+"""One party's shares of the sides (n,), the price bits (bits, n) and the quantity bits (bits, n)."""
+
 ComputeRound = Callable[
-    [Network, Sequence[str], BookShares, Market, bytes | None, Callable[[str], None]], Awaitable[RoundShares]
+    [Network, Sequence[str], BookArrays, Market, bytes | None, Callable[[str], None], str], Awaitable["RoundShares"]
 ]
-"""`mpc_market.secure.round.compute_round`; tests put faulty ones in its place."""
+"""What clears a round: the engine, which this module does not import; `__main__` puts it here, tests others."""
 
 _WORDS_PER_ORDER = 256
 _WORDS_LEAST = 2**20
@@ -43,7 +47,7 @@ generous to the engine, but a bound on the memory that a peer can make this part
 
 
 async def serve(sock: socket.socket, compute_round: ComputeRound) -> None:
-    """Run one compute party until it is cancelled, which happens when the coordinator closes the channel."""
+    """Run one compute party until it is cancelled: see `_until_cancelled`."""
     channel = Channel(sock)
     doors = Doors.bind()
     await channel.send(Listening(doors.address).header())
@@ -53,7 +57,6 @@ async def serve(sock: socket.socket, compute_round: ComputeRound) -> None:
     except MarketError as error:
         await _report(channel, error)
     try:
-        await channel.send({"kind": CONNECTED})
         rounds = asyncio.create_task(_clear_rounds(channel, network, compute_round))
         # A peer may fail at any time, also while nothing is computed: that is reported at once.
         either: set[asyncio.Future[Any]] = {rounds, network.failed}
@@ -67,31 +70,36 @@ async def serve(sock: socket.socket, compute_round: ComputeRound) -> None:
 
 async def _report(channel: Channel, error: MarketError) -> NoReturn:
     """Tell the coordinator, and stay until it hangs up: so peers hear why before this party is gone."""
-    await channel.send(failure_header(error))
+    with contextlib.suppress(ChannelClosedError):
+        await channel.send(failure_header(error))
+    await _until_cancelled()
+
+
+async def _until_cancelled() -> NoReturn:
+    """Wait for what happens, once, when the coordinator has hung up: so that closing is not cut short."""
     await asyncio.Event().wait()
-    raise AssertionError("unreachable")
+    raise AssertionError("nobody sets it")
 
 
 async def _clear_rounds(channel: Channel, network: PartyNetwork, compute_round: ComputeRound) -> None:
     try:
+        await channel.send({"kind": CONNECTED})
         while True:
             given = RoundInput.read(await channel.receive())
             await _clear_round(channel, network, compute_round, given)
     except ChannelClosedError:
-        return
+        await _until_cancelled()
     except MarketError as error:
         network.give_up(error)
 
 
-async def _clear_round(
-    channel: Channel, network: PartyNetwork, compute_round: ComputeRound, given: RoundInput
-) -> None:
+async def _clear_round(channel: Channel, network: PartyNetwork, compute_round: ComputeRound, given: RoundInput) -> None:
     order_ids = await _read_ids(channel, given)
     book = await _read_book(channel, given)
     stages = _Stages(channel)
     before, cpu = network.traffic, time.process_time()
     network.begin_round(max(_WORDS_LEAST, _WORDS_PER_ORDER * given.orders))
-    outcome = await compute_round(network, order_ids, book, given.market, given.seed, stages.begin)
+    outcome = await compute_round(network, order_ids, book, given.market, given.seed, stages.begin, given.method)
     network.end_round()
     result = RoundResult(
         outcome.price,
@@ -119,7 +127,7 @@ async def _read_ids(channel: Channel, given: RoundInput) -> list[str]:
         raise ProtocolError("malformed message: an order id is not UTF-8") from None
 
 
-async def _read_book(channel: Channel, given: RoundInput) -> BookShares:
+async def _read_book(channel: Channel, given: RoundInput) -> BookArrays:
     """This party's shares, read block by block straight into their places."""
     side = np.empty(given.orders, np.uint64)
     price_bits = np.empty((given.market.price_bits, given.orders), np.uint64)
@@ -127,7 +135,7 @@ async def _read_book(channel: Channel, given: RoundInput) -> BookShares:
     for block in given.blocks():
         for row in (side, *price_bits, *quantity_bits):
             await channel.read_into(raw(row[block]))
-    return BookShares(side, price_bits, quantity_bits)
+    return side, price_bits, quantity_bits
 
 
 class _Stages:
@@ -141,7 +149,11 @@ class _Stages:
     def begin(self, name: str) -> None:
         """A stage begins, and the one before is over."""
         self._began.append((name, time.perf_counter()))
-        self._tasks.append(asyncio.create_task(self._channel.send(Stage(name).header())))
+        self._tasks.append(asyncio.create_task(self._tell(name)))
+
+    async def _tell(self, name: str) -> None:
+        with contextlib.suppress(ChannelClosedError):  # whoever else uses the channel ends the round
+            await self._channel.send(Stage(name).header())
 
     async def end(self) -> dict[str, float]:
         """The last stage is over; seconds by name of stage."""

@@ -51,9 +51,7 @@ class Grid:
         decimals = max(-exponent, 0)
         scaled_first, scaled_step = Fraction(first) * 10**decimals, Fraction(step) * 10**decimals
         if scaled_first % scaled_step != 0:
-            raise InvalidSettingsError(
-                f"the smallest {name} {first:f} is not a multiple of the {step_name} {step:f}"
-            )
+            raise InvalidSettingsError(f"the smallest {name} {first:f} is not a multiple of the {step_name} {step:f}")
         return cls(name, step_name, unit, decimals, int(scaled_first), int(scaled_step), 2**bits)
 
     def index(self, text: str) -> int:
@@ -100,9 +98,7 @@ class Grid:
         )
 
     def _off_grid(self, text: str) -> str:
-        return (
-            f"{self.name} {printable(text)} is not a multiple of the {self.step_name} {self._text(self.step)}"
-        )
+        return f"{self.name} {printable(text)} is not a multiple of the {self.step_name} {self._text(self.step)}"
 
     def _out_of_range(self, text: str) -> str:
         return (

@@ -53,9 +53,7 @@ class MarketFile:
     def prices(self) -> Grid:
         """Prices in currency per kWh; indices are ticks."""
         unit = f"{self.currency}/kWh"
-        return Grid.of(
-            "price", "tick", unit, first=self.price_min, step=self.price_tick, bits=self.price_bits
-        )
+        return Grid.of("price", "tick", unit, first=self.price_min, step=self.price_tick, bits=self.price_bits)
 
     @cached_property
     def quantities(self) -> Grid:
@@ -95,9 +93,7 @@ def read_market(path: str | None, problems: Problems) -> MarketFile | None:
     for key, value in document.items():
         if key != "market" and not isinstance(value, dict | list):
             where = f"{path}:{_line_of(text, '', key)}"
-            problems.add(
-                where, f"key '{printable(key)}' stands outside any table: the settings belong under [market]"
-            )
+            problems.add(where, f"key '{printable(key)}' stands outside any table: the settings belong under [market]")
     table = document.get("market")
     if problems.count == before and not isinstance(table, dict):
         problems.add(f"{path}:1", "there is no table [market]: the settings belong under [market]")
@@ -182,14 +178,10 @@ def _decimal(value: object) -> Decimal:
     if isinstance(value, str | int) and (written or type(value) is int):
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite():
-        raise InvalidSettingsError(
-            f'a decimal number of at most 2 × {DIGITS_MAX} digits such as "0.0001" is expected'
-        )
+        raise InvalidSettingsError(f'a decimal number of at most 2 × {DIGITS_MAX} digits such as "0.0001" is expected')
     exponent = value.as_tuple().exponent
     if value.adjusted() >= DIGITS_MAX or (isinstance(exponent, int) and exponent < -DIGITS_MAX):
-        raise InvalidSettingsError(
-            f"at most {DIGITS_MAX} digits before and after the decimal point are possible"
-        )
+        raise InvalidSettingsError(f"at most {DIGITS_MAX} digits before and after the decimal point are possible")
     return value
 
 

@@ -75,9 +75,7 @@ def _target(path: str) -> Path:
     except FileNotFoundError:
         return target
     if not stat.S_ISREG(mode):
-        raise OSError(
-            0, "it is a directory, not a file" if stat.S_ISDIR(mode) else "it is not a regular file"
-        )
+        raise OSError(0, "it is a directory, not a file" if stat.S_ISDIR(mode) else "it is not a regular file")
     if not os.access(target, os.W_OK):
         raise PermissionError(0, "permission denied")
     return target

@@ -30,7 +30,5 @@ def printable(text: str, limit: int = 40) -> str:
 
     Control, format and other unprintable characters are written as escapes (`\\x1b`).
     """
-    escaped = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:limit]
-    )
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:limit])
     return escaped + "…" if len(text) > limit else escaped

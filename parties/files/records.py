@@ -25,9 +25,7 @@ def records(text: str, name: str, problems: Problems) -> Iterator[tuple[int, str
             if '"' not in piece:
                 row = piece.removesuffix("\r")
                 if "\r" in row:
-                    problems.add(
-                        f"{name}:{line}", "a carriage return within the line: end lines with LF or CRLF"
-                    )
+                    problems.add(f"{name}:{line}", "a carriage return within the line: end lines with LF or CRLF")
                 elif row and not row.isspace():
                     yield line, row, row.split(",")
                 continue

@@ -53,16 +53,12 @@ def _decode(data: bytes, name: str, problems: Problems) -> str | None:
         return None
     nul = data.find(b"\0")
     if nul >= 0:
-        problems.add(
-            f"{name}:{_line(data, nul)}", f"a NUL byte: this is not a text file, or not UTF-8; {_UTF8}"
-        )
+        problems.add(f"{name}:{_line(data, nul)}", f"a NUL byte: this is not a text file, or not UTF-8; {_UTF8}")
         return None
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        problems.add(
-            f"{name}:{_line(data, error.start)}", f"byte 0x{data[error.start]:02x} is not UTF-8: {_UTF8}"
-        )
+        problems.add(f"{name}:{_line(data, error.start)}", f"byte 0x{data[error.start]:02x} is not UTF-8: {_UTF8}")
         return None
 
 

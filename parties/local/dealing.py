@@ -53,13 +53,13 @@ class Ids:
 
 
 async def hand_over(
-    channels: Sequence[Channel], ids: Ids, columns: Columns, market: Market, seed: bytes | None
+    channels: Sequence[Channel], ids: Ids, columns: Columns, market: Market, seed: bytes | None, method: str
 ) -> None:
     """Give every party the public part of the round and its own shares.
 
     Raises: ChannelClosedError.
     """
-    given = RoundInput(ids.lengths.size, market, seed, len(ids.text), BLOCK_ORDERS)
+    given = RoundInput(ids.lengths.size, market, seed, method, len(ids.text), BLOCK_ORDERS)
     await asyncio.gather(*(channel.send(given.header(), raw(ids.lengths), ids.text) for channel in channels))
     for block in given.blocks():
         dealt = _deal(columns, block, market, len(channels))

@@ -49,16 +49,10 @@ def _check(accepted: Vector, price: int | None, columns: Columns, orders: Sequen
     else:
         better = np.where(columns.buy, columns.price > price, columns.price < price)
         worse = np.where(columns.buy, columns.price < price, columns.price > price)
-        wrong = (
-            (accepted > columns.quantity)
-            | (better & (accepted != columns.quantity))
-            | (worse & (accepted != 0))
-        )
+        wrong = (accepted > columns.quantity) | (better & (accepted != columns.quantity)) | (worse & (accepted != 0))
     if wrong.any():
         order_id = orders[int(wrong.argmax())].order_id
         raise ProtocolError(f"the result of order {order_id!r} does not agree with its limit and the price")
     bought, sold = int(accepted[columns.buy].sum()), int(accepted[~columns.buy].sum())
     if bought != sold or (price is not None and bought == 0):
-        raise ProtocolError(
-            "the results do not add up: both sides must trade the same, and something at a price"
-        )
+        raise ProtocolError("the results do not add up: both sides must trade the same, and something at a price")

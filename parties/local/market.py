@@ -13,6 +13,7 @@ from mpc_market.errors import InvalidSettingsError, PeerError, ProtocolError
 from mpc_market.field.shamir import threshold
 from mpc_market.network import Vector
 from mpc_market.rules.model import Clearing, Market, Order, check_orders
+from mpc_market.secure.clearing import Method
 from parties.compute.channel import ChannelClosedError, Header, raw
 from parties.compute.messages import (
     CONNECTED,
@@ -95,10 +96,13 @@ class LocalParties:
         """End the processes, whatever has happened."""
         await self._end()
 
-    async def clear(self, orders: Sequence[Order], market: Market, seed: bytes | None = None) -> Outcome:
+    async def clear(
+        self, orders: Sequence[Order], market: Market, seed: bytes | None = None, method: Method = Method.SORT
+    ) -> Outcome:
         """Clear a market once; may be called again and again, every time with fresh keys.
 
         `seed`: 32 bytes, public, for the lots drawn among equal claims; None: the parties make it together.
+        `method`: how it is computed; the outcome is the same.
         Raises: InvalidOrderError, BookTooLargeError, InvalidSettingsError before anything is sent;
         PeerError naming a party that was lost or broke the protocol; ProtocolError. After the latter two
         the parties are of no more use.
@@ -115,16 +119,14 @@ class LocalParties:
             self._on_stage("input")
             self._orders = len(orders)
             channels = [process.channel for process in self._processes]
-            await self._unless_trouble(hand_over(channels, ids, columns, market, seed))
+            await self._unless_trouble(hand_over(channels, ids, columns, market, seed, method.value))
             handed_over = time.perf_counter()
             replies = await self._unless_trouble(self._replies(RESULT))
             results = [(RoundResult.read(header), shares) for header, shares in replies]
             clearing = put_together(results, orders, columns, seed)
             known = time.perf_counter()
             self._usable = True
-        return self._outcome(
-            clearing, [result for result, _ in results], handed_over - begin, known - handed_over
-        )
+        return self._outcome(clearing, [result for result, _ in results], handed_over - begin, known - handed_over)
 
     def _outcome(
         self, clearing: Clearing, results: Sequence[RoundResult], input_seconds: float, compute_seconds: float
@@ -167,9 +169,7 @@ class LocalParties:
             for j in range(i):
                 tokens[i][j] = tokens[j][i] = secrets.token_bytes(TOKEN_BYTES)
         told = [Connect(number, addresses, its_tokens).header() for number, its_tokens in enumerate(tokens)]
-        sending = (
-            process.channel.send(header) for process, header in zip(self._processes, told, strict=True)
-        )
+        sending = (process.channel.send(header) for process, header in zip(self._processes, told, strict=True))
         await self._unless_trouble(_all(sending))
         await self._unless_trouble(self._replies(CONNECTED))
 
@@ -187,9 +187,7 @@ class LocalParties:
         replies = await _all(inbox.get() for inbox in self._inboxes)
         for party, (header, _) in enumerate(replies):
             if kind(header) != expected:
-                raise ProtocolError(
-                    f"party {party} sent the message {kind(header)!r} instead of {expected!r}"
-                )
+                raise ProtocolError(f"party {party} sent the message {kind(header)!r} instead of {expected!r}")
         return replies
 
     async def _listen(self, process: PartyProcess) -> None:

@@ -164,9 +164,7 @@ class Door:
             self.close()
 
 
-async def call(
-    claim: Claim, token: bytes, where: tuple[str, int], admit: Admit, tls: ssl.SSLContext | None
-) -> None:
+async def call(claim: Claim, token: bytes, where: tuple[str, int], admit: Admit, tls: ssl.SSLContext | None) -> None:
     """Connect to a peer at (host, port), as often as it takes; the caller sets the time limit."""
     loop = asyncio.get_running_loop()
     while True:

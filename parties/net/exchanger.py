@@ -153,9 +153,7 @@ class Exchanger(MessageExchanger):  # type: ignore[misc]
         if label in self._arrived:
             raise self._malformed(f"label {label} is used twice")
         if due is None and self._unclaimed + _WORD_BYTES * words > self._round.unclaimed_max:
-            raise PeerError(
-                self.peer_pid, f"sent over {self._round.unclaimed_max} bytes that nobody waits for"
-            )
+            raise PeerError(self.peer_pid, f"sent over {self._round.unclaimed_max} bytes that nobody waits for")
         return True
 
     def deliver(self, label: int, vector: Vector) -> None:

@@ -71,9 +71,7 @@ class Peering:
             raise ProtocolError(f"there is no party {self.party} among {self.parties}")
         peers = [peer for peer in range(self.parties) if peer != self.party]
         if sorted(self.tokens) != peers or any(len(token) != TOKEN_BYTES for token in self.tokens.values()):
-            raise ProtocolError(
-                f"party {self.party}: there must be a token of {TOKEN_BYTES} bytes for every peer"
-            )
+            raise ProtocolError(f"party {self.party}: there must be a token of {TOKEN_BYTES} bytes for every peer")
 
     @property
     def parties(self) -> int:

@@ -34,9 +34,7 @@ class PartyRuntime(Runtime):  # type: ignore[misc]
             bit_length=32,
             sec_param=30,
         )
-        parties = [
-            Party(number, address.host, address.port) for number, address in enumerate(peering.addresses)
-        ]
+        parties = [Party(number, address.host, address.port) for number, address in enumerate(peering.addresses)]
         loop = asyncio.get_running_loop()
         handler = loop.get_exception_handler()
         super().__init__(peering.party, parties, options)
@@ -72,9 +70,7 @@ class PartyRuntime(Runtime):  # type: ignore[misc]
     def exchangers(self) -> dict[int, Exchanger]:
         """The exchanger of every connected peer."""
         return {
-            party.pid: party.protocol
-            for party in self.parties
-            if party.pid != self.pid and party.protocol is not None
+            party.pid: party.protocol for party in self.parties if party.pid != self.pid and party.protocol is not None
         }
 
     def _refuse(self) -> NoReturn:

@@ -36,14 +36,11 @@ def test_version_and_usage(run: Run) -> None:
 
 def test_result_and_summary(run: Run, parties: type[PlainParties]) -> None:
     Path("orders.csv").write_text(BOOK)
-    ended = run(
-        "clear", "orders.csv", "--out", "result.csv", "--json", "summary.json", "--seed", SEED.upper()
-    )
+    ended = run("clear", "orders.csv", "--out", "result.csv", "--json", "summary.json", "--seed", SEED.upper())
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines() == [
         "clearing price 0.0835 EUR/kWh, traded 0.900 kWh (2 orders, pro-rata)",
-        "computed by 3 compute parties on secret shares: "
-        "132 communication rounds, 0.25 s (0.25 s with start-up)",
+        "computed by 3 compute parties on secret shares: 132 communication rounds, 0.25 s (0.25 s with start-up)",
         f"seed {SEED}",
     ]
     assert Path("result.csv").read_text() == (
@@ -81,9 +78,7 @@ def test_everything_else_in_the_file_is_kept_to_the_byte(run: Run, parties: type
     Path("orders.csv").write_bytes(content.encode())
     assert run("clear", "orders.csv", "--out", "result.csv").code == 0
     expected = content.replace("\r\n\r\n\t\r\n", "\r\n")
-    expected = expected.replace("price,\r\n", "price,,accepted_quantity\r\n").replace(
-        "0.2,\r\n", "0.2,,0.250\r\n"
-    )
+    expected = expected.replace("price,\r\n", "price,,accepted_quantity\r\n").replace("0.2,\r\n", "0.2,,0.250\r\n")
     assert Path("result.csv").read_bytes().decode() == expected.replace(" z\r\n", " z,0.250\r\n")
 
 
@@ -114,9 +109,7 @@ def test_option_before_file_before_default(run: Run, parties: type[PlainParties]
     for options, rationing in ((), "pro-rata"), (("--market", "market.toml"), "lottery"):
         assert run("clear", "orders.csv", *options, "--json", "s.json").code == 0
         assert json.loads(Path("s.json").read_text())["rationing"] == rationing
-    ended = run(
-        "clear", "orders.csv", "--market", "market.toml", "--rationing", "pro-rata", "--json", "s.json"
-    )
+    ended = run("clear", "orders.csv", "--market", "market.toml", "--rationing", "pro-rata", "--json", "s.json")
     summary = json.loads(Path("s.json").read_text())
     assert (summary["rationing"], summary["currency"], summary["clearing_price"]) == (
         "pro-rata",
@@ -243,23 +236,17 @@ def test_the_first_twenty_problems_and_the_number_of_the_rest(run: Run, parties:
     ended = run("clear", "-", "--out", "r.csv", stdin=f"order_id,side,price,quantity\n{rows}".encode())
     lines = ended.err.splitlines()
     assert ended.code == 2
-    assert [int(re.match(r"<stdin>:(\d+): quantity 'x'", line)[1]) for line in lines[:-1]] == [
-        *range(3, 43, 2)
-    ]  # type: ignore[index]
+    assert [int(re.match(r"<stdin>:(\d+): quantity 'x'", line)[1]) for line in lines[:-1]] == [*range(3, 43, 2)]  # type: ignore[index]
     assert lines[-1] == "and 30 more problems"
     assert parties.calls == 0
     assert os.listdir() == []
 
 
-def test_a_book_too_large_is_refused_before_anything_is_computed(
-    run: Run, parties: type[PlainParties]
-) -> None:
+def test_a_book_too_large_is_refused_before_anything_is_computed(run: Run, parties: type[PlainParties]) -> None:
     Path("market.toml").write_text("[market]\nquantity_bits = 24\n")
     rows = "".join(f"m{i},buy,0.1,1\n" for i in range(4097))
     for command in ("clear", "check"):
-        ended = run(
-            command, "-", "--market", "market.toml", stdin=f"order_id,side,price,quantity\n{rows}".encode()
-        )
+        ended = run(command, "-", "--market", "market.toml", stdin=f"order_id,side,price,quantity\n{rows}".encode())
         assert ended.code == 2
         assert ended.err == (
             "<stdin>: 4097 orders at 24 quantity bits: n · 4^24 must not exceed 2^60, that is 4096 orders\n"

@@ -52,8 +52,7 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     ("n", "m", "rationing", "seed"),
     [
         (40, 3, Rationing.PRO_RATA, SEED),
-        (300, 3, Rationing.LOTTERY, None),
-        (25, 5, Rationing.PRO_RATA, None),
+        (300, 5, Rationing.LOTTERY, None),
         (0, 3, Rationing.LOTTERY, SEED),
     ],
 )

@@ -33,8 +33,8 @@ ADDRESS = Address("127.0.0.1", 4000, 4001)
 MESSAGES: list[Any] = [
     Listening(ADDRESS),
     Connect(1, [ADDRESS] * 3, {0: bytes(32), 2: bytes(range(32))}),
-    RoundInput(5, Market(12, 16, Rationing.LOTTERY), bytes(range(32)), 17, 4),
-    RoundInput(0, Market(20, 24), None, 0, 1),
+    RoundInput(5, Market(12, 16, Rationing.LOTTERY), bytes(range(32)), "sort", 17, 4),
+    RoundInput(0, Market(20, 24), None, "select", 0, 1),
     Stage("sort"),
     RoundResult(17, bytes(32), 68, 4096, 0.25, 2**30, {"sort": 0.1}),
     RoundResult(None, bytes(32), 4, 0, 0.0, 2**30, {}),
@@ -110,6 +110,6 @@ def test_a_token_is_not_shown() -> None:
 
 
 def test_the_blocks_cover_the_book() -> None:
-    blocks = RoundInput(10, Market(), None, 0, 4).blocks()
+    blocks = RoundInput(10, Market(), None, "sort", 0, 4).blocks()
     assert blocks == [slice(0, 4), slice(4, 8), slice(8, 10)]
-    assert RoundInput(0, Market(), None, 0, 4).blocks() == []
+    assert RoundInput(0, Market(), None, "sort", 0, 4).blocks() == []

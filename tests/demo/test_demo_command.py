@@ -26,9 +26,7 @@ def run(*options: str, before: str = "") -> subprocess.CompletedProcess[str]:
     """Run the command; `before` is Python to execute in its process first."""
     command = [*COMMAND, *options]
     if before:
-        start = (
-            "import sys; from parties.cli.main import main; sys.argv[1:] = ['demo', *sys.argv[1:]]; main()"
-        )
+        start = "import sys; from parties.cli.main import main; sys.argv[1:] = ['demo', *sys.argv[1:]]; main()"
         command = [sys.executable, "-c", f"{before}; {start}", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 

@@ -19,9 +19,7 @@ SUMMER, WINTER = date(2025, 6, 21), date(2025, 12, 21)
 SPRING_CHANGE, AUTUMN_CHANGE = date(2025, 3, 30), date(2025, 10, 26)
 
 
-@pytest.mark.parametrize(
-    ("day", "number"), [(SUMMER, 96), (WINTER, 96), (SPRING_CHANGE, 92), (AUTUMN_CHANGE, 100)]
-)
+@pytest.mark.parametrize(("day", "number"), [(SUMMER, 96), (WINTER, 96), (SPRING_CHANGE, 92), (AUTUMN_CHANGE, 100)])
 def test_a_day_has_all_its_quarter_hours(day: date, number: int) -> None:
     periods = quarter_hours(day)
     assert len(periods) == number
@@ -35,9 +33,7 @@ def test_the_first_period_of_a_summer_day_begins_the_evening_before_in_utc() -> 
     assert quarter_hours(SUMMER)[0] == datetime(2025, 6, 20, 22, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "day", [SUMMER, WINTER, SPRING_CHANGE, AUTUMN_CHANGE, date(2024, 2, 29), date(2024, 12, 31)]
-)
+@pytest.mark.parametrize("day", [SUMMER, WINTER, SPRING_CHANGE, AUTUMN_CHANGE, date(2024, 2, 29), date(2024, 12, 31)])
 def test_every_book_of_a_day_fits_the_default_market(day: date) -> None:
     periods = quarter_hours(day)
     street = make_households(20, day, periods)

@@ -39,10 +39,7 @@ def rows_of(quarters: list[QuarterHour]) -> list[dict[str, str]]:
 
 def idle(day: date) -> list[QuarterHour]:
     """A day without a trade."""
-    return [
-        QuarterHour(start, orders=3, offered=0, wanted=9, price=None, traded=0)
-        for start in quarter_hours(day)
-    ]
+    return [QuarterHour(start, orders=3, offered=0, wanted=9, price=None, traded=0) for start in quarter_hours(day)]
 
 
 def test_the_spreadsheet_holds_every_quarter_hour(cleared_day: Day) -> None:

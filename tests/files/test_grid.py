@@ -19,9 +19,7 @@ def grids(draw: st.DrawFn) -> Grid:
     step = draw(st.integers(1, 5000))
     first = step * draw(st.integers(-10_000, 10_000))
     scale = Decimal(1).scaleb(-decimals)
-    return Grid.of(
-        "price", "tick", "EUR/kWh", first=first * scale, step=step * scale, bits=draw(st.integers(1, 24))
-    )
+    return Grid.of("price", "tick", "EUR/kWh", first=first * scale, step=step * scale, bits=draw(st.integers(1, 24)))
 
 
 @given(grids(), st.data())
@@ -81,15 +79,11 @@ def test_messages(text: str, message: str) -> None:
     ],
 )
 def test_malformed_numbers(text: str) -> None:
-    with pytest.raises(
-        InvalidOrderError, match=r"is not a number of the form -\?digits\[\.digits\], such as 0\.2048"
-    ):
+    with pytest.raises(InvalidOrderError, match=r"is not a number of the form -\?digits\[\.digits\], such as 0\.2048"):
         PRICES.index(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["9" * 10**6, "-" + "9" * 10**6, "0." + "1" * 10**6, "1" + "0" * 10**6 + ".5"]
-)
+@pytest.mark.parametrize("text", ["9" * 10**6, "-" + "9" * 10**6, "0." + "1" * 10**6, "1" + "0" * 10**6 + ".5"])
 def test_a_megabyte_of_digits_is_refused_at_once_and_told_shortly(text: str) -> None:
     with pytest.raises(InvalidOrderError) as error:
         PRICES.index(text)

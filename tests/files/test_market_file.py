@@ -157,9 +157,7 @@ def test_what_is_refused(tmp_path: Path, content: str | bytes, problem: str) -> 
 
 
 def test_every_problem_is_told(tmp_path: Path) -> None:
-    _, problems = read(
-        tmp_path / "m.toml", "x = 1\n[market]\nlot = 0\n\nprice_bits = 0\nfoo = 1\n[[party]]\nfoo = 2\n"
-    )
+    _, problems = read(tmp_path / "m.toml", "x = 1\n[market]\nlot = 0\n\nprice_bits = 0\nfoo = 1\n[[party]]\nfoo = 2\n")
     assert [problem[:3] for problem in problems] == [":1:", ":3:", ":5:", ":6:"]
 
 

@@ -123,9 +123,7 @@ def test_a_failure_while_publishing_puts_the_first_file_back(
     for before in (["a"], []):
         for name in before:
             (tmp_path / name).write_text("old")
-        with pytest.raises(
-            OutputError, match="b could not be written: No space left on device; no output was written"
-        ):
+        with pytest.raises(OutputError, match="b could not be written: No space left on device; no output was written"):
             write_files({str(tmp_path / "a"): ["new"], str(tmp_path / "b"): ["new"]})
         assert os.listdir(tmp_path) == before
         for name in before:

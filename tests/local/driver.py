@@ -1,4 +1,4 @@
-"""A coordinator to be killed: starts parties that wait in the middle of a round, prints their process ids."""
+"""A coordinator to be killed: prints its parties' process ids at a given moment, `driver.py DEED MOMENT`."""
 
 import asyncio
 import sys

@@ -1,6 +1,7 @@
-"""A compute party of which one, by the number given on the command line, misbehaves: `rogue_party.py NUMBER DEED`.
+"""Compute parties one of which misbehaves: `rogue_party.py NUMBER DEED`, NUMBER its number.
 
-The others clear the round honestly. `honest` is what all of them run.
+In place of the engine they run a round in the clear that is cheap to start: everyone sends its shares to everyone
+in several communication rounds, and delivers nothing accepted. Everything around it is the real thing.
 """
 
 import asyncio
@@ -10,96 +11,83 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import numpy as np
+
 from mpc_market.errors import ProtocolError
 from mpc_market.rules.model import Market
-from mpc_market.secure.book import BookShares
-from mpc_market.secure.round import RoundShares, compute_round
 from parties.compute.process import main
-from parties.net.network import PartyNetwork
+from parties.compute.service import BookArrays
 
 ROGUE, DEED = int(sys.argv[1]), sys.argv[2]
 SECRET = "price 4711"
 
 
-class Wrapped:
-    """The network, with a hand on it."""
-
-    def __init__(self, network: PartyNetwork) -> None:
-        self._network = network
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._network, name)
+@dataclass
+class Shares:
+    price: int | None
+    accepted: np.ndarray
+    seed: bytes
+    communication_rounds: int
 
 
-class SendsTooMuch(Wrapped):
-    def send(self, peer: int, label: int, words: Any) -> None:
-        size = words.size + (label > 100)
-        self._network.send(peer, label, words.repeat(2)[:size])
+async def exchange(network: Any, label: int, words: np.ndarray, extra: int = 0) -> None:
+    peers = [peer for peer in range(network.parties) if peer != network.party]
+    for peer in peers:
+        network.send(peer, label, np.resize(words, words.size + extra))
+    await network.flush()
+    for peer in peers:
+        await network.receive(peer, label, words.size)
 
 
-def raw_frame(network: PartyNetwork, data: bytes) -> None:
-    network._runtime.exchangers[0].transport.write(data)
-
-
-async def wait() -> None:
-    await asyncio.sleep(60)
-
-
-async def spin() -> None:
-    while True:
-        time.sleep(0.01)  # noqa: ASYNC251
-
-
-def do(deed: str, network: PartyNetwork) -> None:
-    """Something that happens at once."""
-    if deed == "kill":
+def do(network: Any) -> None:
+    """The deed."""
+    to_0 = network._runtime.exchangers.get(0)
+    if DEED == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    elif deed == "stop":
+    elif DEED == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
-    elif deed == "crash":
+    elif DEED == "crash":
         raise ValueError(SECRET)
-    elif deed == "give up":
+    elif DEED == "give up":
         raise ProtocolError("no permutation")
-    elif deed == "garbage":
-        raw_frame(network, b"\xff" * 100)
-    elif deed == "pickle":
-        raw_frame(network, pickle.dumps(os.system))
+    elif DEED == "garbage":
+        to_0.transport.write(b"\xff" * 100)
+    elif DEED == "pickle":
+        to_0.transport.write(pickle.dumps(os.system))
+    elif DEED == "exit":
+        sys.exit(5)
+    elif DEED == "spin":
+        while True:
+            time.sleep(0.01)
 
 
 async def rogue_round(
     network: Any,
     order_ids: Sequence[str],
-    book: BookShares,
+    book: BookArrays,
     market: Market,
     seed: bytes | None,
     on_stage: Callable[[str], None],
-) -> RoundShares:
-    """The honest round, with one deed in the middle of it."""
-
-    def stage(name: str) -> None:
-        on_stage(name)
-        if network.party == ROGUE and name == "sort":
-            do(DEED, network)
-
-    if DEED == "wait":
-        on_stage("wait")
-        await wait()
-    if network.party == ROGUE and DEED == "spin":
-        await spin()
-    if network.party == ROGUE and DEED == "lengths":
-        network = SendsTooMuch(network)
-    outcome = await compute_round(network, order_ids, book, market, seed, stage)
-    if network.party == ROGUE:
-        if DEED == "lie" and outcome.accepted.size:
-            outcome.accepted[0] ^= 1
-        if DEED == "price":
-            return RoundShares(1, outcome.accepted, outcome.seed, outcome.communication_rounds)
-    return outcome
+    method: str,
+) -> Any:
+    """A round in the clear, with a deed of one party in the middle of it."""
+    rogue = network.party == ROGUE
+    for label, array in enumerate(book):
+        on_stage(("sort", "cut", "deliver")[label])
+        await exchange(network, label, array.reshape(-1), extra=int(rogue and DEED == "lengths"))
+        if rogue and label == 0:
+            do(network)
+        if DEED == "wait":
+            await asyncio.sleep(60)
+    accepted = np.zeros(len(order_ids), np.uint64)
+    accepted[0] += rogue and DEED == "lie"
+    return Shares(1 if rogue and DEED == "price" else None, accepted, seed or bytes(32), 3)
 
 
 if __name__ == "__main__":

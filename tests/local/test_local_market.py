@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import psutil
 import pytest
-from tests.books import KINDS, random_book
 
 from mpc_market.errors import BookTooLargeError, InvalidOrderError, InvalidSettingsError, ProtocolError
 from mpc_market.rules import clearing
 from mpc_market.rules.model import Market, Order, Rationing, Side
 from parties.local import LocalParties, Outcome
+from tests.books import KINDS, random_book
 
 SEED = bytes(range(32))
 MARKETS = [Market(rationing=rationing) for rationing in Rationing]

@@ -133,9 +133,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_frame_names_the_culprit_at_every_party(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_malformed_frame_names_the_culprit_at_every_party(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "HEARSAY_SECONDS", 0.1)
     frame, reason = MALFORMED[name]
 
@@ -247,12 +245,12 @@ def test_nothing_listens_once_all_are_here_and_nothing_is_left_after() -> None:
 
 def test_a_peer_that_never_comes_is_named() -> None:
     async def test() -> None:
-        given = peerings(3, connect_seconds=0.5)
+        given = peerings(3, connect_seconds=1.5)
         given[1].doors.close()
         results = await asyncio.gather(connect(given[0]), connect(given[2]), return_exceptions=True)
         for error in results:
             assert isinstance(error, PeerError)
-            assert str(error) == "party 1: did not connect within 0.5 s"
+            assert str(error) == "party 1: did not connect within 1.5 s"
 
     run(test)
 
@@ -276,9 +274,7 @@ def test_a_lost_peer_is_named_by_all(how: str) -> None:
                 if how != "pulse":
                     networks[2]._runtime.exchangers[peer].transport.abort()
                 if how != "data":
-                    networks[2]._pulse._loop.call_soon_threadsafe(
-                        networks[2]._pulse.hearts[peer].transport.abort
-                    )
+                    networks[2]._pulse._loop.call_soon_threadsafe(networks[2]._pulse.hearts[peer].transport.abort)
             errors: list[MarketError] = await asyncio.gather(networks[0].failed, networks[1].failed)
             assert [str(error) for error in errors] == ["party 2: connection lost"] * 2
 

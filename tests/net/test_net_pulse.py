@@ -51,8 +51,8 @@ def test_heavy_work_in_the_main_thread_is_no_stall(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(pulse, "PULSE_SECONDS", 0.05)
 
     async def test() -> None:
-        async with met(3, stall_seconds=0.5) as networks:
-            time.sleep(1.2)
+        async with met(3, stall_seconds=0.8) as networks:
+            time.sleep(1.5)
             await asyncio.sleep(0.2)
             assert not any(network.failed.done() for network in networks)
 

@@ -149,7 +149,7 @@ def test_many_that_say_nothing_neither_stall_the_run_nor_stay(monkeypatch: pytes
         for read in reads:
             with contextlib.suppress(ConnectionError):
                 assert await read == b""
-        assert time.monotonic() - began < 2  # and the others when their time was over
+        assert time.monotonic() - began < 5  # and the others when their time was over
         networks = [*await asyncio.gather(connect(given[0]), connect(given[1]), first)]
         await they_still_work(networks)
         await asyncio.gather(*(network.close() for network in networks))
@@ -189,7 +189,7 @@ def test_parties_get_in_past_a_crowd_that_says_nothing() -> None:
 
 def test_a_caller_believes_no_door_that_does_not_know_the_token() -> None:
     async def test() -> None:
-        given = peerings(3, connect_seconds=0.6)
+        given = peerings(3, connect_seconds=1.5)
         heard: list[bytes] = []
 
         async def impostor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -205,7 +205,7 @@ def test_a_caller_believes_no_door_that_does_not_know_the_token() -> None:
             for port in (given[2].addresses[2].port, given[2].addresses[2].pulse_port)
         ]
         results = await asyncio.gather(connect(given[0]), connect(given[1]), return_exceptions=True)
-        assert [str(error) for error in results] == ["party 2: did not connect within 0.6 s"] * 2
+        assert [str(error) for error in results] == ["party 2: did not connect within 1.5 s"] * 2
         assert heard
         assert not any(given[0].tokens[2] in frame for frame in heard)
         for server in servers:

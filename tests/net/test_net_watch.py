@@ -19,14 +19,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "HEARSAY_SECONDS", 0.15)
 
 
-def verdict(*events: Callable[[Watch], None], pause: float = 0.01) -> MarketError:
+def verdict(*events: Callable[[Watch], None]) -> MarketError:
     found: list[MarketError] = []
 
     async def test() -> None:
         seen = Watch(ME)
         for event in events:
             event(seen)
-            await asyncio.sleep(pause)
         found.append(await seen.failed)
         await asyncio.sleep(0.2)  # what comes later changes nothing
         assert seen.failed.result() is found[0]

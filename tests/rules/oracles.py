@@ -42,7 +42,7 @@ def clear_units(orders: Sequence[Order], seed: bytes) -> Clearing:
 
 
 def pymarket_welfare(orders: Sequence[Order]) -> float:
-    """The greatest sum of what buyers would pay less what sellers ask, for a book with both sides present."""
+    """The greatest sum, over all trades, of what the buyer would pay less what the seller asks; ticks × lots."""
     bids = BidManager()
     for user, order in enumerate(orders):
         bids.add_bid(order.quantity, order.price, user, order.side is Side.BUY)

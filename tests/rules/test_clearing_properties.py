@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import floor
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_market.rules.clearing import clear
@@ -19,13 +19,13 @@ from tests.books import KINDS, books, markets, random_book, seeds
 Round = tuple[list[Order], Market, bytes]
 Group = list[tuple[Order, int]]
 
-examples = settings(max_examples=200, deadline=None)
+examples = settings(max_examples=150, deadline=None)
 
 
 @st.composite
 def rounds(draw: st.DrawFn, grids: st.SearchStrategy[Market]) -> Round:
     market = draw(grids)
-    return draw(books(market, max_size=16)), market, draw(seeds())
+    return draw(books(market, max_size=12)), market, draw(seeds())
 
 
 any_round = rounds(markets())
@@ -97,7 +97,8 @@ def test_no_other_uniform_price_trades_more(case):
 def test_the_price_is_the_middle_of_the_equilibrium_prices(case):
     orders, market, seed = case
     price = clear(orders, market, seed).price
-    assume(price is not None)
+    if price is None:
+        return
     # An equilibrium price: those who must trade at it can be matched by those who may.
     equilibrium = [
         p
@@ -121,7 +122,8 @@ def test_nobody_trades_at_a_loss(case):
 def test_nobody_strictly_inside_the_price_is_left_unserved(case):
     orders, market, seed = case
     clearing = clear(orders, market, seed)
-    assume(clearing.price is not None)
+    if clearing.price is None:
+        return
     for order, lots in zip(orders, clearing.accepted, strict=True):
         assert lots == order.quantity or advantage(order, clearing.price) <= 0
 
@@ -149,7 +151,7 @@ def test_the_sequence_of_the_file_does_not_matter(case, rng):
     assert after == Clearing(before.price, tuple(by_id[order.order_id] for order in shuffled))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(any_round, st.data())
 def test_a_better_limit_never_lowers_the_quantity(case, data):
     """A buyer who bids more, or a seller who asks less, gets at least as many lots, under both rules.
@@ -161,7 +163,8 @@ def test_a_better_limit_never_lowers_the_quantity(case, data):
     to being served in full that there is a left-over lot for everybody.
     """
     orders, market, seed = case
-    assume(orders)
+    if not orders:
+        return
     i = data.draw(st.integers(0, len(orders) - 1))
     order = orders[i]
     better = range(order.price, 2**market.price_bits) if order.side is Side.BUY else range(order.price + 1)
@@ -195,7 +198,7 @@ def test_pro_rata_follows_its_formulas(case):
 @pytest.mark.parametrize("kind", KINDS)
 def test_pro_rata_follows_its_formulas_on_every_kind_of_book(kind, quantity_bits):
     rng = random.Random(kind)
-    for size in range(0, 40, 3):
+    for size in range(40):
         market = Market(rng.randint(1, 4), quantity_bits)
         check_pro_rata(random_book(rng, market, size, kind), market, rng.randbytes(32))
 

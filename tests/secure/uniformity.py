@@ -12,11 +12,16 @@ def assert_uniform(values: Sequence[int] | np.ndarray, cells: int) -> None:
     """Fail if values in 0 … cells − 1 are too unevenly distributed to be uniform."""
     counts = np.bincount(np.asarray(values).astype(np.intp), minlength=cells)
     assert counts.size == cells, f"a value is not below {cells}"
-    expected = counts.sum() / cells
-    assert expected >= 5, f"too few values ({counts.sum()}) for {cells} cells"
+    assert_counts_uniform(counts)
+
+
+def assert_counts_uniform(counts: np.ndarray) -> None:
+    """The same for numbers of values per cell."""
+    expected = counts.sum() / counts.size
+    assert expected >= 5, f"too few values ({counts.sum()}) for {counts.size} cells"
     statistic = float(((counts - expected) ** 2).sum() / expected)
-    p_value = chi_square_tail(statistic, cells - 1)
-    assert p_value > FALSE_ALARM, f"χ² = {statistic:.1f} over {cells} cells: probability {p_value:.1e}"
+    p_value = chi_square_tail(statistic, counts.size - 1)
+    assert p_value > FALSE_ALARM, f"χ² = {statistic:.1f} over {counts.size} cells: probability {p_value:.1e}"
 
 
 def chi_square_tail(statistic: float, degrees: int) -> float:
