@@ -219,7 +219,10 @@ class LocalParties:
         trouble = asyncio.create_task(self._trouble.begun.wait())
         either: set[asyncio.Task[Any]] = {task, trouble}
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*either, *self._listeners}, return_when=asyncio.FIRST_COMPLETED)
+            for listener in self._listeners:
+                if listener.done():
+                    listener.result()  # raises what `on_stage` has raised
             if task.done() and not isinstance(task.exception(), ChannelClosedError):
                 return task.result()
             raise await self._trouble.verdict()

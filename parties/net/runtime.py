@@ -7,6 +7,7 @@ network.
 """
 
 import asyncio
+import socket
 from argparse import Namespace
 from typing import NoReturn
 
@@ -64,6 +65,8 @@ class PartyRuntime(Runtime):  # type: ignore[misc]
 
     def _admit(self, peer: int, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(high=SEND_BUFFER_BYTES)
+        # A round trip must not wait for more to send. (The event loops see to it; a protocol should not rely on that.)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         Exchanger(self, peer, self._watch, self._round).connection_made(transport)
 
     @property

@@ -107,6 +107,20 @@ def test_a_party_that_dies_while_the_others_start_is_named() -> None:
     asyncio.run(test())
 
 
+def test_what_on_stage_raises_comes_out() -> None:
+    def on_stage(name: str) -> None:
+        if name == "cut":
+            raise ZeroDivisionError
+
+    async def test() -> None:
+        async with LocalParties(on_stage=on_stage, command=command(0, "nothing")) as local:
+            with pytest.raises(ZeroDivisionError):
+                await local.clear(ORDERS, Market())
+
+    asyncio.run(test())
+    assert not psutil.Process().children(recursive=True)
+
+
 def test_a_clearing_that_is_cancelled_leaves_nothing() -> None:
     async def test() -> None:
         async with LocalParties(command=command(2, "wait")) as local:

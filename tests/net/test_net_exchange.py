@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pickle
+import socket
 
 import numpy as np
 import pytest
@@ -212,6 +213,17 @@ def test_the_number_of_the_round_may_wrap() -> None:
                 assert np.array_equal(await networks[1].receive(0, 1, 3), words(3, number))
 
     run(test)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_small_messages_are_not_delayed(loop: str) -> None:
+    async def test() -> None:
+        async with met() as networks:
+            for exchanger in networks[0]._runtime.exchangers.values():
+                sock = exchanger.transport.get_extra_info("socket")
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    run(test, loop)
 
 
 def test_traffic_is_counted() -> None:
