@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_market.field.mersenne import GF, Vector
+from mpc_market.field.mersenne import Vector
 from mpc_market.field.shamir import share
 from mpc_market.rules.model import Market, Order, Side, check_orders
 
@@ -47,16 +47,18 @@ def share_book(orders: Sequence[Order], market: Market, parties: int) -> list[Bo
     side = np.fromiter((order.side is Side.BUY for order in orders), np.uint64, n)
     price = np.fromiter((order.price for order in orders), np.uint64, n)
     quantity = np.fromiter((order.quantity for order in orders), np.uint64, n)
+    return share_columns(side, price, quantity, market, parties)
+
+
+def share_columns(side: Vector, price: Vector, quantity: Vector, market: Market, parties: int) -> list[BookShares]:
+    """The same for a checked book in columns of shape (n,): side (1 for a buy), price and quantity."""
     sides, prices, quantities = (
-        _share_bits(values, bits, parties)
+        share(_bits(values, bits), parties)
         for values, bits in ((side, 1), (price, market.price_bits), (quantity, market.quantity_bits))
     )
     return [BookShares(s[0], p, q) for s, p, q in zip(sides, prices, quantities, strict=True)]
 
 
-def _share_bits(values: Vector, bits: int, parties: int) -> list[Vector]:
-    out = [np.empty((bits, values.size), np.uint64) for _ in range(parties)]
-    for k in range(bits):
-        for row, dealt in zip(out, share((values >> np.uint64(k)) & np.uint64(1), parties, GF), strict=True):
-            row[k] = dealt
-    return out
+def _bits(values: Vector, bits: int) -> Vector:
+    places = np.arange(bits, dtype=np.uint64)[:, None]
+    return (values >> places) & np.uint64(1)

@@ -16,11 +16,12 @@ from mpc_market.secure.book import BookShares
 from mpc_market.secure.compare import is_negative
 from mpc_market.secure.cut import Query, find_cuts
 from mpc_market.secure.cut import masks_needed as cut_masks
+from mpc_market.secure.material import Material, Needs
 from mpc_market.secure.prices import OnStage, Prices
 from mpc_market.secure.randombits import Masks, weighted_sum
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import InnerProduct, Product, Shares, concatenate, dot, weighted
-from mpc_market.secure.shuffle import Index, inverse
+from mpc_market.secure.shuffle import Index, Permutations, inverse
 from mpc_market.secure.sort import digit_bounds, indicators
 
 DIGIT_BITS = 3
@@ -70,15 +71,15 @@ class BySelection:
         self._equal: Shares | None = None
 
     @staticmethod
-    def masks_needed(n: int, market: Market) -> int:
-        """How many masks for comparisons a clearing uses, without those of the price."""
+    def needs(n: int, market: Market) -> Needs:
+        """What a clearing of n orders uses of masks."""
         bounds = digit_bounds(market.price_bits, DIGIT_BITS)
-        needed: int = sum(2 * (2 ** (stop - start) - 1) for start, stop in bounds) + cut_masks(2 * n)
+        needs = Needs(n, sum(2 * (2 ** (stop - start) - 1) for start, stop in bounds) + cut_masks(2 * n))
         if market.rationing is Rationing.PRO_RATA:
-            needed += rationing.masks_needed(n, market)
-        return needed
+            rationing.add_needs(needs, market)
+        return needs
 
-    async def arrange(self, session: Session) -> None:
+    async def arrange(self, session: Session, _: Permutations) -> None:
         """Indicators of the price's digits, high digit first; quantities; what the buys ask for."""
         first = self._tickets
         price_bits = Shares(self._book.price_bits, session.field).take(first)
@@ -98,7 +99,7 @@ class BySelection:
             bought, nonzero, *(partial(indicators, digit=digit) for digit in digits)
         )
 
-    async def find_prices(self, session: Session, masks: Masks) -> Prices:
+    async def find_prices(self, session: Session, material: Material) -> Prices:
         """Search for b with the budget B, all that is bought, and for a with B − 1 (market.md §3)."""
         budget = self._bought.sum()
         zero = budget - budget
@@ -106,7 +107,7 @@ class BySelection:
         parts: list[Product] = []
         for digit in self._digits:
             at = to_a.at
-            matches, smaller = await self._find_digit(session, digit, to_a, to_b, masks)
+            matches, smaller = await self._find_digit(session, digit, to_a, to_b, material.masks)
             parts.append(at * smaller)
             products = [to_a.at * matches[0], to_b.at * matches[1]]
             if self._pro_rata and self._equal is not None:
@@ -143,12 +144,12 @@ class BySelection:
         to_a.left, to_b.left = to_a.left - below_a, to_b.left - below_b
         return [match_a, match_b], smaller
 
-    async def allocate(self, session: Session, masks: Masks, on_stage: OnStage) -> Shares:
+    async def allocate(self, session: Session, material: Material, on_stage: OnStage) -> Shares:
         """Below the price sells give all, above it buys take all, at it the tickets decide; then pro rata."""
         level = self._level
         # At the price: the sells, then the buys, each in the sequence of the tickets, up to what the budget leaves.
         queue = concatenate([level.sold, level.bought])
-        (cut,) = await find_cuts(session, [Query(queue.prefix_sums(), level.left, [queue])], masks)
+        (cut,) = await find_cuts(session, [Query(queue.prefix_sums(), level.left, [queue])], material.masks)
         left = level.left - concatenate([cut.before, cut.prefix[:-1]])
         (inside,) = await session.reshare(cut.items * cut.selected[0] + cut.item * left)
         (served,) = await session.reshare(cut.spread(queue, inside))
@@ -160,6 +161,6 @@ class BySelection:
             assert self._equal is not None
             (buys,) = await session.reshare(self._side * self._equal)
             groups = rationing.Groups(self._equal - buys, buys, self._quantity, self._nonzero)
-            accepted = await rationing.ration(session, self._market, groups, accepted, masks)
+            accepted = await rationing.ration(session, self._market, groups, accepted, material)
         on_stage("deliver")
         return accepted.take(inverse(self._tickets))

@@ -10,12 +10,13 @@ from mpc_market.secure import rationing
 from mpc_market.secure.book import BookShares
 from mpc_market.secure.cut import Cut, Query, find_cuts
 from mpc_market.secure.cut import masks_needed as cut_masks
+from mpc_market.secure.material import Material, Needs
 from mpc_market.secure.prices import OnStage, Prices
-from mpc_market.secure.randombits import Masks, weighted_sum
+from mpc_market.secure.randombits import weighted_sum
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares, concatenate, dot
-from mpc_market.secure.shuffle import Index
-from mpc_market.secure.sort import SortedBook, sort
+from mpc_market.secure.shuffle import Index, Permutations
+from mpc_market.secure.sort import SortedBook, shuffle_names, sort
 
 
 class BySorting:
@@ -31,14 +32,15 @@ class BySorting:
         self._at_price: Shares
 
     @staticmethod
-    def masks_needed(n: int, market: Market) -> int:
-        """How many masks for comparisons a clearing uses, without those of the price."""
-        needed = 2 * cut_masks(n)
+    def needs(n: int, market: Market) -> Needs:
+        """What a clearing of n orders uses of masks and permutations."""
+        needs = Needs(n, 2 * cut_masks(n), shuffle_names(1 + market.price_bits))
         if market.rationing is Rationing.PRO_RATA:
-            needed += 3 * cut_masks(n) + rationing.masks_needed(n, market)
-        return needed
+            rationing.add_needs(needs, market)
+            needs.comparisons += 3 * cut_masks(n)
+        return needs
 
-    async def arrange(self, session: Session) -> None:
+    async def arrange(self, session: Session, permutations: Permutations) -> None:
         """Sort into book order: by price, at equal price sells before buys, then by ticket (market.md §3)."""
         side = Shares(self._book.side, session.field)
         price_bits = Shares(self._book.price_bits, session.field)
@@ -46,9 +48,10 @@ class BySorting:
         payload = [weighted_sum(quantity_bits), side, weighted_sum(price_bits)]
         if self._market.rationing is Rationing.PRO_RATA:
             payload.append(await rationing.is_nonzero(session, quantity_bits))
-        self._sorted = await sort(session, concatenate([side.reshape(1, -1), price_bits]), payload, self._tickets)
+        key = concatenate([side.reshape(1, -1), price_bits])
+        self._sorted = await sort(session, key, payload, self._tickets, permutations)
 
-    async def find_prices(self, session: Session, masks: Masks) -> Prices:
+    async def find_prices(self, session: Session, material: Material) -> Prices:
         """The orders at which the running total C passes B, all that is bought, and B − 1 (market.md §3)."""
         quantity, side, price = self._sorted.columns[:3]
         (self._bought,) = await session.reshare(side * quantity)
@@ -59,7 +62,7 @@ class BySorting:
         at, at_less = await find_cuts(
             session,
             [Query(total, budget, [price, side, self._signed, sold_before]), Query(total, budget - 1, [price])],
-            masks,
+            material.masks,
         )
         prices, sides, _, sold_befores = at.selected
         # What is left of the budget when it comes to each order of the block: B − C_{i−1}.
@@ -72,7 +75,7 @@ class BySorting:
         self._cut, self._remainder, self._at_price = at, left - left_to_buys.times(2), a
         return Prices(a, b, [traded])
 
-    async def allocate(self, session: Session, masks: Masks, on_stage: OnStage) -> Shares:
+    async def allocate(self, session: Session, material: Material, on_stage: OnStage) -> Shares:
         """x_i for a sell, v_i − x_i for a buy, x_i the part below the cut; then pro rata; then back to the owners'
         sequence.
 
@@ -87,8 +90,8 @@ class BySorting:
         if self._market.rationing is Rationing.PRO_RATA:
             on_stage("rationing")
             quantity, side, price, nonzero = self._sorted.columns
-            sells, buys = await rationing.find_groups(session, side, price, self._at_price, masks)
+            sells, buys = await rationing.find_groups(session, side, price, self._at_price, material.masks)
             groups = rationing.Groups(sells, buys, quantity, nonzero)
-            accepted = await rationing.ration(session, self._market, groups, accepted, masks)
+            accepted = await rationing.ration(session, self._market, groups, accepted, material)
         on_stage("deliver")
         return await self._sorted.restore(accepted)

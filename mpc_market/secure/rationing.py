@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from mpc_market.rules.model import Market
 from mpc_market.secure import divide
-from mpc_market.secure.compare import shift_right, truncation_ranges
+from mpc_market.secure.compare import shift_right
 from mpc_market.secure.cut import Query, find_cuts
 from mpc_market.secure.cut import masks_needed as cut_masks
-from mpc_market.secure.randombits import Masks, random_masks
+from mpc_market.secure.material import Material, Needs
+from mpc_market.secure.randombits import Masks
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares, concatenate, dot
 
@@ -25,16 +26,18 @@ def fraction_bits(market: Market) -> int:
     return 60 - market.quantity_bits
 
 
-def masks_needed(n: int, market: Market) -> int:
-    """How many masks for comparisons `ration` uses."""
-    return 5 * cut_masks(n) + 2 * divide.masks_needed(fraction_bits(market), _total_bits(n, market))
+def add_needs(needs: Needs, market: Market) -> None:
+    """Add what `ration` uses."""
+    n, needs.shift = needs.n, fraction_bits(market)
+    needs.comparisons += 2 * cut_masks(n) + 2 * divide.masks_needed(needs.shift, _total_bits(n, market))
+    needs.roundings += n
 
 
 def _total_bits(n: int, market: Market) -> int:
     return int(n * (2**market.quantity_bits - 1)).bit_length()
 
 
-async def ration(session: Session, market: Market, book: Groups, accepted: Shares, masks: Masks) -> Shares:
+async def ration(session: Session, market: Market, book: Groups, accepted: Shares, material: Material) -> Shares:
     """The accepted quantities under pro rata, from those under the lottery. Shape (n,) → (n,), sorted.
 
     Leaks: nothing but what the comparisons open (uniform).
@@ -50,10 +53,10 @@ async def ration(session: Session, market: Market, book: Groups, accepted: Share
     given = concatenate([given_s, given_b])
     # 2. The share served: q = ⌊2^F · A / G⌋.
     bits = fraction_bits(market)
-    q = await divide.divide(session, given, wanted, bits, _total_bits(len(sells), market), masks)
+    q = await divide.divide(session, given, wanted, bits, _total_bits(len(sells), market), material.masks)
     # 3. base_i = ⌊v_i · q / 2^F⌋, 0 outside the groups.
     (shared_out,) = await session.reshare(q[:1] * wanted_s + q[1:] * wanted_b)
-    base = await _rounded_down(session, shared_out, bits)
+    base = await _rounded_down(session, shared_out, bits, material)
     # 4. The left-over lots A − Σ base go to the first orders of the group that want anything, one each.
     base_s, base_b, eligible_s, eligible_b = await session.reshare(
         dot(sells, base), dot(buys, base), sells * book.nonzero, buys * book.nonzero
@@ -64,7 +67,7 @@ async def ration(session: Session, market: Market, book: Groups, accepted: Share
             Query(eligible_s.prefix_sums(), given_s - base_s, [eligible_s]),
             Query(eligible_b.prefix_sums(), given_b - base_b, [eligible_b]),
         ],
-        masks,
+        material.masks,
     )
     inside_s, inside_b = await session.reshare(*(cut.items * cut.selected[0] for cut in cuts))
     # 5. Outside the groups what the lottery gave, inside base and left-over lot.
@@ -110,14 +113,14 @@ async def is_nonzero(session: Session, bits: Shares) -> Shares:
     return 1 - zeros[0]
 
 
-async def _rounded_down(session: Session, number: Shares, bits: int) -> Shares:
+async def _rounded_down(session: Session, number: Shares, bits: int, material: Material) -> Shares:
     """⌊y / 2^bits⌋ in chunks, so that the masks' bits fit in memory."""
     chunk = max(_CHUNK, -(-number.size // 60))
     parts = []
     for start in range(0, number.size, chunk):
         part = number[start : start + chunk]
         branch = session.branch()
-        masks = await random_masks(branch, part.size, truncation_ranges(session.field.exponent, bits))
+        masks = await material.rounding_masks(branch, part.size)
         parts.append(await shift_right(branch, part, masks, bits))
         session.rounds += branch.rounds
     return concatenate(parts)

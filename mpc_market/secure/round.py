@@ -13,8 +13,9 @@ from mpc_market.field.mersenne import GF, Vector
 from mpc_market.network import Network
 from mpc_market.rules.model import Market
 from mpc_market.secure.book import BookShares
-from mpc_market.secure.clearing import Method, clear
+from mpc_market.secure.clearing import Method, clear, prepare
 from mpc_market.secure.keys import agree_keys, to_bytes, to_words
+from mpc_market.secure.material import Material
 from mpc_market.secure.prices import OnStage
 from mpc_market.secure.seed import SEED_BYTES, agree_seed
 from mpc_market.secure.session import Session
@@ -37,6 +38,37 @@ class RoundShares:
         return f"RoundShares(price={self.price}, n={self.accepted.size}, rounds={self.communication_rounds})"
 
 
+@dataclass
+class Preparation:
+    """What one party has made for the next round before its orders are there; good for one attempt."""
+
+    session: Session
+    material: Material | None
+    settings: tuple[Market, Method]
+    n_max: int
+    _used: bool = False
+
+    def __repr__(self) -> str:
+        return f"Preparation(n_max={self.n_max})"
+
+    def use(self) -> None:
+        """Mark it as used. Raises: InvalidSettingsError if it was used before."""
+        if self._used:
+            raise InvalidSettingsError("prepared material is good for one attempt only, and this was used before")
+        self._used = True
+
+
+async def prepare_round(
+    network: Network, n_max: int, market: Market, method: Method = Method.SORT, threads: int = 1
+) -> Preparation:
+    """Agree on keys and make all that does not depend on orders, for up to `n_max` of them. Run by every party.
+
+    `compute_round` on the same network then uses it. Raises: BookTooLargeError, PeerError.
+    """
+    session = Session(network, await agree_keys(network, _KEY_LABEL), Workers(threads))
+    return Preparation(session, await prepare(session, n_max, market, method), (market, method), n_max)
+
+
 async def compute_round(
     network: Network,
     order_ids: Sequence[str],
@@ -46,30 +78,41 @@ async def compute_round(
     on_stage: OnStage = lambda _: None,
     method: Method = Method.SORT,
     threads: int = 1,
+    preparation: Preparation | None = None,
 ) -> RoundShares:
     """Clear one round. Run by every compute party, on its own shares of the same book.
 
     `order_ids`: public, in the sequence of the book. `seed`: 32 bytes, or None: then the parties make it.
-    `threads`: how many threads share the work on long vectors.
+    `threads`: how many threads share the work on long vectors. `preparation`: from `prepare_round` on this network.
     Raises: BookTooLargeError, InvalidSettingsError, ShareError before anything is sent; PeerError, ProtocolError.
     """
     _check_input(order_ids, book, market, seed)
-    on_stage("keys")
+    if preparation is None:
+        on_stage("keys")
+        preparation = Preparation(
+            Session(network, await agree_keys(network, _KEY_LABEL), Workers(threads)), None, (market, method), 0
+        )
+    if preparation.settings != (market, method):
+        raise InvalidSettingsError("the round was prepared for another market or method")
+    preparation.use()
+    session, before = preparation.session, preparation.session.rounds
     encoded_ids = [order_id.encode() for order_id in order_ids]
     await _agree_on_public_input(network, encoded_ids, (market, method, network.parties, seed))
-    keys = await agree_keys(network, _KEY_LABEL)
-    rounds = 2 if network.parties == 3 else 3
+    rounds = 1
+    if not preparation.n_max:
+        rounds += 1 if network.parties == 3 else 2  # the keys
     if seed is None:
         on_stage("seed")
         seed = await agree_seed(network, _SEED_LABEL)
         rounds += 2
-    workers = Workers(threads)
+    tickets = ticket_index(seed, encoded_ids)
     try:
-        session = Session(network, keys, workers)
-        price, accepted = await clear(session, book, market, ticket_index(seed, encoded_ids), on_stage, method)
+        price, accepted = await clear(
+            session, book, market, tickets, method=method, prepared=preparation.material, on_stage=on_stage
+        )
     finally:
-        workers.close()
-    return RoundShares(price, accepted.words, seed, rounds + session.rounds)
+        session.workers.close()
+    return RoundShares(price, accepted.words, seed, rounds + session.rounds - before)
 
 
 def _check_input(order_ids: Sequence[str], book: BookShares, market: Market, seed: bytes | None) -> None:

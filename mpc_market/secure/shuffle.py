@@ -9,6 +9,8 @@ One shuffle serves at most one opening.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,18 +23,45 @@ from mpc_market.secure.shares import Shares
 Index = NDArray[np.intp]
 
 
+class Permutations:
+    """A party's permutations by shuffle and group, prepared for up to n_max rows or drawn when they are asked for."""
+
+    def __init__(self) -> None:
+        self._prepared: dict[tuple[str, Group], Index] = {}
+
+    def __repr__(self) -> str:
+        return f"Permutations({len(self._prepared)} prepared)"
+
+    def prepare(self, session: Session, names: Sequence[str], groups: Sequence[Group], n_max: int) -> None:
+        """Draw the permutations of the named shuffles for all groups that this party belongs to."""
+        for name in names:
+            for group in groups:
+                if session.party in group:
+                    self._prepared[name, group] = self._draw(session, name, group, n_max)
+
+    def take(self, session: Session, name: str, group: Group, n: int) -> Index:
+        """A permutation of n rows, used this once. One prepared for more rows leaves out those from n on: what remains
+        is in a uniformly random sequence too."""
+        prepared = self._prepared.pop((name, group), None)
+        if prepared is None:
+            return self._draw(session, name, group, n)
+        return prepared[prepared < n]
+
+    def _draw(self, session: Session, name: str, group: Group, n: int) -> Index:
+        return session.stream(f"permutation {name} {group}", group).permutation(n)
+
+
 class Shuffle:
     """A secret permutation of n rows: this party's part of it, one permutation per group it belongs to."""
 
-    def __init__(self, session: Session, n: int, name: str) -> None:
+    def __init__(self, session: Session, n: int, name: str, permutations: Permutations | None = None) -> None:
         self.n = n
         self.groups = groups(session.parties)
         self._session = session
         self._name = name
-        self._forward: dict[Group, Index] = {}
-        for k, group in enumerate(self.groups):
-            if session.party in group:
-                self._forward[group] = session.stream(f"permutation {name} {k}", group).permutation(n)
+        source = permutations or Permutations()
+        mine = [group for group in self.groups if session.party in group]
+        self._forward = {group: source.take(session, name, group, n) for group in mine}
 
     def __repr__(self) -> str:
         return f"Shuffle({self._name!r}, n={self.n})"

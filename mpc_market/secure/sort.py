@@ -20,7 +20,7 @@ from mpc_market.errors import ProtocolError
 from mpc_market.field.mersenne import Vector
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares, stack
-from mpc_market.secure.shuffle import Index, Shuffle, inverse
+from mpc_market.secure.shuffle import Index, Permutations, Shuffle, inverse
 
 DIGIT_BITS = 3
 """Bits per digit at most: wider digits cost fewer rounds and more products."""
@@ -43,7 +43,14 @@ class SortedBook:
         return (await self._shuffle.restore(shuffled)).reshape(-1)
 
 
-async def sort(session: Session, key: Shares, payload: Sequence[Shares], first: Index) -> SortedBook:
+def shuffle_names(bits: int) -> list[str]:
+    """The shuffles that sorting by a key of `bits` bits uses."""
+    return [*(f"digit {k}" for k in range(2, len(digit_bounds(bits, DIGIT_BITS)) + 1)), "payload"]
+
+
+async def sort(
+    session: Session, key: Shares, payload: Sequence[Shares], first: Index, permutations: Permutations | None = None
+) -> SortedBook:
     """Sort by key, stably with respect to the public sequence `first` (indices, earliest first).
 
     `key`: bits, shape (k, n), low bit first, n ≥ 1. `payload`: columns of shape (n,) to be brought along.
@@ -57,14 +64,17 @@ async def sort(session: Session, key: Shares, payload: Sequence[Shares], first: 
     lowest = await indicators(session, digits[0].take(first))
     place = (await stable_destinations(session, lowest)).take(inverse(first)).reshape(n, 1)
     shuffle: Shuffle | None = None
-    for number, digit in enumerate(digits[1:], 2):
-        shuffle, table = await _shuffled(session, shuffle, place, digit, f"digit {number}")
+    *names, last = shuffle_names(len(key))
+    for name, digit in zip(names, digits[1:], strict=True):
+        previous, shuffle = shuffle, Shuffle(session, n, name, permutations)
+        table = await _shuffled(session, previous, shuffle, place, digit)
         opened, shuffled = await session.together(
             partial(open_permutation, destination=table[0]), partial(indicators, digit=table[1:])
         )
         ordered = shuffled.take(inverse(opened))
         place = (await stable_destinations(session, ordered)).take(opened).reshape(n, 1)
-    shuffle, table = await _shuffled(session, shuffle, place, stack(payload), "payload")
+    previous, shuffle = shuffle, Shuffle(session, n, last, permutations)
+    table = await _shuffled(session, previous, shuffle, place, stack(payload))
     opened = await open_permutation(session, table[0])
     rank = inverse(opened)
     return SortedBook([table[k].take(rank) for k in range(1, len(table))], shuffle, opened)
@@ -123,13 +133,12 @@ async def open_permutation(session: Session, destination: Shares) -> Index:
 
 
 async def _shuffled(
-    session: Session, previous: Shuffle | None, place: Shares, columns: Shares, name: str
-) -> tuple[Shuffle, Shares]:
-    """Undo the previous shuffle of `place` and shuffle it afresh beside `columns` (k, n) → (1 + k, n)."""
-    shuffle = Shuffle(session, columns.shape[1], name)
+    session: Session, previous: Shuffle | None, shuffle: Shuffle, place: Shares, columns: Shares
+) -> Shares:
+    """Undo the previous shuffle of `place` and shuffle it afresh beside `columns`: (n, 1), (k, n) → (1 + k, n)."""
     rows = Shares(np.ascontiguousarray(columns.words.T), session.field)
     if previous is None:
         table = await shuffle.shuffle(Shares(np.concatenate([place.words, rows.words], axis=1), session.field))
     else:
         table = await previous.restore_and_shuffle(place, rows, shuffle)
-    return shuffle, Shares(np.ascontiguousarray(table.words.T), session.field)
+    return Shares(np.ascontiguousarray(table.words.T), session.field)

@@ -28,10 +28,19 @@ _STAGES = {
     "keys": "agreeing keys",
     "seed": "agreeing the seed",
     "sort": "sorting",
+    "select": "selecting",
+    "rationing": "rationing",
     "cut": "finding the price",
     "deliver": "delivering",
     "writing": "writing the files",
 }
+
+
+class How(Enum):
+    """How the price is found; the outcome is the same."""
+
+    SORT = "sort"
+    SELECT = "select"
 
 
 class Parties(Enum):
@@ -67,6 +76,10 @@ RationingOption = Annotated[
     Rationing | None,
     typer.Option(help="How equal claims at the clearing price are served; goes before what the market file says."),
 ]
+MethodOption = Annotated[
+    How,
+    typer.Option(help="Sort the book, or select the price without sorting: faster for large books, same outcome."),
+]
 Seed = Annotated[
     str | None,
     typer.Option(
@@ -98,6 +111,7 @@ def clear(
     market: MarketPath = None,
     parties: PartiesOption = Parties.THREE,
     rationing: RationingOption = None,
+    method: MethodOption = How.SORT,
     seed: Seed = None,
     out: Out = None,
     json: Json = None,
@@ -126,7 +140,7 @@ def clear(
     _check_outputs(orders, market, out, json, problems)
     with Progress() as progress:
         settings, book = _read(orders, market, rationing, problems, progress)
-        outcome = _compute(book, settings, int(parties.value), seed_bytes, _stages(progress))
+        outcome = _compute(book, settings, int(parties.value), method, seed_bytes, _stages(progress))
         progress.stage(_STAGES["writing"])
         files = {}
         if out is not None:
@@ -203,15 +217,16 @@ def _stages(progress: Progress) -> Callable[[str], None]:
 
 
 def _compute(
-    book: Book, market: MarketFile, parties: int, seed: bytes | None, on_stage: Callable[[str], None]
+    book: Book, market: MarketFile, parties: int, method: How, seed: bytes | None, on_stage: Callable[[str], None]
 ) -> "Outcome":
     # Only here: --help and check do without the engine, and NumPy with it.
     import asyncio  # noqa: PLC0415
 
+    from mpc_market.secure.clearing import Method  # noqa: PLC0415
     from parties.local import LocalParties  # noqa: PLC0415
 
     async def run() -> "Outcome":
         async with LocalParties(parties, on_stage) as local:
-            return await local.clear(book.orders, market.rules, seed)
+            return await local.clear(book.orders, market.rules, seed, Method(method.value))
 
     return asyncio.run(run())

@@ -1,14 +1,24 @@
 """`python -m parties.compute`: run one compute party; a coordinator starts it."""
 
+import os
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from mpc_market.network import Network
 from mpc_market.rules.model import Market
 from mpc_market.secure.book import BookShares
 from mpc_market.secure.clearing import Method
-from mpc_market.secure.round import RoundShares, compute_round
+from mpc_market.secure.round import Preparation, RoundShares, compute_round, prepare_round
 from parties.compute.process import main
-from parties.compute.service import BookArrays
+from parties.compute.service import BookArrays, ComputeRound
+
+THREADS_VARIABLE = "MPC_MARKET_THREADS"
+
+
+def _threads(parties: int) -> int:
+    """How many threads to use: as the environment says, or this party's part of the cores, all on one machine."""
+    told = os.environ.get(THREADS_VARIABLE, "")
+    return int(told) if told.isdecimal() and int(told) else max(1, (os.cpu_count() or 1) // parties)
 
 
 async def _compute_round(
@@ -19,8 +29,24 @@ async def _compute_round(
     seed: bytes | None,
     on_stage: Callable[[str], None],
     method: str,
+    preparation: Preparation | None = None,
 ) -> RoundShares:
-    return await compute_round(network, order_ids, BookShares(*book), market, seed, on_stage, Method(method))
+    return await compute_round(
+        network,
+        order_ids,
+        BookShares(*book),
+        market,
+        seed,
+        on_stage,
+        Method(method),
+        _threads(network.parties),
+        preparation,
+    )
 
 
-main(_compute_round)
+async def _prepare_round(network: Network, orders_max: int, market: Market, method: str) -> ComputeRound:
+    preparation = await prepare_round(network, orders_max, market, Method(method), _threads(network.parties))
+    return partial(_compute_round, preparation=preparation)
+
+
+main(_compute_round, _prepare_round)

@@ -14,10 +14,12 @@ from mpc_market.rules.model import PRICE_BITS_MAX, Market, Rationing
 from parties.compute.channel import Header
 from parties.net import Address
 
-LISTENING, CONNECT, CONNECTED, ROUND, STAGE, RESULT, FAILURE = (
+LISTENING, CONNECT, CONNECTED, PREPARE, PREPARED, ROUND, STAGE, RESULT, FAILURE = (
     "listening",
     "connect",
     "connected",
+    "prepare",
+    "prepared",
     "round",
     "stage",
     "result",
@@ -79,6 +81,44 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare:
+    """Coordinator to party: make for the next round what does not depend on orders, for up to `orders` of them."""
+
+    orders: int
+    market: Market
+    method: str
+
+    def header(self) -> Header:
+        """As a message."""
+        return {"kind": PREPARE, "orders": self.orders, **_market_fields(self.market), "method": self.method}
+
+    @classmethod
+    def read(cls, header: Header) -> "Prepare":
+        """From a message."""
+        market = _market(header)
+        orders = _number(header, "orders", _ORDERS_MAX)
+        market.check_size(orders)
+        return cls(orders, market, _read(header, "method", str))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Party to coordinator: the next round is prepared; what that took."""
+
+    bytes_sent: int
+    cpu_seconds: float
+
+    def header(self) -> Header:
+        """As a message."""
+        return {"kind": PREPARED, "bytes_sent": self.bytes_sent, "cpu_seconds": self.cpu_seconds}
+
+    @classmethod
+    def read(cls, header: Header) -> "Prepared":
+        """From a message."""
+        return cls(_number(header, "bytes_sent", 2**60), _read(header, "cpu_seconds", float))
+
+
+@dataclass(frozen=True, slots=True)
 class RoundInput:
     """Coordinator to party: a round begins.
 
@@ -99,9 +139,7 @@ class RoundInput:
         return {
             "kind": ROUND,
             "orders": self.orders,
-            "price_bits": self.market.price_bits,
-            "quantity_bits": self.market.quantity_bits,
-            "rationing": self.market.rationing.value,
+            **_market_fields(self.market),
             "seed": None if self.seed is None else self.seed.hex(),
             "method": self.method,
             "ids_bytes": self.ids_bytes,
@@ -112,11 +150,10 @@ class RoundInput:
     def read(cls, header: Header) -> "RoundInput":
         """From a message."""
         try:
-            rationing = Rationing(_read(header, "rationing", str))
             seed = None if header.get("seed") is None else bytes.fromhex(_read(header, "seed", str))
         except ValueError:
-            raise ProtocolError("malformed message: rationing or seed") from None
-        market = Market(_read(header, "price_bits", int), _read(header, "quantity_bits", int), rationing)
+            raise ProtocolError("malformed message: seed") from None
+        market = _market(header)
         orders = _number(header, "orders", _ORDERS_MAX)
         market.check_size(orders)
         block = _number(header, "block", _ORDERS_MAX)
@@ -212,6 +249,22 @@ def read_failure(header: Header) -> MarketError:
     if isinstance(cls, type) and issubclass(cls, MarketError):
         return cls(reason)
     return ProtocolError(f"{name}: {reason}")
+
+
+def _market_fields(market: Market) -> Header:
+    return {
+        "price_bits": market.price_bits,
+        "quantity_bits": market.quantity_bits,
+        "rationing": market.rationing.value,
+    }
+
+
+def _market(header: Header) -> Market:
+    try:
+        rationing = Rationing(_read(header, "rationing", str))
+    except ValueError:
+        raise ProtocolError("malformed message: rationing") from None
+    return Market(_read(header, "price_bits", int), _read(header, "quantity_bits", int), rationing)
 
 
 def _address(fields: list[Any]) -> Address:

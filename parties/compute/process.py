@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from parties.compute.channel import ChannelClosedError
-from parties.compute.service import ComputeRound, serve
+from parties.compute.service import ComputeRound, PrepareRound, serve
 
 _END_SECONDS = 1.0
 
 
-def main(compute_round: ComputeRound) -> None:
+def main(compute_round: ComputeRound, prepare_round: PrepareRound | None = None) -> None:
     """Run one compute party on the channel that is this process's standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.excepthook = _print_without_text
@@ -27,7 +27,7 @@ def main(compute_round: ComputeRound) -> None:
     # A party ends when the coordinator hangs up.
     hangup = contextlib.suppress(asyncio.CancelledError, ChannelClosedError)
     with asyncio.Runner(loop_factory=new_event_loop) as runner, hangup:
-        runner.run(_until_hangup(sock, compute_round))
+        runner.run(_until_hangup(sock, compute_round, prepare_round or _nothing_to_prepare(compute_round)))
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -40,12 +40,19 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _until_hangup(sock: socket.socket, compute_round: ComputeRound) -> None:
+def _nothing_to_prepare(compute_round: ComputeRound) -> PrepareRound:
+    async def prepare(*_: object) -> ComputeRound:
+        return compute_round
+
+    return prepare
+
+
+async def _until_hangup(sock: socket.socket, compute_round: ComputeRound, prepare_round: PrepareRound) -> None:
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     loop.set_exception_handler(_print_context_without_text)
     _Hangup(sock.fileno(), loop, task).start()
-    await serve(sock, compute_round)
+    await serve(sock, compute_round, prepare_round)
 
 
 class _Hangup(threading.Thread):

@@ -19,12 +19,16 @@ from mpc_market.rules.model import Market
 from parties.compute.channel import Channel, ChannelClosedError, raw
 from parties.compute.messages import (
     CONNECTED,
+    PREPARE,
     Connect,
     Listening,
+    Prepare,
+    Prepared,
     RoundInput,
     RoundResult,
     Stage,
     failure_header,
+    kind,
 )
 from parties.net import Doors, Peering
 from parties.net.network import PartyNetwork, connect
@@ -40,13 +44,16 @@ ComputeRound = Callable[
 ]
 """What clears a round: the engine, which this module does not import; `__main__` puts it here, tests others."""
 
+PrepareRound = Callable[[Network, int, Market, str], Awaitable[ComputeRound]]
+"""What prepares a round before its orders are there, and gives what then clears it."""
+
 _WORDS_PER_ORDER = 256
 _WORDS_LEAST = 2**20
 """The largest message of a round is taken to have so many words for every order, and never less than this:
 generous to the engine, but a bound on the memory that a peer can make this party set aside."""
 
 
-async def serve(sock: socket.socket, compute_round: ComputeRound) -> None:
+async def serve(sock: socket.socket, compute_round: ComputeRound, prepare_round: PrepareRound) -> None:
     """Run one compute party until it is cancelled: see `_until_cancelled`."""
     channel = Channel(sock)
     doors = Doors.bind()
@@ -57,7 +64,7 @@ async def serve(sock: socket.socket, compute_round: ComputeRound) -> None:
     except MarketError as error:
         await _report(channel, error)
     try:
-        rounds = asyncio.create_task(_clear_rounds(channel, network, compute_round))
+        rounds = asyncio.create_task(_clear_rounds(channel, network, compute_round, prepare_round))
         # A peer may fail at any time, also while nothing is computed: that is reported at once.
         either: set[asyncio.Future[Any]] = {rounds, network.failed}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -81,16 +88,40 @@ async def _until_cancelled() -> NoReturn:
     raise AssertionError("nobody sets it")
 
 
-async def _clear_rounds(channel: Channel, network: PartyNetwork, compute_round: ComputeRound) -> None:
+async def _clear_rounds(
+    channel: Channel, network: PartyNetwork, compute_round: ComputeRound, prepare_round: PrepareRound
+) -> None:
     try:
         await channel.send({"kind": CONNECTED})
         while True:
-            given = RoundInput.read(await channel.receive())
-            await _clear_round(channel, network, compute_round, given)
+            header = await channel.receive()
+            if kind(header) != PREPARE:
+                network.begin_round(_largest_message(RoundInput.read(header).orders))
+                await _clear_round(channel, network, compute_round, RoundInput.read(header))
+            else:
+                network.begin_round(_largest_message(Prepare.read(header).orders))
+                prepared = await _prepare(channel, network, prepare_round, Prepare.read(header))
+                given = RoundInput.read(await channel.receive())
+                await _clear_round(channel, network, prepared, given)
+            network.end_round()
     except ChannelClosedError:
         await _until_cancelled()
     except MarketError as error:
         network.give_up(error)
+
+
+def _largest_message(orders: int) -> int:
+    return max(_WORDS_LEAST, _WORDS_PER_ORDER * orders)
+
+
+async def _prepare(
+    channel: Channel, network: PartyNetwork, prepare_round: PrepareRound, given: Prepare
+) -> ComputeRound:
+    before, cpu = network.traffic, time.process_time()
+    prepared = await prepare_round(network, given.orders, given.market, given.method)
+    done = Prepared((network.traffic - before).bytes_sent, time.process_time() - cpu)
+    await channel.send(done.header())
+    return prepared
 
 
 async def _clear_round(channel: Channel, network: PartyNetwork, compute_round: ComputeRound, given: RoundInput) -> None:
@@ -98,9 +129,7 @@ async def _clear_round(channel: Channel, network: PartyNetwork, compute_round: C
     book = await _read_book(channel, given)
     stages = _Stages(channel)
     before, cpu = network.traffic, time.process_time()
-    network.begin_round(max(_WORDS_LEAST, _WORDS_PER_ORDER * given.orders))
     outcome = await compute_round(network, order_ids, book, given.market, given.seed, stages.begin, given.method)
-    network.end_round()
     result = RoundResult(
         outcome.price,
         outcome.seed,

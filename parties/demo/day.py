@@ -51,9 +51,7 @@ def summarise(start: datetime, orders: Sequence[Order], clearing: Clearing) -> Q
         wanted=sum(order.quantity for order in orders if order.side is Side.BUY),
         price=clearing.price,
         # Both sides trade the same number of lots: the sells are counted.
-        traded=sum(
-            lots for order, lots in zip(orders, clearing.accepted, strict=True) if order.side is Side.SELL
-        ),
+        traded=sum(lots for order, lots in zip(orders, clearing.accepted, strict=True) if order.side is Side.SELL),
     )
 
 

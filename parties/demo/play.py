@@ -66,5 +66,5 @@ def _figures_text(figures: Sequence[Figures]) -> str:
     megabytes = sum(sum(each.bytes_sent) for each in figures) / 1e6
     return (
         f"{len(figures)} quarter-hours cleared by {PARTIES} compute parties on secret shares: "
-        f"{median(seconds):.3f} s each, {sum(seconds):.1f} s in all, {megabytes:.1f} MB sent"
+        f"{median(seconds):.3f} s each (median), {sum(seconds):.1f} s in all, {megabytes:.1f} MB sent"
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc_market.field.shamir import share
 from mpc_market.network import Vector
 from mpc_market.rules.model import Market, Order, Side
+from mpc_market.secure.book import share_columns
 from parties.compute.channel import Channel, raw
 from parties.compute.messages import RoundInput
 
@@ -62,24 +62,8 @@ async def hand_over(
     given = RoundInput(ids.lengths.size, market, seed, method, len(ids.text), BLOCK_ORDERS)
     await asyncio.gather(*(channel.send(given.header(), raw(ids.lengths), ids.text) for channel in channels))
     for block in given.blocks():
-        dealt = _deal(columns, block, market, len(channels))
+        sides = columns.buy[block].astype(np.uint64)
+        dealt = share_columns(sides, columns.price[block], columns.quantity[block], market, len(channels))
         await asyncio.gather(
-            *(channel.send_raw(*map(raw, arrays)) for channel, arrays in zip(channels, dealt, strict=True))
+            *(channel.send_raw(*map(raw, book.arrays)) for channel, book in zip(channels, dealt, strict=True))
         )
-
-
-def _deal(columns: Columns, block: slice, market: Market, parties: int) -> list[tuple[Vector, ...]]:
-    """Shares of a block's sides, price bits and quantity bits, low bit first: a tuple of arrays per party."""
-    parts = (
-        (columns.buy[block].astype(np.uint64), 1),
-        (columns.price[block], market.price_bits),
-        (columns.quantity[block], market.quantity_bits),
-    )
-    shared = [share(_bits(values, bits), parties) for values, bits in parts]
-    return list(zip(*shared, strict=True))
-
-
-def _bits(values: Vector, bits: int) -> Vector:
-    """Bits of values (n,) as rows (bits, n), low bit first."""
-    places = np.arange(bits, dtype=np.uint64)[:, np.newaxis]
-    return (values >> places) & np.uint64(1)

@@ -19,10 +19,13 @@ from parties.compute.messages import (
     CONNECTED,
     FAILURE,
     LISTENING,
+    PREPARED,
     RESULT,
     STAGE,
     Connect,
     Listening,
+    Prepare,
+    Prepared,
     RoundResult,
     Stage,
     kind,
@@ -30,7 +33,7 @@ from parties.compute.messages import (
 )
 from parties.local.dealing import Columns, Ids, hand_over
 from parties.local.delivery import put_together
-from parties.local.outcome import Figures, Outcome
+from parties.local.outcome import Figures, Outcome, Preparing
 from parties.local.process import COMMAND, PartyProcess, end_all
 from parties.local.trouble import Trouble
 from parties.net import PARTIES, TOKEN_BYTES
@@ -72,6 +75,7 @@ class LocalParties:
         self._busy = asyncio.Lock()
         self._usable = False
         self._orders = 0
+        self._prepared: Preparing | None = None
         self._start_seconds = 0.0
 
     async def __aenter__(self) -> Self:
@@ -96,6 +100,26 @@ class LocalParties:
         """End the processes, whatever has happened."""
         await self._end()
 
+    async def prepare(self, orders_max: int, market: Market, method: Method = Method.SORT) -> None:
+        """Have the parties make what the next clearing needs besides orders, for up to `orders_max` of them.
+
+        The next `clear` uses it, and only that one: it must be of the same market and method.
+        Raises: BookTooLargeError; PeerError, ProtocolError as `clear`.
+        """
+        market.check_size(orders_max)
+        begin = time.perf_counter()
+        async with self._busy:
+            if not self._usable or self._prepared is not None:
+                raise ProtocolError("the compute parties do not run, or have prepared a round already")
+            self._usable = False
+            self._on_stage("prepare")
+            header = Prepare(orders_max, market, method.value).header()
+            await self._unless_trouble(_all(process.channel.send(header) for process in self._processes))
+            replies = await self._unless_trouble(self._replies(PREPARED))
+            self._usable = True
+        reports = [Prepared.read(header) for header, _ in replies]
+        self._prepared = Preparing(orders_max, market, method, time.perf_counter() - begin, reports)
+
     async def clear(
         self, orders: Sequence[Order], market: Market, seed: bytes | None = None, method: Method = Method.SORT
     ) -> Outcome:
@@ -111,6 +135,8 @@ class LocalParties:
         if seed is not None and len(seed) != SEED_BYTES:
             raise InvalidSettingsError(f"the seed has {len(seed)} bytes, not {SEED_BYTES}")
         check_orders(orders, market)
+        if self._prepared is not None:
+            self._prepared.check(len(orders), market, method)
         columns, ids = Columns.of(orders), Ids.of(orders)
         async with self._busy:
             if not self._usable:
@@ -132,6 +158,8 @@ class LocalParties:
         self, clearing: Clearing, results: Sequence[RoundResult], input_seconds: float, compute_seconds: float
     ) -> Outcome:
         start, self._start_seconds = self._start_seconds, 0.0
+        prepared, self._prepared = self._prepared, None
+        prepare_seconds = prepared.seconds if prepared else 0.0
         figures = Figures(
             orders=len(clearing.accepted),
             parties=self._parties,
@@ -141,11 +169,12 @@ class LocalParties:
             seconds={
                 "start": start,
                 "input": input_seconds,
-                "prepare": 0.0,
+                "prepare": prepare_seconds,
                 "compute": compute_seconds,
-                "total": start + input_seconds + compute_seconds,
+                "total": start + input_seconds + prepare_seconds + compute_seconds,
             },
             cpu_seconds=tuple(result.cpu_seconds for result in results),
+            prepare_cpu_seconds=tuple(p.cpu_seconds for p in prepared.reports) if prepared else (0.0,) * self._parties,
             peak_memory=tuple(result.peak_memory for result in results),
             stage_seconds=results[0].stage_seconds,
         )

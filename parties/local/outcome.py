@@ -1,8 +1,12 @@
 """What clearing a market on this machine gives: the outcome, and what it took."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mpc_market.rules.model import Clearing
+from mpc_market.errors import InvalidSettingsError
+from mpc_market.rules.model import Clearing, Market
+from mpc_market.secure.clearing import Method
+from parties.compute.messages import Prepared
 
 
 @dataclass(frozen=True)
@@ -11,9 +15,9 @@ class Figures:
 
     `bytes_sent`: to the other parties, by party. `seconds`: `start` (processes up and connected: first
     clearing only, then 0), `input` (dealing and handing over the shares), `prepare` (work before the
-    orders: none yet), `compute` (from the last share handed over to the checked result) and `total`.
-    `cpu_seconds`: of computing, by party. `peak_memory`: bytes resident, by party, the most since the
-    process began. `stage_seconds`: of computing, by stage, at party 0.
+    orders, if `LocalParties.prepare` was called), `compute` (from the last share handed over to the checked result)
+    and `total`. `cpu_seconds`: of computing, by party; `prepare_cpu_seconds` of preparing. `peak_memory`: bytes
+    resident, by party, the most since the process began. `stage_seconds`: of computing, by stage, at party 0.
     """
 
     orders: int
@@ -25,6 +29,26 @@ class Figures:
     cpu_seconds: tuple[float, ...]
     peak_memory: tuple[int, ...]
     stage_seconds: dict[str, float]
+    prepare_cpu_seconds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """What the parties have prepared for the next clearing, and what that took."""
+
+    orders_max: int
+    market: Market
+    method: Method
+    seconds: float
+    reports: Sequence[Prepared]
+
+    def check(self, orders: int, market: Market, method: Method) -> None:
+        """Raises: InvalidSettingsError if it does not serve for this clearing."""
+        if (self.market, self.method) != (market, method) or orders > self.orders_max:
+            raise InvalidSettingsError(
+                f"prepared for up to {self.orders_max} orders by {self.method.value}, "
+                f"not for {orders} by {method.value} or for another market"
+            )
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,9 @@ class PlainParties:
     async def __aexit__(self, *_: object) -> None:
         pass
 
-    async def clear(self, orders: Sequence[Order], market: Market, seed: bytes | None = None) -> Outcome:
+    async def clear(
+        self, orders: Sequence[Order], market: Market, seed: bytes | None = None, method: object = None
+    ) -> Outcome:
         if self.on_stage is not None:
             self.on_stage("sort")
         if self.failure is not None:

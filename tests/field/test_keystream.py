@@ -66,6 +66,21 @@ def test_words_equal_to_p_are_drawn_again(exponent):
     assert np.count_nonzero(raw == field.modulus) > 0, "this key never makes it draw again"
 
 
+@pytest.mark.parametrize("exponent", [5, 61])
+def test_how_a_stream_is_cut_does_not_matter(exponent):
+    """Into calls, or into stretches for several threads: also where words are drawn again."""
+    field = Field(exponent)
+    expected = Keystream(KEY, field).words(30_000).tolist()
+    calls = Keystream(KEY, field)
+    assert [word for size in (1, 2, 9_997, 20_000) for word in calls.words(size).tolist()] == expected
+    split = Keystream(KEY, field)
+    head = split.words(3)
+    parts = split.split([10_000, 1, 9_996])
+    late = split.words(10_000)
+    middle = [part.words(size) for part, size in reversed([*zip(parts, (10_000, 1, 9_996), strict=True)])]
+    assert np.concatenate([head, *reversed(middle), late]).tolist() == expected
+
+
 def test_bits_are_fair_and_independent():
     bits = Keystream(KEY).bits(400_000)
     assert set(bits.tolist()) == {0, 1}

@@ -67,8 +67,8 @@ class Job:
 class Report:
     """What is known of one run.
 
-    `problems`: what is wrong with it, nothing as a rule. `traffic`: a digest of (peer, label, words) of every message of
-    every party. `opened`: for each opening "permutation", "price", or how many masked words; `masked` counts these
+    `problems`: what is wrong with it, nothing as a rule. `traffic`: a digest of (peer, label, words) of every message
+    of every party. `opened`: for each opening "permutation", "price", or how many masked words; `masked` counts these
     words by their size, `remainders` by their value mod 257.
     """
 
@@ -84,8 +84,8 @@ class Report:
 def plan(factor: float = 1) -> Iterator[Job]:
     """The books of a campaign: kinds, grids and sizes in all sorts of combinations."""
     number = 0
-    for parties, *counts in COUNTS:
-        for method, (rationing, count) in product(Method, zip((Rationing.LOTTERY, Rationing.PRO_RATA), counts, strict=True)):
+    for (parties, lotteries, pro_rata), method in product(COUNTS, Method):
+        for rationing, count in ((Rationing.LOTTERY, lotteries), (Rationing.PRO_RATA, pro_rata)):
             grids, sizes, kinds = cycle(GRIDS), cycle(SIZES), cycle(KINDS)
             for _ in range(round(count * factor)):
                 number += 1
@@ -141,18 +141,11 @@ def _openings(
     return tuple(kinds), masked
 
 
-def run_all(jobs: Sequence[Job], processes: int = 2) -> list[Report]:
-    """All reports, in the sequence of the jobs."""
-    # Not forked: by then there may be threads about.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        return list(pool.map(run, jobs, chunksize=10))
-
-
 def main(books: int) -> int:
     """Clear about so many books; prints what is wrong."""
     standard = sum(1 for _ in plan())
-    reports = run_all(list(plan(books / standard)))
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as processes:
+        reports = list(processes.map(run, plan(books / standard), chunksize=10))
     wrong = [report for report in reports if report.problems]
     for report in wrong:
         print(report.job, *report.problems, sep="\n    ")

@@ -1,7 +1,8 @@
 """All keystreams at once: over a small field a protocol is run for every value that its random words can take.
 
-`Enumeration` hands out keystreams in whose r-th words, taken together, every combination occurs for exactly one r. A protocol that
-draws one word per row and stream therefore meets all of its randomness once, and "uniform" is a matter of counting.
+`Enumeration` hands out keystreams in whose r-th words, taken together, every combination occurs for exactly one r. A
+protocol that draws one word per row and stream therefore meets all of its randomness once, and "uniform" is a matter
+of counting.
 """
 
 from collections.abc import Sequence
@@ -81,6 +82,9 @@ class TableStream:
         self._drawn += count
         assert self._drawn <= self._words.size, "more than one word is drawn per row"
         return self._words[self._drawn - count : self._drawn].copy()
+
+    def split(self, counts: Sequence[int]) -> list["TableStream"]:
+        return [TableStream(self.words(count)) for count in counts]
 
     def permutation(self, count: int) -> np.ndarray:
         return np.arange(count)

@@ -16,10 +16,11 @@ import numpy as np
 
 from mpc_market.field.mersenne import GF, Field, Vector
 from mpc_market.field.shamir import recombine, share, threshold
-from mpc_market.network import MemoryNetwork, memory_networks
+from mpc_market.network import Network, memory_networks
 from mpc_market.secure.keys import Keys, groups
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares
+from mpc_market.secure.workers import Workers
 
 Protocol = Callable[..., Awaitable[Any]]
 Secret = Sequence[int] | np.ndarray
@@ -31,11 +32,13 @@ def run_parties(
     parties: int = 3,
     field: Field = GF,
     keys: Sequence[Keys] | None = None,
-    networks: Sequence[MemoryNetwork] | None = None,
+    networks: Sequence[Network] | None = None,
+    workers: Sequence[Workers] | None = None,
 ) -> list[Any]:
     """What `protocol(session, *shares)` returns at each party; secrets are dealt, signed ones as residues."""
     dealt = [share(residues(secret, field), parties, field) for secret in secrets]
-    return run_on_shares(protocol, *dealt, parties=parties, field=field, keys=keys, networks=networks)
+    options = {"keys": keys, "networks": networks, "workers": workers}
+    return run_on_shares(protocol, *dealt, parties=parties, field=field, **options)
 
 
 def run_on_shares(
@@ -44,15 +47,13 @@ def run_on_shares(
     parties: int = 3,
     field: Field = GF,
     keys: Sequence[Keys] | None = None,
-    networks: Sequence[MemoryNetwork] | None = None,
+    networks: Sequence[Network] | None = None,
+    workers: Sequence[Workers] | None = None,
 ) -> list[Any]:
     """The same for secrets that were dealt before: one list of m share vectors each."""
-    sessions = [
-        Session(network, key)
-        for network, key in zip(
-            networks or memory_networks(parties), keys or dealt_keys(parties, field), strict=True
-        )
-    ]
+    ends = networks or memory_networks(parties)
+    threads = workers or [Workers()] * parties
+    sessions = [Session(*own) for own in zip(ends, keys or dealt_keys(parties, field), threads, strict=True)]
 
     async def main() -> list[Any]:
         return await asyncio.gather(

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from mpc_market.rules.model import Market, Rationing
 from mpc_market.secure import rationing
-from mpc_market.secure.compare import sign_ranges
-from mpc_market.secure.randombits import random_masks
-from mpc_market.secure.rationing import Groups, is_nonzero, masks_needed, ration
+from mpc_market.secure.material import Needs, make_material
+from mpc_market.secure.rationing import Groups, add_needs, is_nonzero, ration
 from tests.secure.runner import recombined, run_parties
 
 every_m = pytest.mark.parametrize("parties", [3, 5, 7])
@@ -24,9 +23,10 @@ def rationed(lines: list[Line], bits: int, parties: int = 3) -> list[int]:
     market = Market(4, bits, Rationing.PRO_RATA)
 
     async def protocol(session, sells, buys, quantity, nonzero, accepted):
-        masks = await random_masks(session, masks_needed(accepted.size, market), sign_ranges(61))
-        result = await ration(session, market, Groups(sells, buys, quantity, nonzero), accepted, masks)
-        return result
+        needs = Needs(accepted.size, 0)
+        add_needs(needs, market)
+        material = await make_material(session, needs)
+        return await ration(session, market, Groups(sells, buys, quantity, nonzero), accepted, material)
 
     columns = (
         [group == SELL for group, _, _ in lines],
@@ -87,9 +87,7 @@ def test_sizes(n, bits):
 
 
 @every_m
-@pytest.mark.parametrize(
-    ("sold", "bought"), [(0, 0), (1, 0), (0, 1), (20, 15), (19, 14), (20, 1), (10, 5)]
-)
+@pytest.mark.parametrize(("sold", "bought"), [(0, 0), (1, 0), (0, 1), (20, 15), (19, 14), (20, 1), (10, 5)])
 def test_what_the_groups_are_given(parties, sold, bought):
     """Nothing, everything, one lot, and all but one."""
     kinds = [OTHER, SELL, BUY, SELL, OTHER, SELL, BUY, BUY]
@@ -139,9 +137,7 @@ def test_any_groups(bits, data):
     whole = st.integers(0, 2**bits - 1)
     quantities = [data.draw(whole) for _ in kinds]
     totals = {k: sum(v for kind, v in zip(kinds, quantities, strict=True) if kind == k) for k in (SELL, BUY)}
-    lines = book(
-        kinds, quantities, data.draw(st.integers(0, totals[SELL])), data.draw(st.integers(0, totals[BUY]))
-    )
+    lines = book(kinds, quantities, data.draw(st.integers(0, totals[SELL])), data.draw(st.integers(0, totals[BUY])))
     assert rationed(lines, bits) == expected(lines, bits)
 
 

@@ -1,4 +1,4 @@
-"""Products, dealings and openings: right for every m, wherever a block ends, and uniform over the real field."""
+"""Products, dealings and openings: right for every m, wherever a block ends; uniform over the field of the market."""
 
 from itertools import combinations, product
 
@@ -11,6 +11,7 @@ from mpc_market.field.mersenne import BLOCK, GF
 from mpc_market.field.shamir import recombine, threshold
 from mpc_market.network import memory_networks
 from mpc_market.secure.shares import Shares, concatenate, dot, public, stack
+from mpc_market.secure.workers import Workers
 from tests.secure.runner import dealt_keys, recombined, residues, run_parties
 from tests.secure.uniformity import assert_uniform, cells_of
 
@@ -78,20 +79,22 @@ def test_sums_of_products_with_signs(parties, secrets, second, third):
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 9])
 def test_long_sums_of_products_of_extremes(count):
     async def protocol(session, x):
-        return await session.reshare(
-            sum([x * x] * (count - 1), x * x), sum([-x * x] * (count - 1), -x * x), x * x - sum([x * x] * count, x * x)
-        )
+        plus, minus = sum([x * x] * (count - 1), x * x), sum([-x * x] * (count - 1), -x * x)
+        return await session.reshare(plus, minus, x * x - (plus + x * x))
 
     x = [P - 1, 0, 2**60, P // 2]
     for actual, factor in zip(recombined(run_parties(protocol, x)), (count, -count, -count), strict=True):
         assert_equal(actual, factor * exact(x) * exact(x))
 
 
+SHAPES = [
+    ((4,), (1,)), ((1,), (4,)), ((3, 1), (1, 4)), ((3, 4), (4,)), ((1,), (1,)), ((0,), (1,)), ((1,), (3, 4)),
+    ((5, BLOCK), (5, 1)), ((1,), (BLOCK + 1,)),
+]  # fmt: skip
+
+
 @every_m
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [((4,), (1,)), ((1,), (4,)), ((3, 1), (1, 4)), ((3, 4), (4,)), ((1,), (1,)), ((0,), (1,)), ((5, BLOCK), (5, 1))],
-)
+@pytest.mark.parametrize(("left", "right"), SHAPES)
 def test_products_broadcast(parties, left, right):
     x, y = numbers(*left), numbers(*right, 2)[..., 0]
     xy = recombined(run_parties(multiply, x, y, parties=parties))
@@ -109,7 +112,8 @@ def test_several_products_share_one_round(parties):
     x, y, table = numbers(6), numbers(7)[1:], numbers(6, 3)
     a, b, c = exact(x), exact(y), exact(table)
     expected = [a * b, a @ c, [], b * b, [a @ b], a[0] * c]
-    for actual, wanted in zip(recombined(run_parties(protocol, x, y, table, parties=parties)), expected, strict=True):
+    results = recombined(run_parties(protocol, x, y, table, parties=parties))
+    for actual, wanted in zip(results, expected, strict=True):
         assert_equal(actual, wanted)
 
 
@@ -164,6 +168,25 @@ def test_the_cost_of_a_product(parties, size):
     run_parties(protocol, numbers(size), parties=parties, networks=networks)
     for network in networks:
         assert sorted(words for _, _, words in network.sent) == [size + 1] * (parties - 1 - t)
+
+
+@pytest.mark.parametrize("size", [2 * 2**16 - 1, 2 * 2**16, 3 * 2**16 + BLOCK + 1])
+def test_threads_share_a_long_vector(size):
+    """Every party uses as many as it likes: what is drawn from a keystream does not depend on who draws it."""
+
+    async def protocol(session, x, y):
+        result = await session.reshare(x * y, y * y, x[:5] * y[:5])
+        return result + await session.reshare(result[0] * y)
+
+    x, y = numbers(size), numbers(size + 1)[1:]
+    workers = [Workers(threads) for threads in (1, 2, 3)]
+    xy, yy, few, xyy = recombined(run_parties(protocol, x, y, workers=workers))
+    for one in workers:
+        one.close()
+    assert_equal(xy, exact(x) * exact(y))
+    assert_equal(yy, exact(y) * exact(y))
+    assert_equal(few, (exact(x) * exact(y))[:5])
+    assert_equal(xyy, exact(x) * exact(y) * exact(y))
 
 
 # --- what is local ----------------------------------------------------------------------------------------
