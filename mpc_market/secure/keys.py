@@ -44,19 +44,22 @@ def groups(parties: int) -> tuple[Group, ...]:
 class Keys:
     """The secrets that one party holds in one attempt: by group of holders."""
 
-    __slots__ = ("_secrets", "field", "parties", "party")
+    __slots__ = ("_given", "_secrets", "field", "parties", "party")
 
     def __init__(self, party: int, parties: int, shared: Mapping[Group, bytes], field: Field = GF) -> None:
         self.party = party
         self.parties = parties
         self.field = field
+        self._given: set[tuple[Group, str]] = set()
         self._secrets = {**shared, (party,): secrets.token_bytes(_SECRET_BYTES)}
 
     def __repr__(self) -> str:
         return f"Keys(party={self.party}, parties={self.parties})"
 
     def stream(self, holders: Group, purpose: str) -> Keystream:
-        """The stream that exactly `holders` can draw for `purpose`; a purpose must not be asked for twice."""
+        """The stream that exactly `holders` can draw for `purpose`; it is given once, so no material is used twice."""
+        assert (holders, purpose) not in self._given, "a keystream must not be drawn from its start again"
+        self._given.add((holders, purpose))
         key = HKDFExpand(SHA256(), KEY_BYTES, purpose.encode()).derive(self._secrets[holders])
         return Keystream(key, self.field)
 

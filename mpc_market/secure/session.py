@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ class Session:
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         self.rounds += max(branch.rounds for branch in branches)
         return results
 
@@ -204,7 +206,7 @@ class Session:
     def _split(self, words: Vector, shapes: Sequence[tuple[int, ...]]) -> list[Shares]:
         results, start = [], 0
         for shape in shapes:
-            size = int(np.prod(shape, dtype=np.int64))
+            size = prod(shape)
             results.append(Shares(words[start : start + size].reshape(shape), self.field))
             start += size
         return results

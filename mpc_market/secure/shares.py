@@ -8,6 +8,7 @@ that must be reshared (`Session.reshare`) before anything else is done with it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ class Product:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     def __add__(self, other: Product) -> Product:
         return Product(self.terms + other.terms, np.broadcast_shapes(self.shape, other.shape))
@@ -155,7 +156,7 @@ class InnerProduct:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
 
 def dot(a: Shares, b: Shares) -> InnerProduct:

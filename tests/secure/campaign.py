@@ -37,9 +37,9 @@ LARGE_SIZES = (134, 135, 1365, 1366, 1638, 1639, 2048, 2049, 2730, 2731, 4095, 4
 
 COUNTS = (
     # parties, books under the lottery rule, pro rata; for each method
-    (3, 640, 280),
-    (5, 80, 25),
-    (7, 8, 3),
+    (3, 740, 150),
+    (5, 85, 15),
+    (7, 6, 2),
 )
 CELLS = 256
 _SMALL = 2**21  # a uniform word is as small as a price once in 2^40 words
