@@ -21,6 +21,7 @@ from mpc_market.field.mersenne import GF, Field, Vector
 KEY_BYTES = 16
 _BLOCK_BYTES = 1 << 16
 _ZEROS = bytes(_BLOCK_BYTES)
+_AHEAD = 1024  # words made at a time for short draws, most of the time of which is the call
 _AGAIN = 1 << 127  # counters from here on serve the words that are drawn again
 
 
@@ -30,13 +31,14 @@ class Keystream:
     The key is fresh and a position is passed once, so a pair of key and counter never repeats.
     """
 
-    __slots__ = ("_encryptor", "_field", "_key", "_position")
+    __slots__ = ("_ahead", "_encryptor", "_field", "_key", "_position")
 
     def __init__(self, key: bytes, field: Field = GF, position: int = 0) -> None:
         self._key = key
         self._field = field
         self._position = position
         self._encryptor: CipherContext | None = None  # made when first needed
+        self._ahead = np.empty(0, np.uint64)  # words from the position on that are already made
 
     def __repr__(self) -> str:
         return f"Keystream(position={self._position})"
@@ -49,14 +51,26 @@ class Keystream:
         for count in counts:
             parts.append(Keystream(self._key, self._field, self._position))
             self._position += count
-        self._encryptor = None
+        self._encryptor, self._ahead = None, self._ahead[:0]
         return parts
 
     def raw(self, count: int) -> Vector:
         """`count` uniform 64-bit words."""
-        if self._encryptor is None:
-            self._encryptor = self._start(self._position)
+        missing = count - self._ahead.size
+        if missing <= 0:
+            out, self._ahead = self._ahead[:count], self._ahead[count:]
+            self._position += count
+            return out
+        made = self._make(max(missing, _AHEAD), self._position + self._ahead.size)
         self._position += count
+        out = np.concatenate([self._ahead, made[:missing]]) if self._ahead.size else made[:missing]
+        self._ahead = made[missing:]
+        return out
+
+    def _make(self, count: int, position: int) -> Vector:
+        """The next words of the cipher, which are those from `position` on."""
+        if self._encryptor is None:
+            self._encryptor = self._start(position)
         out = np.empty(count, np.uint64)
         view = out.data.cast("B")
         for start in range(0, view.nbytes, _BLOCK_BYTES):

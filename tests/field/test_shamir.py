@@ -153,9 +153,7 @@ def test_shares_are_shares_of_mpyc(parties):
     some = list(range(parties))[-t - 1 :]
     job = {"m": parties, "t": t, "secrets": values.tolist(), "shares": [(i, dealt[i].tolist()) for i in some]}
     command = [sys.executable, "-I", "-c", MPYC]
-    done = subprocess.run(
-        command, input=json.dumps(job), capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=True, timeout=60)
     by_mpyc, dealt_by_mpyc = json.loads(done.stdout)
     assert by_mpyc == values.tolist()
     assert recombine([np.array(part, np.uint64) for part in dealt_by_mpyc], t).tolist() == values.tolist()

@@ -26,8 +26,8 @@ from tests.secure.listening import listening
 from tests.secure.uniformity import cells_of
 from tests.simulation import run_in_memory
 
-GRIDS = ((1, 1), (2, 3), (5, 4), (12, 16), (20, 24))
-"""Price bits and quantity bits."""
+GRIDS = ((1, 1), (2, 3), (5, 4), (12, 16), (20, 24), (3, 12), (8, 20))
+"""Price bits and quantity bits; in number prime to the sizes and the kinds, so that all combinations occur."""
 
 SIZES = (*range(11), *range(15, 18), *range(24, 27), *range(35, 38), *range(48, 51), *range(63, 66), *range(99, 102))
 """Around square numbers, where the blocks of a cut change their shape."""

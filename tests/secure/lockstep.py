@@ -80,7 +80,9 @@ def clear_in_lockstep(
     async def main() -> tuple[list[RoundShares], int]:
         lockstep = Lockstep(parties)
         pump = asyncio.ensure_future(lockstep.deliver_forever())
-        rounds = [compute_round(e, ids, b, market, seed, method=method) for e, b in zip(lockstep.ends, books, strict=True)]
+        rounds = [
+            compute_round(e, ids, b, market, seed, method=method) for e, b in zip(lockstep.ends, books, strict=True)
+        ]
         everybody = asyncio.gather(*rounds)
         await asyncio.wait([everybody, pump], return_when=asyncio.FIRST_COMPLETED)
         if pump.done():

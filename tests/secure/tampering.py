@@ -72,4 +72,6 @@ def _end(task: "asyncio.Task[RoundShares]") -> RoundShares | BaseException | Non
 
 def empty_book(market: Market, n: int) -> BookShares:
     """Shares of nothing, of the right shapes."""
-    return BookShares(*(np.zeros(shape, np.uint64) for shape in ((n,), (market.price_bits, n), (market.quantity_bits, n))))
+    return BookShares(
+        *(np.zeros(shape, np.uint64) for shape in ((n,), (market.price_bits, n), (market.quantity_bits, n)))
+    )

@@ -173,7 +173,7 @@ def test_shift_right_at_every_carry(shift):
     """c and r agree in their high or their low part, or differ by one: masks made of given bits, all ones included."""
     high = [0, 1, 2 ** (61 - shift) - 2, 2 ** (61 - shift) - 1]
     low = sorted({0, 1 % 2**shift, 2**shift - 1})
-    masks_values = [(h << shift) + l for h in high for l in low]
+    masks_values = [(upper << shift) + lower for upper in high for lower in low]
     numbers = sorted({y for x in (0, 2**shift, 2**60 - 1) for y in (x - 1, x, x + 1) if 0 <= y < 2**60})
     cases = [(y, r) for y in numbers for r in masks_values]
     got = shifted_with_masks([y for y, _ in cases], [r for _, r in cases], shift)
@@ -203,7 +203,7 @@ def test_smaller_fields(exponent):
     """The same code compares in any field GF(2^e − 1), numbers below 2^(e − 1)."""
     field = Field(exponent)
     top = 2 ** (exponent - 1)
-    numbers = sorted({x for x in (*range(9), *range(top - 5, top))})
+    numbers = sorted({*range(9), *range(top - 5, top)})
 
     async def protocol(session, number):
         return await negative(session, number), await negative(session, -number)

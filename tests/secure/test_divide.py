@@ -35,7 +35,19 @@ def expected(pairs: list[tuple[int, int]], bits: int) -> list[int]:
 @every_m
 def test_edges(parties):
     top = 2**20 - 1
-    pairs = [(0, 1), (1, 1), (0, 0), (1, 2), (0, top), (1, top), (top - 1, top), (top, top), (2**19, top), (1, 3), (2, 3)]
+    pairs = [
+        (0, 1),
+        (1, 1),
+        (0, 0),
+        (1, 2),
+        (0, top),
+        (1, top),
+        (top - 1, top),
+        (top, top),
+        (2**19, top),
+        (1, 3),
+        (2, 3),
+    ]
     assert quotients(pairs, 44, 20, parties) == expected(pairs, 44)
 
 

@@ -70,6 +70,15 @@ def test_purposes_and_attempts_have_streams_of_their_own(parties):
     assert set(drawn.values()) == {1}
 
 
+def test_a_stream_is_given_once():
+    keys = agree(agree_keys, 3)[0]
+    keys.stream((0, 1), "test")
+    keys.stream((0, 1), "other")
+    keys.stream((0, 2), "test")
+    with pytest.raises(AssertionError):
+        keys.stream((0, 1), "test")
+
+
 def test_groups():
     for parties in (3, 5, 7):
         t = threshold(parties)
@@ -88,14 +97,24 @@ def test_words_and_bytes():
 
 @pytest.fixture
 def streams(monkeypatch):
-    """Every stream that anybody asks for: (party, holders, purpose, its first words)."""
-    asked = []
+    """Every stream that anybody asks for: (party, holders, purpose, its key)."""
+    made, asked = [], []
+
+    class Recording(Keystream):
+        __slots__ = ()
+
+        def __init__(self, key, *rest):
+            made.append(key)
+            super().__init__(key, *rest)
+
     inner = Keys.stream
 
     def stream(self, holders, purpose):
-        asked.append((self.party, holders, purpose, tuple(inner(self, holders, purpose).raw(4).tolist())))
-        return inner(self, holders, purpose)
+        result = inner(self, holders, purpose)
+        asked.append((self.party, holders, purpose, made[-1]))
+        return result
 
+    monkeypatch.setattr(keys_module, "Keystream", Recording)
     monkeypatch.setattr(Keys, "stream", stream)
     return asked
 
@@ -111,10 +130,10 @@ def test_no_stream_is_asked_for_twice(streams, parties, method, market):
     run_in_memory(random_book(random.Random(1), market, 5, "ties"), market, None, parties, method)
     assert len({(party, holders, purpose) for party, holders, purpose, _ in streams}) == len(streams) > 20
     by_name = defaultdict(set)
-    for party, holders, purpose, words in streams:
+    for party, holders, purpose, key in streams:
         assert party in holders
-        by_name[holders, purpose].add(words)
-    assert {len(words) for words in by_name.values()} == {1}
+        by_name[holders, purpose].add(key)
+    assert {len(keys) for keys in by_name.values()} == {1}
     assert len(set.union(*by_name.values())) == len(by_name)
     drawers = Counter((holders, purpose) for _, holders, purpose, _ in streams)
     assert all(count == len(holders) for (holders, _), count in drawers.items())
@@ -126,7 +145,7 @@ def test_two_clearings_of_one_book_share_nothing(streams):
     _, first = run_in_memory(orders, market, chosen)
     count = len(streams)
     _, second = run_in_memory(orders, market, chosen)
-    once, again = ({words for *_, words in part} for part in (streams[:count], streams[count:]))
+    once, again = ({key for *_, key in part} for part in (streams[:count], streams[count:]))
     assert len(once) == len(again)
     assert not once & again
     assert [network.sent for network in first] == [network.sent for network in second]

@@ -100,13 +100,9 @@ def test_nothing_that_is_alive_during_a_clearing_shows_a_word(method, parties):
     async def main() -> None:
         ends = zip(memory_networks(parties), share_book(orders, market, parties), strict=True)
         await asyncio.gather(
-            *(
-                compute_round(n, ids, b, market, None, look if n.party == 0 else lambda _: None, method)
-                for n, b in ends
-            )
+            *(compute_round(n, ids, b, market, None, look if n.party == 0 else lambda _: None, method) for n, b in ends)
         )
 
     asyncio.run(main())
     assert stages == ["keys", "seed", method.value, "cut", "rationing", "deliver"]
     assert seen >= {"Shares", "BookShares", "Keys", "Keystream", "Session", "Masks"}
-

@@ -40,7 +40,7 @@ def test_the_number_of_rounds_does_not_grow_with_the_book(market, method):
 
 
 @every_method
-@pytest.mark.parametrize("market", [LOTTERY, PRO_RATA, Market(1, 1), Market(20, 24)])
+@pytest.mark.parametrize("market", [LOTTERY, Market(1, 1, Rationing.LOTTERY), Market(20, 24)])
 @pytest.mark.parametrize("parties", [3, 5])
 def test_a_network_sees_no_more_rounds_than_the_parties_count(parties, market, method):
     """It may see fewer: who takes no part in a pass of a shuffle goes ahead."""
@@ -80,13 +80,12 @@ def extremes(market: Market, n: int) -> list[list[Order]]:
 
 
 @every_method
-@pytest.mark.parametrize("market", [LOTTERY, PRO_RATA, Market(1, 24), Market(20, 1)])
-@pytest.mark.parametrize("n", [1, 10])
+@pytest.mark.parametrize(("market", "n"), [(LOTTERY, 1), (LOTTERY, 10), (PRO_RATA, 10)])
 def test_traffic_is_the_same_whatever_the_orders(market, n, method):
     """Of every party the sequence of (peer, label, words); `test_campaign` compares hundreds of sizes and settings."""
-    books = extremes(market, n) + [book(market, n, kind) for kind in KINDS]
+    books = extremes(market, n) + [book(market, n, kind) for kind in KINDS[::4]]
     sequences = set()
-    for orders in books if market is LOTTERY else books[::2]:
+    for orders in books:
         _, networks = run_in_memory(orders, market, SEED, 3, method)
         sequences.add(tuple(tuple(network.sent) for network in networks))
     assert len(sequences) == 1

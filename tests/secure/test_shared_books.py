@@ -27,8 +27,7 @@ def test_the_shares_are_those_of_the_bits(parties, n, grid):
     assert [book.orders for book in dealt] == [n] * parties
     assert [array.shape for array in dealt[0].arrays] == [(n,), (grid[0], n), (grid[1], n)]
     side, price, quantity = (
-        recombine(arrays, threshold(parties)).tolist()
-        for arrays in zip(*(book.arrays for book in dealt), strict=True)
+        recombine(arrays, threshold(parties)).tolist() for arrays in zip(*(book.arrays for book in dealt), strict=True)
     )
     assert side == [int(order.side is Side.BUY) for order in orders]
     assert price == bits([order.price for order in orders], grid[0])

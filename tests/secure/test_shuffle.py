@@ -17,7 +17,7 @@ from tests.secure.runner import dealt_keys, recombined, run_parties
 from tests.secure.uniformity import assert_uniform, ranks
 
 every_m = pytest.mark.parametrize("parties", [3, 5, 7])
-SHAPES = [(1, 1), (2, 3), (7, 1), (100, 4), (BLOCK // 4, 4), (BLOCK // 4 + 1, 4), (BLOCK + 1, 1), (BLOCK // 3 + 1, 3)]
+SHAPES = [(1, 1), (2, 3), (7, 1), (100, 4), (BLOCK // 4, 4), (BLOCK // 4 + 1, 4), (BLOCK + 1, 1)]
 
 
 def table(rows: int, width: int) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_shuffled_and_restored(parties, shape):
 
 
 @every_m
-@pytest.mark.parametrize("shape", SHAPES[:-1])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (100, 4), (BLOCK // 4 + 1, 2)])
 def test_restore_and_shuffle_in_one(parties, shape):
     """The same as one after the other, and the new columns travel with the old."""
 
@@ -100,9 +100,7 @@ def test_the_composition_is_uniform(parties):
     """Of all groups together, and of any single group that a coalition is not in."""
     count, n = {3: 1500, 5: 600, 7: 240}[parties], 4
     known = parts(parties, n, range(count))
-    by_group = {
-        group: np.array([known[group[0]][name][group] for name in range(count)]) for group in groups(parties)
-    }
+    by_group = {group: np.array([known[group[0]][name][group] for name in range(count)]) for group in groups(parties)}
     for permutations in by_group.values():
         assert_uniform(ranks(permutations), 24)
     # y = x[index], pass after pass
