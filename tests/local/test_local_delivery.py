@@ -11,8 +11,8 @@ from mpc_market.errors import ProtocolError
 from mpc_market.field.shamir import recombine, share, threshold
 from mpc_market.rules import clearing
 from mpc_market.rules.model import Market, Order, Rationing, Side
+from mpc_market.secure.book import share_columns
 from parties.compute.messages import RoundResult
-from parties.local import dealing
 from parties.local.dealing import Columns, Ids
 from parties.local.delivery import put_together
 from tests.books import random_book
@@ -97,11 +97,14 @@ def test_dealt_blocks_add_up_to_the_book(parties: int) -> None:
     market = Market(12, 13)
     orders = random_book(random.Random(1), market, 50, "ties")
     columns = Columns.of(orders)
-    dealt = dealing._deal(columns, slice(10, 30), market, parties)
+    block = slice(10, 30)
+    side_bits = columns.buy[block].astype(np.uint64)
+    dealt = share_columns(side_bits, columns.price[block], columns.quantity[block], market, parties)
     assert len(dealt) == parties
-    side, price, quantity = (recombine(list(shares), threshold(parties)) for shares in zip(*dealt, strict=True))
-    assert side.shape == (1, 20)
-    assert np.array_equal(side[0], columns.buy[10:30])
+    arrays = [book.arrays for book in dealt]
+    side, price, quantity = (recombine(list(shares), threshold(parties)) for shares in zip(*arrays, strict=True))
+    assert side.shape == (20,)
+    assert np.array_equal(side, columns.buy[10:30])
     for bits, column, count in ((price, columns.price, 12), (quantity, columns.quantity, 13)):
         assert bits.shape == (count, 20)
         assert np.array_equal(sum(row << np.uint64(k) for k, row in enumerate(bits)), column[10:30])

@@ -1,6 +1,7 @@
 """Random bits, masks, and what is computed with them: lowest bits, signs, division by powers of two."""
 
 import random
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_market.field.mersenne import GF, Field
-from mpc_market.field.shamir import share
+from mpc_market.field.shamir import share, threshold
 from mpc_market.secure.compare import (
     is_negative,
     lowest_bit,
@@ -17,6 +18,7 @@ from mpc_market.secure.compare import (
     truncation_ranges,
 )
 from mpc_market.secure.randombits import random_bits, random_masks, weighted_sum
+from mpc_market.secure.session import Session
 from tests.secure.runner import recombined, residues, run_on_shares, run_parties
 from tests.secure.uniformity import assert_uniform, cells_of
 
@@ -64,6 +66,22 @@ def test_random_bits_are_fair(parties):
     bits = recombined(run_parties(protocol, parties=parties))
     assert set(bits.tolist()) == {0, 1}
     assert_uniform(bits.reshape(-1, 8) @ (2 ** np.arange(8, dtype=np.uint64)), 256)
+
+
+@every_m
+def test_no_t_parties_decide_or_know_a_random_bit(parties, monkeypatch):
+    """Whichever t parties deal zeros only, the bits are as fair as ever."""
+    inner = Session.deal_own
+    for curious in combinations(range(parties), threshold(parties)):
+
+        async def deal_zeros(self, dealers, size, own, curious=curious):
+            if own is not None and self.party in curious:
+                own = np.zeros(size, np.uint64)
+            return await inner(self, dealers, size, own)
+
+        monkeypatch.setattr(Session, "deal_own", deal_zeros)
+        bits = recombined(run_parties(lambda session: random_bits(session, 1600), parties=parties))
+        assert_uniform(bits.reshape(-1, 4) @ (2 ** np.arange(4, dtype=np.uint64)), 16)
 
 
 @every_m
