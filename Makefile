@@ -18,7 +18,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)  ## about ten minutes; see benchmarks/README.md
-	$(BIN)/python -m benchmarks.clearing
+	$(BIN)/python -m benchmarks
 
 # Importing the kernels compiles them once; every later start loads the machine code.
 $(READY): pyproject.toml

@@ -94,4 +94,4 @@ class BySorting:
             groups = rationing.Groups(sells, buys, quantity, nonzero)
             accepted = await rationing.ration(session, self._market, groups, accepted, material)
         on_stage("deliver")
-        return await self._sorted.restore(accepted)
+        return await self._sorted.restore(session, accepted)

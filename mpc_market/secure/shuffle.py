@@ -57,7 +57,6 @@ class Shuffle:
     def __init__(self, session: Session, n: int, name: str, permutations: Permutations | None = None) -> None:
         self.n = n
         self.groups = groups(session.parties)
-        self._session = session
         self._name = name
         source = permutations or Permutations()
         mine = [group for group in self.groups if session.party in group]
@@ -75,19 +74,19 @@ class Shuffle:
         forward = self._forward.get(group)
         return None if forward is None else inverse(forward)
 
-    async def shuffle(self, table: Shares) -> Shares:
+    async def shuffle(self, session: Session, table: Shares) -> Shares:
         """The rows of an (n, k) table in the secret sequence. Cost: C(m, t) rounds."""
         for group in self.groups:
-            table = await _pass(self._session, group, [(table, self.forward(group))])
+            table = await _pass(session, group, [(table, self.forward(group))])
         return table
 
-    async def restore(self, table: Shares) -> Shares:
+    async def restore(self, session: Session, table: Shares) -> Shares:
         """The inverse of `shuffle`: the passes backwards. Cost: C(m, t) rounds."""
         for group in reversed(self.groups):
-            table = await _pass(self._session, group, [(table, self.backward(group))])
+            table = await _pass(session, group, [(table, self.backward(group))])
         return table
 
-    async def restore_and_shuffle(self, old: Shares, new: Shares, following: Shuffle) -> Shares:
+    async def restore_and_shuffle(self, session: Session, old: Shares, new: Shares, following: Shuffle) -> Shares:
         """Restore the table `old`, put `new` beside it, and shuffle both by another shuffle.
 
         The last pass back and the first pass forth belong to one group, which does them in one.
@@ -95,12 +94,12 @@ class Shuffle:
         """
         first, *rest = self.groups
         for group in reversed(rest):
-            old = await _pass(self._session, group, [(old, self.backward(group))])
+            old = await _pass(session, group, [(old, self.backward(group))])
         there, back = following.forward(first), self.backward(first)
         both = None if there is None or back is None else back[there]
-        table = await _pass(self._session, first, [(old, both), (new, there)])
+        table = await _pass(session, first, [(old, both), (new, there)])
         for group in rest:
-            table = await _pass(self._session, group, [(table, following.forward(group))])
+            table = await _pass(session, group, [(table, following.forward(group))])
         return table
 
 

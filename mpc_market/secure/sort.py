@@ -37,10 +37,10 @@ class SortedBook:
     def __repr__(self) -> str:
         return f"SortedBook({len(self.columns)} columns, n={len(self._destination)})"
 
-    async def restore(self, column: Shares) -> Shares:
+    async def restore(self, session: Session, column: Shares) -> Shares:
         """A column of the sorted book in the sequence of the input. Cost: C(m, t) rounds."""
         shuffled = column.take(self._destination).reshape(-1, 1)
-        return (await self._shuffle.restore(shuffled)).reshape(-1)
+        return (await self._shuffle.restore(session, shuffled)).reshape(-1)
 
 
 def shuffle_names(bits: int) -> list[str]:
@@ -138,7 +138,7 @@ async def _shuffled(
     """Undo the previous shuffle of `place` and shuffle it afresh beside `columns`: (n, 1), (k, n) → (1 + k, n)."""
     rows = Shares(np.ascontiguousarray(columns.words.T), session.field)
     if previous is None:
-        table = await shuffle.shuffle(Shares(np.concatenate([place.words, rows.words], axis=1), session.field))
+        table = await shuffle.shuffle(session, Shares(np.concatenate([place.words, rows.words], axis=1), session.field))
     else:
-        table = await previous.restore_and_shuffle(place, rows, shuffle)
+        table = await previous.restore_and_shuffle(session, place, rows, shuffle)
     return Shares(np.ascontiguousarray(table.words.T), session.field)

@@ -178,7 +178,7 @@ def test_quoted_points_name_their_source():
 def quick(time=1.0, rounds=60, sent=1_000, calibration=1.0):
     return [
         {"case": "calibration", "alone_seconds": calibration, "together_seconds": 2 * calibration},
-        {"case": "multiply", "kernel": "multiply", "ns_per_element": 3 * time},
+        {"case": "multiply", "kernel": "multiply", "fastest_ns": 3 * time},
         {"case": "a book", "compute_seconds": time, "communication_rounds": rounds, "bytes_sent": [sent] * 3},
     ]
 

@@ -25,7 +25,7 @@ def bits_of(numbers: list[int], bits: int) -> list[list[int]]:
 def sorter(first: list[int]):
     async def protocol(session, key, *payload):
         book = await sort(session, key, payload, np.array(first, np.intp))
-        return book.columns, [await book.restore(column) for column in book.columns]
+        return book.columns, [await book.restore(session, column) for column in book.columns]
 
     return protocol
 

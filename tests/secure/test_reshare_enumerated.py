@@ -129,7 +129,7 @@ def test_what_any_t_parties_see_of_a_pass_is_uniform(parties, secret):
 
     async def protocol(session, x):
         shuffle = Shuffle(session, len(x), "name")
-        return (await shuffle.shuffle(x.reshape(-1, 1))).reshape(-1)
+        return (await shuffle.shuffle(session, x.reshape(-1, 1))).reshape(-1)
 
     for number, group in enumerate(groups(parties)):
         for honest in group:
@@ -141,7 +141,7 @@ def test_what_any_t_parties_see_of_a_pass_is_uniform(parties, secret):
 
 def test_each_share_after_the_last_pass_is_uniform():
     async def protocol(session, x):
-        return (await Shuffle(session, len(x), "name").shuffle(x.reshape(-1, 1))).reshape(-1)
+        return (await Shuffle(session, len(x), "name").shuffle(session, x.reshape(-1, 1))).reshape(-1)
 
     for share_ in run(Enumeration(3, 2, "pass (1, 2)"), protocol, 17):
         assert_exactly_uniform([share_])

@@ -38,8 +38,8 @@ def sequence_of(shuffled: np.ndarray, original: np.ndarray) -> list[int]:
 def test_shuffled_and_restored(parties, shape):
     async def protocol(session, x):
         shuffle = Shuffle(session, len(x), "name")
-        shuffled = await shuffle.shuffle(x)
-        return shuffled, await shuffle.restore(shuffled)
+        shuffled = await shuffle.shuffle(session, x)
+        return shuffled, await shuffle.restore(session, shuffled)
 
     original = table(*shape)
     shuffled, restored = recombined(run_parties(protocol, original, parties=parties))
@@ -56,11 +56,16 @@ def test_restore_and_shuffle_in_one(parties, shape):
 
     async def protocol(session, x, y):
         first, second = Shuffle(session, len(x), "first"), Shuffle(session, len(x), "second")
-        shuffled = await first.shuffle(x)
+        shuffled = await first.shuffle(session, x)
         before = session.rounds
-        merged = await first.restore_and_shuffle(shuffled, y, second)
+        merged = await first.restore_and_shuffle(session, shuffled, y, second)
         assert session.rounds - before == 2 * len(groups(parties)) - 1
-        return merged, await second.shuffle(x), await second.shuffle(y), await second.restore(merged)
+        return (
+            merged,
+            await second.shuffle(session, x),
+            await second.shuffle(session, y),
+            await second.restore(session, merged),
+        )
 
     x, y = table(*shape), table(shape[0], 2) + np.uint64(7)
     merged, old, new, restored = recombined(run_parties(protocol, x, y, parties=parties))
@@ -73,8 +78,8 @@ def test_another_shuffle_is_another_permutation(parties):
     """By name, by branch and by attempt."""
 
     async def protocol(session, x):
-        shuffled = [await Shuffle(session, len(x), name).shuffle(x) for name in ("one", "two")]
-        return [*shuffled, await Shuffle(session.branch(), len(x), "one").shuffle(x)]
+        shuffled = [await Shuffle(session, len(x), name).shuffle(session, x) for name in ("one", "two")]
+        return [*shuffled, await Shuffle(session.branch(), len(x), "one").shuffle(session, x)]
 
     original = table(30, 1)
     results = [recombined(run_parties(protocol, original, parties=parties)) for _ in range(2)]
@@ -113,7 +118,7 @@ def test_what_is_shuffled_comes_out_uniformly():
     count, n = 600, 3
 
     async def protocol(session, x):
-        shuffled = [await Shuffle(session, n, str(name)).shuffle(x) for name in range(count)]
+        shuffled = [await Shuffle(session, n, str(name)).shuffle(session, x) for name in range(count)]
         return concatenate(shuffled)
 
     original = table(n, 1)
@@ -144,9 +149,9 @@ def test_the_cost_of_a_shuffle(parties):
 
     async def protocol(session, x):
         shuffle = Shuffle(session, len(x), "name")
-        shuffled = await shuffle.shuffle(x)
+        shuffled = await shuffle.shuffle(session, x)
         there = session.rounds
-        await shuffle.restore(shuffled)
+        await shuffle.restore(session, shuffled)
         return there, session.rounds
 
     assert recombined(run_parties(protocol, table(10, 3), parties=parties, networks=networks)) == [
