@@ -86,13 +86,11 @@ async def _measure(case: Case, repetitions: int, warm_up_orders: int, command: S
 
 async def _clear(parties: LocalParties, case: Case, orders: Sequence[Order]) -> tuple[Row, Outcome]:
     """The figures of one clearing, and its outcome."""
-    prepare_bytes: list[int] = []
     if case.prepared:
         await parties.prepare(case.n, case.market, case.method)
-        assert parties._prepared is not None
-        prepare_bytes = [report.bytes_sent for report in parties._prepared.reports]
     outcome = await parties.clear(orders, case.market, method=case.method)
     figures = outcome.figures
+    prepare_bytes = list(figures.prepare_bytes_sent) if case.prepared else []
     row: Row = {
         "communication_rounds": figures.communication_rounds,
         "compute_seconds": round(figures.seconds["compute"], 5),

@@ -160,6 +160,7 @@ class LocalParties:
         start, self._start_seconds = self._start_seconds, 0.0
         prepared, self._prepared = self._prepared, None
         prepare_seconds = prepared.seconds if prepared else 0.0
+        reports = prepared.reports if prepared else [Prepared(0, 0.0)] * self._parties
         figures = Figures(
             orders=len(clearing.accepted),
             parties=self._parties,
@@ -174,9 +175,8 @@ class LocalParties:
                 "total": start + input_seconds + prepare_seconds + compute_seconds,
             },
             cpu_seconds=tuple(result.cpu_seconds for result in results),
-            prepare_cpu_seconds=tuple(p.cpu_seconds for p in prepared.reports) if prepared else (0.0,) * self._parties,
-            peak_memory=tuple(result.peak_memory for result in results),
-            stage_seconds=results[0].stage_seconds,
+            prepare_cpu_seconds=tuple(report.cpu_seconds for report in reports),
+            prepare_bytes_sent=tuple(report.bytes_sent for report in reports),
         )
         return Outcome(clearing, results[0].seed, figures)
 

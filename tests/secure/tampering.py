@@ -54,7 +54,8 @@ def attempt(
 
 async def _all(arguments: Sequence[dict[str, Any]]) -> list[RoundShares | BaseException | None]:
     tasks = [asyncio.ensure_future(compute_round(**each)) for each in arguments]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    # If nobody notices, all may wait for each other: a test then fails and does not hang.
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION, timeout=20)
     for _ in range(200):  # until nobody has anything left to do but wait for those who have given up
         await asyncio.sleep(0)
     ends = [_end(task) for task in tasks]
