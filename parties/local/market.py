@@ -177,6 +177,8 @@ class LocalParties:
             cpu_seconds=tuple(result.cpu_seconds for result in results),
             prepare_cpu_seconds=tuple(report.cpu_seconds for report in reports),
             prepare_bytes_sent=tuple(report.bytes_sent for report in reports),
+            peak_memory=tuple(result.peak_memory for result in results),
+            stage_seconds=results[0].stage_seconds,
         )
         return Outcome(clearing, results[0].seed, figures)
 

@@ -16,8 +16,9 @@ class Figures:
     `bytes_sent`: to the other parties, by party. `seconds`: `start` (processes up and connected: first
     clearing only, then 0), `input` (dealing and handing over the shares), `prepare` (work before the
     orders, if `LocalParties.prepare` was called), `compute` (from the last share handed over to the checked result)
-    and `total`. `cpu_seconds`: of computing, by party; `prepare_cpu_seconds` and `prepare_bytes_sent` of preparing. `peak_memory`: bytes
-    resident, by party, the most since the process began. `stage_seconds`: of computing, by stage, at party 0.
+    and `total`. `cpu_seconds`: of computing, by party; `prepare_cpu_seconds` and `prepare_bytes_sent` of preparing.
+    `peak_memory`: bytes resident, by party, the most since the process began. `stage_seconds`: of computing, by
+    stage, at party 0.
     """
 
     orders: int
