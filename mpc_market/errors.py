@@ -50,6 +50,10 @@ class ProtocolError(MarketError):
     """The computation among the compute parties cannot go on."""
 
 
+class ReuseError(ProtocolError):
+    """Randomness that is good for one use was asked for again, or more of it than was made: refused, always."""
+
+
 class PeerError(ProtocolError):
     """A peer is lost, stalled, or sent something that no honest party sends.
 

@@ -18,6 +18,10 @@ Vector = NDArray[np.uint64]
 """Field elements: canonical residues in `uint64`. Over the wire: the same, little-endian."""
 
 
+LABELS = 2**48
+"""Labels are below this; a real network keeps the bits above for the round of the market."""
+
+
 class Network(Protocol):
     """One party's end of the network among the compute parties."""
 
@@ -33,14 +37,14 @@ class Network(Protocol):
         """Queue a message of `words.size` > 0 words for `peer`; a label is used once per pair and direction.
 
         The array must not be changed afterwards: it may be sent without being copied.
-        `label` is in 0 … 2^63 − 1.
+        `label` is in 0 … LABELS − 1.
         """
 
     async def receive(self, peer: int, label: int, size: int) -> Vector:
         """Wait for the message of exactly `size` words that `peer` sent under `label`; shape `(size,)`.
 
         The words are whatever the peer sent: the caller checks that they are field elements.
-        Raises: PeerError if the peer is lost, stalled, or its message has another length.
+        Raises: PeerError if the peer is lost or no longer alive, or its message has another length.
         """
 
     async def flush(self) -> None:
@@ -65,7 +69,7 @@ class MemoryNetwork:
         return len(self._links)
 
     def send(self, peer: int, label: int, words: Vector) -> None:
-        if not (words.size and 0 <= label < 2**63 and peer != self._party):
+        if not (words.size and 0 <= label < LABELS and peer != self._party):
             raise ValueError(f"a message of {words.size} words with label {label} to party {peer}")
         self.sent.append((peer, label, words.size))
         self._links[self._party][peer].put(label, words.reshape(-1).copy())

@@ -1,8 +1,8 @@
 """Keystreams: uniform field elements, bits and permutations that two holders of one key draw alike.
 
 AES-128 in counter mode [NIST SP 800-38A]; a key belongs to one purpose of one attempt at one round and is never used
-again. Both holders must draw the same kinds and numbers in the same sequence; how they cut it into calls does not
-matter.
+again. Both holders must draw the same kinds and numbers in the same sequence; how they cut `words` into calls
+does not matter.
 """
 
 from __future__ import annotations

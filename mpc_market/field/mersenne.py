@@ -11,6 +11,7 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc_market.errors import ShareError
 from mpc_market.field import kernels
 
 Vector = NDArray[np.uint64]
@@ -120,6 +121,7 @@ class Field:
 
     def add_product(self, a: Vector, b: Vector, out: Vector, sign: int = 1) -> None:
         """out ± a · b for flat vectors, or one number a, in place."""
+        _check_lengths(out, b, *(() if a.size == 1 else (a,)))
         sign_word = np.uint64(sign % 2**64)
         if a.size == 1:
             kernels.add_multiple(a[0], b, out, sign_word, self._p, self._e)
@@ -132,6 +134,7 @@ class Field:
         Small coefficients (|c| ≤ 7) cost one word multiplication: computed in words mod 2^64 the sum
         Σ_{c<0} |c|·p + Σ c_k·v_k is exact as long as Σ |c_k| ≤ 7, and then one fold reduces it.
         """
+        _check_lengths(out, *(v for _, v in terms))
         kernel, numbers = _recipe(self, tuple(c for c, _ in terms))
         if kernel is None:
             self._combine_any(terms, out)
@@ -162,6 +165,7 @@ class Field:
 
     def inner(self, a: Vector, b: Vector) -> Vector:
         """Σ_i a_i · b_i: of two vectors, shape (1,), or of a vector with the rows of b (n, w), shape (w,)."""
+        _check_lengths(a, b)
         if b.ndim == 1:
             return np.array([kernels.inner(flat(a), flat(b), self._p, self._e)], np.uint64)
         out = np.zeros(b.shape[1], np.uint64)
@@ -176,9 +180,18 @@ class Field:
 
     def pair_leaves(self, c: Vector, bits: Vector, pairs: Vector, start: int) -> tuple[Vector, Vector]:
         """See `kernels.pair_leaves`."""
+        if len(bits) // 2 != len(pairs) or not bits.shape[1] == pairs.shape[1] == c.size:
+            raise ShareError(f"bits {bits.shape} and pairs {pairs.shape} do not belong to {c.size} numbers")
         less, equal = np.empty(pairs.shape, np.uint64), np.empty(pairs.shape, np.uint64)
         kernels.pair_leaves(c, np.ascontiguousarray(bits), np.ascontiguousarray(pairs), start, less, equal, self._p)
         return less, equal
+
+
+def _check_lengths(a: Vector, *others: Vector) -> None:
+    """The kernels read without looking: what they are given must be equally long."""
+    for other in others:
+        if len(other) != len(a):
+            raise ShareError(f"vectors of {len(a)} and {len(other)} elements")
 
 
 def _matched(a: Vector, b: Vector) -> tuple[Vector, Vector]:

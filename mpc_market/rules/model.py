@@ -91,6 +91,9 @@ class Clearing:
     price: int | None
     accepted: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        return f"Clearing(price={self.price}, {len(self.accepted)} orders)"
+
 
 def check_orders(orders: Sequence[Order], market: Market) -> None:
     """Check a whole book against the market's grid.

@@ -71,7 +71,7 @@ async def shift_right(session: Session, number: Shares, masks: Masks, shift: int
         wrap = [c < r] = less_high + equal_high·less_low          (then c + p = y + r)
         borrow = less_low + equal_low·wrap                        ((c + wrap·p)_low < r_low; p_low is all ones)
         ⌊y / 2^shift⌋ = c_high − r_high + wrap·2^(e − shift) − borrow
-    Cost: 1 + 6 + 2 rounds.
+    Cost: 1 + 5 + 2 rounds.
     """
     mask = masks.take(number.size)
     e = session.field.exponent

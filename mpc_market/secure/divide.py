@@ -34,7 +34,7 @@ async def divide(
 
     Schoolbook division: all candidates of a digit are compared at once and the remainder stays at most G, so nothing
     overflows. Where A = G (0 = 0 included) every digit saturates.
-    Cost: 9 rounds and 63·k comparisons per digit of 6 bits.
+    Cost: 8 rounds and 63·k comparisons per digit of 6 bits.
     """
     k = dividend.size
     quotient, remainder = dividend - dividend, dividend

@@ -16,7 +16,7 @@ from nacl.bindings import crypto_scalarmult
 from nacl.exceptions import CryptoError
 from nacl.public import Box, PrivateKey, PublicKey
 
-from mpc_market.errors import PeerError
+from mpc_market.errors import PeerError, ReuseError
 from mpc_market.field.keystream import KEY_BYTES, Keystream
 from mpc_market.field.mersenne import GF, Field, Vector
 from mpc_market.field.shamir import threshold
@@ -57,11 +57,20 @@ class Keys:
         return f"Keys(party={self.party}, parties={self.parties})"
 
     def stream(self, holders: Group, purpose: str) -> Keystream:
-        """The stream that exactly `holders` can draw for `purpose`; it is given once, so no material is used twice."""
-        assert (holders, purpose) not in self._given, "a keystream must not be drawn from its start again"
+        """The stream that exactly `holders` can draw for `purpose`; it is given once, so no material is used twice.
+
+        Raises: ReuseError.
+        """
+        if (holders, purpose) in self._given:
+            raise ReuseError(f"the keystream {purpose!r} of parties {holders} would be drawn from its start again")
         self._given.add((holders, purpose))
         key = HKDFExpand(SHA256(), KEY_BYTES, purpose.encode()).derive(self._secrets[holders])
         return Keystream(key, self.field)
+
+
+def key_rounds(parties: int) -> int:
+    """Communication rounds of `agree_keys`."""
+    return 1 if threshold(parties) == 1 else 2
 
 
 async def agree_keys(network: Network, first_label: int = 0) -> Keys:

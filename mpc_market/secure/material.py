@@ -22,7 +22,8 @@ ROUNDING_MAX = 1 << 16
 
 @dataclass
 class Needs:
-    """What a clearing of n orders uses at most; a clearing of fewer uses no more.
+    """What a clearing of n orders uses at most; a clearing of fewer uses no more (below 2^48 orders, where a division's
+    digits would become narrower).
 
     `comparisons`: masks for comparisons, besides those of the price. `roundings`: numbers to be rounded, by `shift`
     bits. `shuffles`: names of the shuffles.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
+from mpc_market.errors import ReuseError
 from mpc_market.field.keystream import KEY_BYTES, Keystream
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares
@@ -54,9 +55,13 @@ class Masks:
         return self.value.size
 
     def take(self, count: int) -> Masks:
-        """The next `count` masks; none is ever given twice."""
+        """The next `count` masks; none is ever given twice.
+
+        Raises: ReuseError if there are no more.
+        """
         part = slice(self._used, self._used + count)
-        assert part.stop <= self.count, "more masks are used than were made"
+        if part.stop > self.count:
+            raise ReuseError(f"{count} masks wanted, {self.count - self._used} of {self.count} left")
         self._used = part.stop
         return Masks(self.bits[:, part], self.ranges, [pair[:, part] for pair in self.pairs], self.value[part])
 

@@ -6,6 +6,7 @@ Everything is in sorted sequence, where each of the two groups (sells, buys) is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from mpc_market.rules.model import Market
 from mpc_market.secure import divide
@@ -14,11 +15,13 @@ from mpc_market.secure.cut import Query, find_cuts
 from mpc_market.secure.cut import masks_needed as cut_masks
 from mpc_market.secure.material import Material, Needs
 from mpc_market.secure.randombits import Masks
-from mpc_market.secure.session import Session
+from mpc_market.secure.session import BRANCHES, Session
 from mpc_market.secure.shares import Shares, concatenate, dot
 
 _CHUNK = 1 << 15
 """Orders whose quotients are rounded at a time: their masks take 61 words each."""
+_SIDE_BY_SIDE = 4
+"""Chunks at a time."""
 
 
 def fraction_bits(market: Market) -> int:
@@ -41,8 +44,8 @@ async def ration(session: Session, market: Market, book: Groups, accepted: Share
     """The accepted quantities under pro rata, from those under the lottery. Shape (n,) → (n,), sorted.
 
     Leaks: nothing but what the comparisons open (uniform).
-    Cost (m = 3): 2 + 9 per 6 bits of the quotient + 15 for the left-over lots + 14 for rounding, and about 300 words
-    per order.
+    Cost (m = 3): 5 rounds, 8 per 6 bits of the quotient, 15 for the left-over lots and 11 for every 131,072 orders;
+    about 300 words per order.
     """
     sells, buys = book.sells, book.buys
     # 1. What each group wants, G, and what it was given, A.
@@ -114,13 +117,19 @@ async def is_nonzero(session: Session, bits: Shares) -> Shares:
 
 
 async def _rounded_down(session: Session, number: Shares, bits: int, material: Material) -> Shares:
-    """⌊y / 2^bits⌋ in chunks, so that the masks' bits fit in memory."""
-    chunk = max(_CHUNK, -(-number.size // 60))
-    parts = []
-    for start in range(0, number.size, chunk):
-        part = number[start : start + chunk]
-        branch = session.branch()
+    """⌊y / 2^bits⌋ in chunks, a few at a time, so that the masks' bits fit in memory.
+
+    Cost: 11 rounds for every 131,072 orders.
+    """
+
+    async def rounded(branch: Session, part: Shares) -> Shares:
         masks = await material.rounding_masks(branch, part.size)
-        parts.append(await shift_right(branch, part, masks, bits))
-        session.rounds += branch.rounds
+        return await shift_right(branch, part, masks, bits)
+
+    chunk = max(_CHUNK, -(-number.size // (BRANCHES - 4)))  # each chunk is a branch
+    chunks = [number[start : start + chunk] for start in range(0, number.size, chunk)]
+    parts: list[Shares] = []
+    for first in range(0, len(chunks), _SIDE_BY_SIDE):
+        together = chunks[first : first + _SIDE_BY_SIDE]
+        parts += await session.together(*(partial(rounded, part=part) for part in together))
     return concatenate(parts)

@@ -8,21 +8,21 @@ from hashlib import blake2b
 
 import numpy as np
 
-from mpc_market.errors import InvalidSettingsError, PeerError, ShareError
+from mpc_market.errors import InvalidSettingsError, PeerError, ReuseError, ShareError
 from mpc_market.field.mersenne import GF, Vector
 from mpc_market.network import Network
 from mpc_market.rules.model import Market
 from mpc_market.secure.book import BookShares
 from mpc_market.secure.clearing import Method, clear, prepare
-from mpc_market.secure.keys import agree_keys, to_bytes, to_words
+from mpc_market.secure.keys import agree_keys, key_rounds, to_bytes, to_words
 from mpc_market.secure.material import Material
 from mpc_market.secure.prices import OnStage
-from mpc_market.secure.seed import SEED_BYTES, agree_seed
+from mpc_market.secure.seed import SEED_BYTES, SEED_ROUNDS, agree_seed
 from mpc_market.secure.session import Session
 from mpc_market.secure.tickets import ticket_index
 from mpc_market.secure.workers import Workers
 
-_SUMMARY_LABEL, _KEY_LABEL, _SEED_LABEL = 0, 1, 3
+_SUMMARY_LABEL, _KEY_LABEL, _SEED_LABEL, _PREPARE_LABEL = 0, 1, 3, 5
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,17 @@ class Preparation:
     def __repr__(self) -> str:
         return f"Preparation(n_max={self.n_max})"
 
-    def use(self) -> None:
-        """Mark it as used. Raises: InvalidSettingsError if it was used before."""
+    def use(self, orders: int, market: Market, method: Method) -> None:
+        """Mark it as used.
+
+        Raises: InvalidSettingsError if it is for fewer orders or another market or method; ReuseError if it was used.
+        """
+        if self.settings != (market, method):
+            raise InvalidSettingsError("the round was prepared for another market or method")
+        if orders > self.n_max:
+            raise InvalidSettingsError(f"the round was prepared for {self.n_max} orders, not for {orders}")
         if self._used:
-            raise InvalidSettingsError("prepared material is good for one attempt only, and this was used before")
+            raise ReuseError("prepared material is good for one attempt only, and this was used before")
         self._used = True
 
 
@@ -63,8 +70,11 @@ async def prepare_round(
 ) -> Preparation:
     """Agree on keys and make all that does not depend on orders, for up to `n_max` of them. Run by every party.
 
-    `compute_round` on the same network then uses it. Raises: BookTooLargeError, PeerError.
+    `compute_round` on the same network then uses it.
+    Raises: BookTooLargeError before anything is sent; PeerError.
     """
+    market.check_size(n_max)
+    await _agree_on_public_input(network, _PREPARE_LABEL, [], (market, method, network.parties, n_max))
     session = Session(network, await agree_keys(network, _KEY_LABEL), Workers(threads))
     return Preparation(session, await prepare(session, n_max, market, method), (market, method), n_max)
 
@@ -84,35 +94,37 @@ async def compute_round(
 
     `order_ids`: public, in the sequence of the book. `seed`: 32 bytes, or None: then the parties make it.
     `threads`: how many threads share the work on long vectors. `preparation`: from `prepare_round` on this network.
-    Raises: BookTooLargeError, InvalidSettingsError, ShareError before anything is sent; PeerError, ProtocolError.
+    Raises: BookTooLargeError, InvalidSettingsError, ShareError, ReuseError before anything is sent; PeerError,
+    ProtocolError.
     """
     _check_input(order_ids, book, market, seed)
-    if preparation is None:
-        on_stage("keys")
-        preparation = Preparation(
-            Session(network, await agree_keys(network, _KEY_LABEL), Workers(threads)), None, (market, method), 0
-        )
-    if preparation.settings != (market, method):
-        raise InvalidSettingsError("the round was prepared for another market or method")
-    preparation.use()
-    session, before = preparation.session, preparation.session.rounds
+    if preparation is not None:
+        preparation.use(len(order_ids), market, method)
+    on_stage("keys")
     encoded_ids = [order_id.encode() for order_id in order_ids]
-    await _agree_on_public_input(network, encoded_ids, (market, method, network.parties, seed))
+    prepared_for = preparation.n_max if preparation else None
+    settings = (market, method, network.parties, seed, prepared_for)
+    await _agree_on_public_input(network, _SUMMARY_LABEL, encoded_ids, settings)
     rounds = 1
-    if not preparation.n_max:
-        rounds += 1 if network.parties == 3 else 2  # the keys
-    if seed is None:
-        on_stage("seed")
-        seed = await agree_seed(network, _SEED_LABEL)
-        rounds += 2
-    tickets = ticket_index(seed, encoded_ids)
+    if preparation is None:
+        session = Session(network, await agree_keys(network, _KEY_LABEL), Workers(threads))
+        rounds += key_rounds(network.parties)
+    else:
+        session = preparation.session
+        rounds -= session.rounds
     try:
+        if seed is None:
+            on_stage("seed")
+            seed = await agree_seed(network, _SEED_LABEL)
+            rounds += SEED_ROUNDS
+        tickets = ticket_index(seed, encoded_ids)
+        material = preparation.material if preparation else None
         price, accepted = await clear(
-            session, book, market, tickets, method=method, prepared=preparation.material, on_stage=on_stage
+            session, book, market, tickets, method=method, prepared=material, on_stage=on_stage
         )
     finally:
         session.workers.close()
-    return RoundShares(price, accepted.words, seed, rounds + session.rounds - before)
+    return RoundShares(price, accepted.words, seed, rounds + session.rounds)
 
 
 def _check_input(order_ids: Sequence[str], book: BookShares, market: Market, seed: bytes | None) -> None:
@@ -128,7 +140,9 @@ def _check_input(order_ids: Sequence[str], book: BookShares, market: Market, see
         raise ShareError("a share is not below 2^61 − 1")
 
 
-async def _agree_on_public_input(network: Network, order_ids: Sequence[bytes], settings: tuple[object, ...]) -> None:
+async def _agree_on_public_input(
+    network: Network, label: int, order_ids: Sequence[bytes], settings: tuple[object, ...]
+) -> None:
     """Compare a digest of everything public, so that a mistake is an error and not a wrong result. Cost: 1 round."""
     digest = blake2b(digest_size=32, person=b"mpc-market input")
     digest.update(repr((settings, len(order_ids))).encode())
@@ -137,7 +151,7 @@ async def _agree_on_public_input(network: Network, order_ids: Sequence[bytes], s
     mine = digest.digest()
     peers = [i for i in range(network.parties) if i != network.party]
     for peer in peers:
-        network.send(peer, _SUMMARY_LABEL, to_words(mine))
+        network.send(peer, label, to_words(mine))
     for peer in peers:
-        if to_bytes(await network.receive(peer, _SUMMARY_LABEL, 4)) != mine:
+        if to_bytes(await network.receive(peer, label, 4)) != mine:
             raise PeerError(peer, "was given other orders, settings or seed than this party")

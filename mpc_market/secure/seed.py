@@ -11,6 +11,8 @@ from mpc_market.network import Network
 from mpc_market.secure.keys import to_bytes, to_words
 
 SEED_BYTES = 32
+SEED_ROUNDS = 2
+"""Communication rounds of `agree_seed`."""
 
 
 def commitment(party: int, part: bytes) -> bytes:

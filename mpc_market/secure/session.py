@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc_market.errors import PeerError
+from mpc_market.errors import PeerError, ReuseError
 from mpc_market.field.keystream import Keystream
 from mpc_market.field.mersenne import Field, Vector, blocks, flat
 from mpc_market.field.shamir import lagrange, residue, threshold
@@ -29,7 +29,7 @@ from mpc_market.secure.shares import InnerProduct, Product, Shares
 from mpc_market.secure.workers import Workers
 
 _LABELS_PER_BRANCH = 1 << 16
-_BRANCHES = 64  # children of one branch at most; five levels fit in a label of 48 bits
+BRANCHES = 64  # children of one branch at most; five levels fit in a label of 48 bits
 
 
 class Session:
@@ -57,8 +57,9 @@ class Session:
     def branch(self) -> Session:
         """A session for a part of the protocol that runs beside the rest; all parties branch alike."""
         self._children += 1
-        assert self._children < _BRANCHES, "a session has at most 63 branches"
-        return Session(self.network, self.keys, self.workers, branch=self._branch * _BRANCHES + self._children)
+        if self._children >= BRANCHES:
+            raise ReuseError(f"a session has at most {BRANCHES - 1} branches: labels would repeat")
+        return Session(self.network, self.keys, self.workers, branch=self._branch * BRANCHES + self._children)
 
     async def together(self, *parts: Callable[[Session], Awaitable[Any]]) -> list[Any]:
         """Run parts side by side; their communication rounds coincide."""
@@ -93,6 +94,8 @@ class Session:
         """
         self._label += 1
         label = self._label
+        if label >= (self._branch + 1) * _LABELS_PER_BRANCH:
+            raise ReuseError(f"a branch has at most {_LABELS_PER_BRANCH - 1} communication rounds: labels would repeat")
         self.rounds += 1
         for peer, words in outgoing.items():
             if words.size:
@@ -212,7 +215,7 @@ class Session:
         return results
 
 
-@dataclass
+@dataclass(repr=False)
 class _Stretch:
     """A stretch of one local vector to be dealt: independent of all others, so that threads can share the work."""
 

@@ -18,7 +18,12 @@ THREADS_VARIABLE = "MPC_MARKET_THREADS"
 def _threads(parties: int) -> int:
     """How many threads to use: as the environment says, or this party's part of the cores, all on one machine."""
     told = os.environ.get(THREADS_VARIABLE, "")
-    return int(told) if told.isdecimal() and int(told) else max(1, (os.cpu_count() or 1) // parties)
+    return int(told) if told.isdecimal() and int(told) else max(1, _cores() // parties)
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 async def _compute_round(

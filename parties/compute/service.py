@@ -95,14 +95,16 @@ async def _clear_rounds(
         await channel.send({"kind": CONNECTED})
         while True:
             header = await channel.receive()
-            if kind(header) != PREPARE:
-                network.begin_round(_largest_message(RoundInput.read(header).orders))
-                await _clear_round(channel, network, compute_round, RoundInput.read(header))
-            else:
-                network.begin_round(_largest_message(Prepare.read(header).orders))
-                prepared = await _prepare(channel, network, prepare_round, Prepare.read(header))
+            clear_it = compute_round
+            if kind(header) == PREPARE:
+                to_prepare = Prepare.read(header)
+                network.begin_round(_largest_message(to_prepare.orders))
+                clear_it = await _prepare(channel, network, prepare_round, to_prepare)
                 given = RoundInput.read(await channel.receive())
-                await _clear_round(channel, network, prepared, given)
+            else:
+                given = RoundInput.read(header)
+                network.begin_round(_largest_message(given.orders))
+            await _clear_round(channel, network, clear_it, given)
             network.end_round()
     except ChannelClosedError:
         await _until_cancelled()

@@ -135,12 +135,12 @@ class LocalParties:
         if seed is not None and len(seed) != SEED_BYTES:
             raise InvalidSettingsError(f"the seed has {len(seed)} bytes, not {SEED_BYTES}")
         check_orders(orders, market)
-        if self._prepared is not None:
-            self._prepared.check(len(orders), market, method)
         columns, ids = Columns.of(orders), Ids.of(orders)
         async with self._busy:
             if not self._usable:
                 raise ProtocolError("the compute parties do not run, or have stopped after a failure")
+            if self._prepared is not None:
+                self._prepared.check(len(orders), market, method)
             self._usable = False
             self._on_stage("input")
             self._orders = len(orders)

@@ -6,12 +6,13 @@ gives a `PartyNetwork`, which implements `mpc_market.network.Network` for any nu
 What is protected. A connection counts as party i only after a hello that proves knowledge of a token which
 the pair alone shares (`hello`, `door`); strangers are closed without disturbing the run. What arrives is a
 header of two numbers and words: its length is checked before memory is set aside, nothing is ever unpickled
-or otherwise decoded (`link`, `exchanger`). A peer that dies, stalls or breaks the framing ends the run with
-a `PeerError` that names it (`watch`).
+or otherwise decoded (`link`, `exchanger`). A peer whose process dies or stops (no heartbeat) or that breaks the
+framing ends the run with a `PeerError` that names it (`watch`).
 
 What is not. Without TLS contexts (`Peering.tls_server`, `tls_client`) the connections are plain TCP:
 whoever can read or change traffic on the machine's loopback interface (its administrator) can read and
-change messages. Use it without TLS for parties on one machine only. Whether the words a peer sends are
+change messages. A peer that lives, sends heartbeats and yet never computes is not noticed here: whoever asked for the
+round must set it a time limit. Use it without TLS for parties on one machine only. Whether the words a peer sends are
 *right* is not for this package to say: it only carries them.
 """
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mpc_market.errors import ReuseError
 from mpc_market.field.mersenne import GF, Field
 from mpc_market.field.shamir import share, threshold
 from mpc_market.secure.compare import (
@@ -108,7 +109,7 @@ def test_no_mask_is_given_twice():
     async def protocol(session):
         masks = await random_masks(session, 10, sign_ranges(61))
         taken = [masks.take(count) for count in (3, 1, 0, 6)]
-        with pytest.raises(AssertionError):
+        with pytest.raises(ReuseError):
             masks.take(1)
         return masks.value, [part.value for part in taken]
 

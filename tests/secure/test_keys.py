@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from mpc_market.errors import InvalidSettingsError
+from mpc_market.errors import InvalidSettingsError, ReuseError
 from mpc_market.field.keystream import Keystream
 from mpc_market.field.shamir import threshold
 from mpc_market.network import memory_networks
@@ -75,7 +75,7 @@ def test_a_stream_is_given_once():
     keys.stream((0, 1), "test")
     keys.stream((0, 1), "other")
     keys.stream((0, 2), "test")
-    with pytest.raises(AssertionError):
+    with pytest.raises(ReuseError):
         keys.stream((0, 1), "test")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mpc_market.errors import BookTooLargeError, InvalidSettingsError
+from mpc_market.errors import BookTooLargeError, InvalidSettingsError, ReuseError
 from mpc_market.field.shamir import recombine, threshold
 from mpc_market.network import MemoryNetwork, memory_networks
 from mpc_market.rules.clearing import clear
@@ -91,16 +91,17 @@ def test_a_prepared_round_is_shorter(market, method):
 
 
 @pytest.mark.parametrize(
-    ("others", "times", "message"),
-    [
-        ({}, 2, "one attempt only"),
-        ({"method": Method.SELECT}, 1, "another market or method"),
-        ({"market": Market(4, 8, Rationing.PRO_RATA)}, 1, "another market or method"),
-    ],
+    "others", [{"method": Method.SELECT}, {"market": PRO_RATA}, {"market": PRO_RATA, "method": Method.SELECT}]
 )
-def test_material_is_good_for_one_attempt_at_one_market(others, times, message):
-    with pytest.raises(InvalidSettingsError, match=message):
-        prepared_round(book(LOTTERY, 4), LOTTERY, 4, Method.SORT, others=others, times=times)
+def test_material_is_good_for_one_market_and_method(others):
+    with pytest.raises(InvalidSettingsError, match="another market or method"):
+        prepared_round(book(LOTTERY, 4), LOTTERY, 4, Method.SORT, others=others)
+
+
+@every_method
+def test_material_is_good_for_one_attempt(method):
+    with pytest.raises(ReuseError, match="one attempt only"):
+        prepared_round(book(LOTTERY, 4), LOTTERY, 4, method, times=2)
 
 
 @every_method
@@ -141,5 +142,5 @@ def test_a_prepared_permutation_is_taken_once():
     permutations = Permutations()
     permutations.prepare(session, ["name"], groups(3), 30)
     permutations.take(session, "name", (0, 1), 30)
-    with pytest.raises(AssertionError):
+    with pytest.raises(ReuseError):
         permutations.take(session, "name", (0, 1), 30)

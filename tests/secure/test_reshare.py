@@ -246,6 +246,20 @@ def test_opening_shows_the_secret_to_all(parties, shape):
 
 
 @every_m
+def test_the_cost_of_opening(parties):
+    """t words per element: one for each share that is missing to t + 1."""
+    networks = memory_networks(parties)
+
+    async def protocol(session, x):
+        return await session.open(x), session.rounds
+
+    run_parties(protocol, numbers(5), parties=parties, networks=networks)
+    assert [sorted(words for _, _, words in network.sent) for network in networks] == [
+        [5] * threshold(parties)
+    ] * parties
+
+
+@every_m
 def test_exchange_delivers_to_whom_it_is_sent(parties):
     async def protocol(session):
         others = [i for i in range(parties) if i != session.party]
