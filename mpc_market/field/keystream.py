@@ -19,8 +19,9 @@ from mpc_market.field import kernels
 from mpc_market.field.mersenne import GF, Field, Vector
 
 KEY_BYTES = 16
-_BLOCK_BYTES = 1 << 16
-_ZEROS = bytes(_BLOCK_BYTES)
+_BLOCK_BYTES = 1 << 18
+_ZEROS = memoryview(bytes(_BLOCK_BYTES))
+_SPARE_WORDS = 2  # the cipher's interface asks for a block of room beyond what it writes
 _AHEAD = 1024  # words made at a time for short draws, most of the time of which is the call
 _AGAIN = 1 << 127  # counters from here on serve the words that are drawn again
 
@@ -71,12 +72,11 @@ class Keystream:
         """The next words of the cipher, which are those from `position` on."""
         if self._encryptor is None:
             self._encryptor = self._start(position)
-        out = np.empty(count, np.uint64)
-        view = out.data.cast("B")
-        for start in range(0, view.nbytes, _BLOCK_BYTES):
-            size = min(_BLOCK_BYTES, view.nbytes - start)
-            zeros = _ZEROS if size == _BLOCK_BYTES else _ZEROS[:size]
-            view[start : start + size] = self._encryptor.update(zeros)
+        room = np.empty(count + _SPARE_WORDS, np.uint64)
+        view, size = room.data.cast("B"), 8 * count
+        for start in range(0, size, _BLOCK_BYTES):
+            self._encryptor.update_into(_ZEROS[: size - start], view[start:])
+        out = room[:count]
         return out if np.little_endian else out.byteswap()
 
     def words(self, count: int) -> Vector:

@@ -16,7 +16,7 @@ from mpc_market.field import kernels
 
 Vector = NDArray[np.uint64]
 
-BLOCK = 8192
+BLOCK = 32768
 """Elements worked on at a time by code that makes several passes: so many stay in the second-level cache."""
 
 _WEIGHT_MAX = 7  # 7 · 2^61 < 2^64: so many residues are added before a fold is due

@@ -51,7 +51,7 @@ class Keys:
         self.parties = parties
         self.field = field
         self._given: set[tuple[Group, str]] = set()
-        self._secrets = {**shared, (party,): secrets.token_bytes(_SECRET_BYTES)}
+        self._secrets = dict(shared)
 
     def __repr__(self) -> str:
         return f"Keys(party={self.party}, parties={self.parties})"

@@ -22,10 +22,6 @@ class Prices:
     b: Shares
     trades_if_positive: Sequence[Shares]
 
-    @property
-    def masks_needed(self) -> int:
-        return 1 + len(self.trades_if_positive)
-
 
 PRICE_MASKS = 3
 """How many masks `open_price` uses at most."""
