@@ -1,0 +1,206 @@
+"""The agreed set: what the parties hold at the gate, compared, and signed by all before anything is revealed (T8, T10).
+
+Held:           … ‖ challenge 32 ‖ count u32 ‖ per item, ascending: meter text ‖ number u64 ‖ header digest 32
+SetSignature:   … ‖ set digest 32
+
+    set digest = digest("set", market, period start u64, challenge, roll digest, count u32, Merkle root)
+
+`count` and the root are over orders: k leaves for each meter of the set, meters by the bytes of their ids.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+from mpc_market.wire.checks import NUMBER_MAX, require_ascending, require_bytes, require_int, require_tuple
+from mpc_market.wire.codec import Reader, Writer
+from mpc_market.wire.digest import DIGEST_BYTES, digest
+from mpc_market.wire.errors import ContextError, WireError
+from mpc_market.wire.header import CHALLENGE_BYTES, ORDERS_MAX, Header
+from mpc_market.wire.identifiers import Period, check_id, id_key, order_id
+from mpc_market.wire.merkle import MerkleTree, leaf
+from mpc_market.wire.message import PartyMessage, check_party, of_all_parties
+from mpc_market.wire.opening import Terms
+from mpc_market.wire.signing import verify
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One submission that a party holds, or that is agreed on: by the digest of its header."""
+
+    meter: str
+    number: int
+    header_digest: bytes
+
+    def __post_init__(self) -> None:
+        check_id("meter", self.meter)
+        require_int("the number of a submission", self.number, 1, NUMBER_MAX)
+        require_bytes("the digest of a header", self.header_digest, DIGEST_BYTES)
+
+    @property
+    def sort_key(self) -> tuple[bytes, int, bytes]:
+        """What lists of items are sorted by."""
+        return id_key(self.meter), self.number, self.header_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Held(PartyMessage):
+    """All submissions of the round whose own seal opened well at `party`. Raises: WireError."""
+
+    KIND: ClassVar[str] = "held"
+
+    period: Period
+    party: int
+    challenge: bytes
+    items: tuple[Item, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_party(self.party)
+        require_bytes("the challenge", self.challenge, CHALLENGE_BYTES)
+        require_tuple("the submissions held", self.items)
+        require_ascending("the submissions held", [item.sort_key for item in self.items])
+
+    def _write(self, writer: Writer) -> None:
+        writer.fixed(self.challenge, CHALLENGE_BYTES).u32(len(self.items))
+        for item in self.items:
+            writer.text(item.meter).u64(item.number).fixed(item.header_digest, DIGEST_BYTES)
+
+    @classmethod
+    def _read(cls, reader: Reader, period: Period, party: int) -> Self:
+        challenge, count = reader.fixed(CHALLENGE_BYTES), reader.u32()
+        items = tuple(Item(reader.text(), reader.u64(), reader.fixed(DIGEST_BYTES)) for _ in range(count))
+        return cls(period, party, challenge, items)
+
+
+@dataclass(frozen=True, slots=True)
+class SetSignature(PartyMessage):
+    """A party's one signature on the agreed set of a round: stored before it is sent, never another.
+
+    Raises: WireError.
+    """
+
+    KIND: ClassVar[str] = "set"
+
+    period: Period
+    party: int
+    set_digest: bytes
+
+    def __post_init__(self) -> None:
+        check_party(self.party)
+        require_bytes("the digest of a set", self.set_digest, DIGEST_BYTES)
+
+    def _write(self, writer: Writer) -> None:
+        writer.fixed(self.set_digest, DIGEST_BYTES)
+
+    @classmethod
+    def _read(cls, reader: Reader, period: Period, party: int) -> Self:
+        return cls(period, party, reader.fixed(DIGEST_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A meter for which different headers with one number are held: excluded. The signed headers are the proof."""
+
+    meter: str
+    number: int
+    header_digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedSet:
+    """The submissions of a round that all parties compute on, by the bytes of the meters' ids.
+
+    `orders`: k per submission. `contradictions`: who was excluded, and for which number.
+    """
+
+    period: Period
+    challenge: bytes
+    roll_digest: bytes
+    orders: int
+    members: tuple[Item, ...] = field(repr=False)
+    contradictions: tuple[Contradiction, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Orders in the set, k for each member."""
+        return self.orders * len(self.members)
+
+    @property
+    def order_ids(self) -> tuple[str, ...]:
+        """All orders in the sequence of the set: the sequence of the leaves, and of the input of the computation."""
+        return tuple(order_id(item.meter, k) for item in self.members for k in range(self.orders))
+
+    def tree(self) -> MerkleTree:
+        """The Merkle tree of its orders; build it once and keep it."""
+        leaves = [
+            leaf(order_id(item.meter, k), item.header_digest) for item in self.members for k in range(self.orders)
+        ]
+        return MerkleTree(leaves)
+
+    def digest(self) -> bytes:
+        """The set digest, 32 bytes. Cost: builds the tree."""
+        return set_digest(self.period, self.challenge, self.roll_digest, self.count, self.tree().root)
+
+
+def set_digest(period: Period, challenge: bytes, roll_digest: bytes, count: int, root: bytes) -> bytes:
+    """The set digest from public values. `count`: orders."""
+    start, number = Writer().u64(period.start).data(), Writer().u32(count).data()
+    return digest("set", period.market.encode("ascii"), start, challenge, roll_digest, number, root)
+
+
+def agree(held: Mapping[int, Held], terms: Terms, orders: int) -> AgreedSet:
+    """The set that follows from what all m parties hold: per meter the highest number with one header at all of them.
+
+    A meter with two headers for one number, in one list or in two, is excluded. Run by every party, on messages whose
+    signatures are checked; all come to the same set.
+    Raises: WireError if a list is missing; ContextError if one is of another round.
+    """
+    require_int("the number of orders", orders, 1, ORDERS_MAX)
+    listed = of_all_parties(held, terms.parties)
+    for message in listed:
+        if (message.period, message.challenge) != (terms.period, terms.challenge):
+            raise ContextError(
+                "challenge", f"party {message.party} says what it holds for {message.period} otherwise opened"
+            )
+    seen: defaultdict[tuple[str, int], set[bytes]] = defaultdict(set)
+    for message in listed:
+        for item in message.items:
+            seen[item.meter, item.number].add(item.header_digest)
+    contradictions = tuple(
+        Contradiction(meter, number, tuple(sorted(digests)))
+        for (meter, number), digests in sorted(seen.items(), key=lambda pair: (id_key(pair[0][0]), pair[0][1]))
+        if len(digests) > 1
+    )
+    excluded = {contradiction.meter for contradiction in contradictions}
+    at_all = set.intersection(*(set(message.items) for message in listed))
+    highest: dict[str, Item] = {}
+    # ascending numbers: the last one of a meter stays
+    for item in sorted(at_all, key=lambda item: item.sort_key):
+        if item.meter not in excluded:
+            highest[item.meter] = item
+    return AgreedSet(terms.period, terms.challenge, terms.roll_digest, orders, tuple(highest.values()), contradictions)
+
+
+def all_signed(signatures: Mapping[int, SetSignature], agreed_digest: bytes, terms: Terms) -> None:
+    """Have all m parties signed this set? Only then may a part be revealed. On messages whose signatures are checked.
+
+    Raises: WireError if one is missing; ContextError ("set") naming a party that signed another set.
+    """
+    for signature in of_all_parties(signatures, terms.parties):
+        if signature.period != terms.period:
+            raise ContextError("period", f"a signature on the set of {signature.period}, not {terms.period}")
+        if signature.set_digest != agreed_digest:
+            raise ContextError("set", f"{terms.period}: party {signature.party} signed another set")
+
+
+def check_contradiction(first: Header, second: Header, signatures: tuple[bytes, bytes], identity_key: bytes) -> None:
+    """Do two signed headers prove that a meter contradicted itself? Run by anyone who is shown them.
+
+    Raises: WireError if they prove nothing; SignatureError.
+    """
+    same = (first.period, first.meter, first.number) == (second.period, second.meter, second.number)
+    if not same or first.digest == second.digest:
+        raise WireError("two headers that do not contradict each other")
+    for header, signature in zip((first, second), signatures, strict=True):
+        verify(identity_key, Header.KIND, header.encode(), signature)

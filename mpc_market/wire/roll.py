@@ -1,0 +1,149 @@
+"""The roll: who is enrolled in a market, signed by the registrar, a new version for every change.
+
+    version u8 = 1 ‖ market text ‖ roll version u64
+    ‖ meters u32, each: meter text ‖ identity key 32 ‖ sealing key 32 ‖ supplier text ‖ region text ‖ maximum u32
+    ‖ suppliers u16, each: supplier text ‖ identity key 32 ‖ sealing key 32                    ‖ signature 64
+
+Meters and suppliers each in ascending sequence of their ids' bytes. Public keys only.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+from mpc_market.rules.model import QUANTITY_BITS_MAX
+from mpc_market.wire.checks import NUMBER_MAX, require_ascending, require_bytes, require_int, require_tuple
+from mpc_market.wire.codec import Reader, Writer
+from mpc_market.wire.digest import digest
+from mpc_market.wire.errors import ContextError, WireError
+from mpc_market.wire.identifiers import check_id, check_market_id, id_key
+from mpc_market.wire.signing import KEY_BYTES, SIGNATURE_BYTES, SigningKey, verify
+
+MAXIMUM_MAX = 2**QUANTITY_BITS_MAX - 1
+
+
+@dataclass(frozen=True, slots=True)
+class RollEntry:
+    """One meter. `identity_key`: public Ed25519; `sealing_key`: public X25519; `maximum`: largest quantity, lots."""
+
+    meter: str
+    identity_key: bytes
+    sealing_key: bytes
+    supplier: str
+    region: str
+    maximum: int
+
+    def __post_init__(self) -> None:
+        check_id("meter", self.meter)
+        require_bytes("the identity key of a meter", self.identity_key, KEY_BYTES)
+        require_bytes("the sealing key of a meter", self.sealing_key, KEY_BYTES)
+        check_id("supplier", self.supplier)
+        check_id("region", self.region)
+        require_int("the largest quantity of a meter", self.maximum, 0, MAXIMUM_MAX)
+
+    def write(self, writer: Writer) -> None:
+        writer.text(self.meter).fixed(self.identity_key, KEY_BYTES).fixed(self.sealing_key, KEY_BYTES)
+        writer.text(self.supplier).text(self.region).u32(self.maximum)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        keys = reader.text(), reader.fixed(KEY_BYTES), reader.fixed(KEY_BYTES)
+        return cls(*keys, reader.text(), reader.text(), reader.u32())
+
+
+@dataclass(frozen=True, slots=True)
+class RollSupplier:
+    """One supplier. `identity_key`: public Ed25519; `sealing_key`: public X25519."""
+
+    supplier: str
+    identity_key: bytes
+    sealing_key: bytes
+
+    def __post_init__(self) -> None:
+        check_id("supplier", self.supplier)
+        require_bytes("the identity key of a supplier", self.identity_key, KEY_BYTES)
+        require_bytes("the sealing key of a supplier", self.sealing_key, KEY_BYTES)
+
+    def write(self, writer: Writer) -> None:
+        writer.text(self.supplier).fixed(self.identity_key, KEY_BYTES).fixed(self.sealing_key, KEY_BYTES)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(reader.text(), reader.fixed(KEY_BYTES), reader.fixed(KEY_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """One version of the roll. Raises: WireError if ids repeat or are out of sequence, or a supplier is not listed."""
+
+    KIND: ClassVar[str] = "roll"
+
+    market: str
+    version: int
+    entries: tuple[RollEntry, ...] = field(repr=False)
+    suppliers: tuple[RollSupplier, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_market_id(self.market)
+        require_int("the version of a roll", self.version, 0, NUMBER_MAX)
+        require_tuple("the meters of a roll", self.entries)
+        require_tuple("the suppliers of a roll", self.suppliers, 0, 2**16 - 1)
+        require_ascending("the meters of a roll", [id_key(entry.meter) for entry in self.entries])
+        require_ascending("the suppliers of a roll", [id_key(row.supplier) for row in self.suppliers])
+        missing = {entry.supplier for entry in self.entries} - {row.supplier for row in self.suppliers}
+        if missing:
+            raise WireError(f"supplier {min(missing)!r} has meters, but is not on the roll itself")
+
+    def encode(self) -> bytes:
+        """The bytes that the registrar signs (after the tag)."""
+        writer = Writer().version().text(self.market).u64(self.version).u32(len(self.entries))
+        for entry in self.entries:
+            entry.write(writer)
+        writer.u16(len(self.suppliers))
+        for row in self.suppliers:
+            row.write(writer)
+        return writer.data()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Raises: WireError."""
+        reader = Reader(data)
+        reader.version()
+        market, version = reader.text(), reader.u64()
+        entries = tuple(RollEntry.read(reader) for _ in range(reader.u32()))
+        suppliers = tuple(RollSupplier.read(reader) for _ in range(reader.u16()))
+        reader.end()
+        return cls(market, version, entries, suppliers)
+
+    @property
+    def digest(self) -> bytes:
+        """What openings and agreed sets name it by, 32 bytes."""
+        return digest("roll", self.encode())
+
+    def by_meter(self) -> dict[str, RollEntry]:
+        """All entries by meter id; build it once per version."""
+        return {entry.meter: entry for entry in self.entries}
+
+    def by_supplier(self) -> dict[str, RollSupplier]:
+        """All suppliers by id."""
+        return {row.supplier: row for row in self.suppliers}
+
+
+def sign_roll(roll: Roll, key: SigningKey) -> bytes:
+    """The roll as a file: message ‖ signature. Run by the registrar."""
+    encoded = roll.encode()
+    return encoded + key.sign(Roll.KIND, encoded)
+
+
+def read_roll(data: bytes, market: str, registrar: bytes) -> Roll:
+    """Parse and check a roll. `registrar`: the registrar's public key. Raises: WireError, SignatureError, ContextError.
+
+    The signature is checked before the lists are taken apart.
+    """
+    if len(data) < SIGNATURE_BYTES:
+        raise WireError(f"{len(data)} bytes are too few for a roll")
+    encoded, signature = data[:-SIGNATURE_BYTES], data[-SIGNATURE_BYTES:]
+    verify(registrar, Roll.KIND, encoded, signature)
+    roll = Roll.decode(encoded)
+    if roll.market != market:
+        raise ContextError("market", f"the roll of market {roll.market}, not {market}")
+    return roll

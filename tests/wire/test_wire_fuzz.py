@@ -1,0 +1,299 @@
+"""Whatever arrives: a message whose only encoding it is, or `WireError`, and nothing else.
+
+Valid messages with bytes changed, cut out, put in or swapped, pieces of two messages, and random bytes; the same for
+what is inside a seal; and then the functions that work on messages that parse but are wrong in every field.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpc_market.wire.agreement import Held, SetSignature, agree, all_signed
+from mpc_market.wire.audit import check_record
+from mpc_market.wire.claim import Claim, Claimant, check_claim, make_claim
+from mpc_market.wire.delivery import Delivery, open_delivery
+from mpc_market.wire.enrolment import EnrolRequest
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.header import Header
+from mpc_market.wire.message import PartyMessage, read_signed, sign
+from mpc_market.wire.opening import Opening, terms_of
+from mpc_market.wire.outcome import Outcome, standing
+from mpc_market.wire.part_share import PartShare, RevealedShares, deal_part_shares, open_part_share, rebuild
+from mpc_market.wire.randomness import Reveal, check_reveal
+from mpc_market.wire.receipt import Receipt, accepted, receipt_for
+from mpc_market.wire.reception import receive
+from mpc_market.wire.record import Record
+from mpc_market.wire.roll import Roll, read_roll, sign_roll
+from mpc_market.wire.sealing import seal
+from mpc_market.wire.submission import Submission, check, open_seal
+from mpc_market.wire.totals import Totals, receive_totals
+from mpc_market.wire.verdicts import Verdicts
+from tests.wire.wire_round import MARKET, SUPPLIER, WireRound, sealing_key, signing_key
+
+PLAYED = WireRound()
+TERMS, KEYS = PLAYED.terms, PLAYED.sealing
+REGISTRAR = signing_key("registrar")
+
+
+def enrol_request() -> bytes:
+    key = signing_key("m")
+    return EnrolRequest(MARKET, "m", key.public, sealing_key("m").public).sign(key)
+
+
+@cache
+def party_messages() -> dict[type[PartyMessage], bytes]:
+    """One valid message of every kind."""
+    messages = [
+        PLAYED.openings[1],
+        deal_part_shares(PLAYED.parts[1], 1, TERMS)[0],
+        RevealedShares(PLAYED.period, 1, TERMS.challenge, ((0, (1, 2, 3, 4, 5)), (2, (1, 2, 3, 4, 5)))),
+        receipt_for(PLAYED.submissions[0].header, 1, 5),
+        PLAYED.held[1],
+        PLAYED.set_signatures[1],
+        PLAYED.reveals[1],
+        PLAYED.verdicts[1],
+        PLAYED.outcomes[1],
+        PLAYED.delivered()[0][1],
+        PLAYED.totals(1, 2)[1],
+    ]
+    return {type(message): message.encode() for message in messages}
+
+
+def encoded_again(kind: type[PartyMessage]) -> Callable[[bytes], bytes]:
+    return lambda data: kind.decode(data).encode()
+
+
+PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
+    "header": (lambda data: Header.decode(data).encode(), PLAYED.submissions[0].header.encode()),
+    "submission": (lambda data: Submission.decode(data).encode(), PLAYED.submissions[0].encode()),
+    "roll": (lambda data: Roll.decode(data).encode(), PLAYED.roll.encode()),
+    "record": (lambda data: Record.decode(data).encode(), PLAYED.record().encode()),
+    "claim": (
+        lambda data: b"".join((Claim.decode(data)[0].encode(), Claim.decode(data)[1])),
+        make_claim(TERMS, 1, Claimant.METER, "meter-0", signing_key("meter-0")),
+    ),
+    **{kind.KIND: (encoded_again(kind), data) for kind, data in party_messages().items()},
+}
+
+
+def test_the_list_of_parsers_is_complete():
+    assert len(PARSERS) == 5 + 11
+    for parse, valid in PARSERS.values():
+        assert parse(valid) == valid
+
+
+@st.composite
+def mutated(draw: st.DrawFn, valid: bytes, other: bytes) -> bytes:
+    """A valid message after one to three changes."""
+    data = valid
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(data)))
+        length = draw(st.integers(0, 40))
+        kind = draw(st.sampled_from(["bytes", "cut", "put", "end", "splice", "length", "swap"]))
+        if kind == "bytes":
+            data = data[:at] + draw(st.binary(min_size=1, max_size=8)) + data[at + 8 :]
+        elif kind == "cut":
+            data = data[:at] + data[at + length :]
+        elif kind == "put":
+            data = data[:at] + draw(st.binary(max_size=40)) + data[at:]
+        elif kind == "end":
+            data = data[:at]
+        elif kind == "splice":
+            data = data[:at] + other[draw(st.integers(0, len(other))) :]
+        elif kind == "length":
+            # a small number where a length may stand
+            data = data[:at] + bytes([draw(st.sampled_from([0, 1, 2, 3, 64, 127, 128, 255]))]) + data[at + 1 :]
+        else:
+            data = data[:at] + data[at : at + length][::-1] + data[at + length :]
+    return data
+
+
+@pytest.mark.parametrize("name", PARSERS)
+@settings(max_examples=150)
+@given(data=st.data())
+def test_a_message_or_a_wire_error(name, data):
+    parse, valid = PARSERS[name]
+    other = PARSERS[data.draw(st.sampled_from(sorted(PARSERS)))][1]
+    received = data.draw(st.one_of(mutated(valid, other), st.binary(max_size=300)))
+    try:
+        again = parse(received)
+    except WireError:
+        return
+    assert again == received
+
+
+SIGNED: dict[str, tuple[Callable[[bytes], object], bytes]] = {
+    "roll": (lambda data: read_roll(data, MARKET, REGISTRAR.public), sign_roll(PLAYED.roll, REGISTRAR)),
+    "enrol request": (EnrolRequest.read, enrol_request()),
+    "claim": (
+        lambda data: check_claim(data, TERMS, 1, Claimant.METER, "meter-0", signing_key("meter-0").public),
+        PARSERS["claim"][1],
+    ),
+    **{
+        kind.KIND: (
+            lambda data, kind=kind: read_signed(kind, data, PLAYED.committee),
+            sign(kind.decode(data), PLAYED.signing[1]).encode(),
+        )
+        for kind, data in party_messages().items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", SIGNED)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_nothing_but_the_signed_message_verifies(name, data):
+    read, valid = SIGNED[name]
+    read(valid)
+    received = data.draw(st.one_of(mutated(valid, valid), st.binary(max_size=300)))
+    if received != valid:
+        with pytest.raises(WireError):
+            read(received)
+
+
+# --- inside seals -----------------------------------------------------------------------------------------
+
+
+METER, SUPPLIER_KEY = sealing_key("meter-0"), sealing_key(SUPPLIER)
+PART_SHARE, DELIVERED, TOTALS = (
+    deal_part_shares(PLAYED.parts[1], 1, TERMS)[0],
+    PLAYED.delivered()[0],
+    PLAYED.totals(1, 2),
+)
+SEALED_TEXTS = [
+    KEYS[0].open(PLAYED.submissions[0].box(0) or b""),
+    KEYS[0].open(PART_SHARE.box),
+    METER.open(DELIVERED[1].box),
+    SUPPLIER_KEY.open(TOTALS[1].box),
+]
+
+
+def readers(text: bytes) -> list[Callable[[], object]]:
+    """Everyone who opens a seal, and finds this in it."""
+    delivered = {**DELIVERED, 1: replace(DELIVERED[1], box=seal(METER.public, text))}
+    totals = {**TOTALS, 1: replace(TOTALS[1], box=seal(SUPPLIER_KEY.public, text))}
+    part_share, box = replace(PART_SHARE, box=seal(KEYS[0].public, text)), seal(KEYS[0].public, text)
+    header, result, settings_ = PLAYED.submissions[0].header, PLAYED.result, PLAYED.settings
+    return [
+        lambda: open_seal(box, KEYS[0], header, 0, settings_),
+        lambda: open_part_share(part_share, 0, KEYS[0], TERMS),
+        lambda: open_delivery(delivered[1], METER),
+        lambda: receive(header, PLAYED.book[0], delivered, result, TERMS, METER),
+        lambda: receive_totals(SUPPLIER, totals, result, TERMS, SUPPLIER_KEY, settings_, 1),
+    ]
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_whatever_a_seal_holds(data):
+    valid = data.draw(st.sampled_from(SEALED_TEXTS))
+    text = data.draw(st.one_of(mutated(valid, SEALED_TEXTS[0]), st.binary(max_size=200)))
+    for read in readers(text):
+        try:
+            read()
+        except WireError:
+            continue
+
+
+# --- messages that parse, and are wrong -------------------------------------------------------------------
+
+
+def parsed(kind: type[PartyMessage], data: st.DataObject) -> PartyMessage:
+    """A valid message of a kind, or a changed one that still parses."""
+    valid = party_messages()[kind]
+    try:
+        return kind.decode(data.draw(mutated(valid, valid)))
+    except WireError:
+        return kind.decode(valid)
+
+
+@settings(max_examples=150)
+@given(st.data(), st.integers(0, 3))
+def test_functions_of_a_round_take_any_message_or_raise_a_wire_error(data, party):
+    def one(kind):
+        return parsed(kind, data)
+
+    set_digest, header = PLAYED.agreed.digest(), PLAYED.submissions[0].header
+    shares = {1: one(RevealedShares), 2: one(RevealedShares)}
+    for run in (
+        lambda: terms_of({**PLAYED.openings, party: one(Opening)}, 3),
+        lambda: open_part_share(one(PartShare), 0, KEYS[0], TERMS),
+        lambda: rebuild(0, shares, TERMS),
+        lambda: accepted({party: one(Receipt)}, header),
+        lambda: agree({**PLAYED.held, party: one(Held)}, TERMS, 1),
+        lambda: all_signed({**PLAYED.set_signatures, party: one(SetSignature)}, set_digest, TERMS),
+        lambda: check_reveal(one(Reveal), set_digest, TERMS),
+        lambda: one(Verdicts).digest,
+        lambda: standing({**PLAYED.outcomes, party: one(Outcome)}, 3),
+        lambda: receive(
+            header,
+            PLAYED.book[0],
+            {**DELIVERED, party: one(Delivery)},
+            PLAYED.result,
+            TERMS,
+            METER,
+        ),
+        lambda: receive_totals(
+            SUPPLIER,
+            {**TOTALS, party: one(Totals)},
+            PLAYED.result,
+            TERMS,
+            SUPPLIER_KEY,
+            PLAYED.settings,
+            1,
+        ),
+    ):
+        try:
+            run()
+        except WireError:
+            continue
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_a_changed_submission_is_not_accepted(data):
+    """Every change of a submission is noticed by the party that it is sent to; of another party's seal, by that one."""
+    submission, other = PLAYED.submissions[0].only_for(1), PLAYED.submissions[1].only_for(1)
+    received = data.draw(mutated(submission.encode(), other.encode()))
+    if received in (submission.encode(), other.encode()):
+        return
+    with pytest.raises(WireError):
+        taken_in(received)
+
+
+def taken_in(data: bytes) -> None:
+    """What party 1 does with a body."""
+    submission, by_meter = Submission.decode(data), PLAYED.roll.by_meter()
+    check(submission, TERMS, by_meter.get(submission.header.meter, PLAYED.roll.entries[0]), 1)
+    box = submission.box(1)
+    if box is None:
+        raise WireError("no seal for this party")
+    open_seal(box, KEYS[1], submission.header, 1, PLAYED.settings)
+
+
+RECORD = PLAYED.record().encode()
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a_changed_record_is_not_a_record_of_the_round(data):
+    """`sequence` and `previous` are free until the chain is checked; nothing else is."""
+    received = data.draw(
+        st.one_of(mutated(RECORD, RECORD), st.integers(0, len(RECORD) - 1).map(lambda at: flipped_digit(RECORD, at)))
+    )
+    try:
+        record = Record.decode(received)
+        check_record(record, PLAYED.committee)
+    except WireError:
+        return
+    assert PLAYED.record(record.sequence, record.previous) == record
+
+
+def flipped_digit(record: bytes, at: int) -> bytes:
+    """One hex or decimal digit changed into another."""
+    digit = record[at : at + 1]
+    return record[:at] + (b"1" if digit == b"0" else b"0" if digit.isdigit() else digit) + record[at + 1 :]
