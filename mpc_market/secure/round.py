@@ -102,16 +102,7 @@ async def compute_round(
         preparation.use(len(order_ids), market, method)
     on_stage("keys")
     encoded_ids = [order_id.encode() for order_id in order_ids]
-    prepared_for = preparation.n_max if preparation else None
-    settings = (market, method, network.parties, seed, prepared_for)
-    await _agree_on_public_input(network, _SUMMARY_LABEL, encoded_ids, settings)
-    rounds = 1
-    if preparation is None:
-        session = Session(network, await agree_keys(network, _KEY_LABEL), Workers(threads))
-        rounds += key_rounds(network.parties)
-    else:
-        session = preparation.session
-        rounds -= session.rounds
+    session, rounds = await begin_attempt(network, encoded_ids, (market, method, seed), preparation, threads)
     try:
         if seed is None:
             on_stage("seed")
@@ -138,6 +129,27 @@ def _check_input(order_ids: Sequence[str], book: BookShares, market: Market, see
         raise ShareError(f"shares of shapes {shapes}, not {expected}, for {n} orders")
     if not all(GF.is_canonical(array) for array in book.arrays):
         raise ShareError("a share is not below 2^61 − 1")
+
+
+async def begin_attempt(
+    network: Network,
+    order_ids: Sequence[bytes],
+    settings: tuple[object, ...],
+    preparation: Preparation | None,
+    threads: int,
+) -> tuple[Session, int]:
+    """Make sure that all parties were given the same public input, and agree on keys unless the preparation has some.
+
+    `settings`: whatever is public besides the ids; compared by its `repr`. Returns the session and the communication
+    rounds of this attempt less those that the session counts by now.
+    Raises: PeerError.
+    """
+    prepared_for = preparation.n_max if preparation else None
+    await _agree_on_public_input(network, _SUMMARY_LABEL, order_ids, (*settings, network.parties, prepared_for))
+    if preparation is not None:
+        return preparation.session, 1 - preparation.session.rounds
+    session = Session(network, await agree_keys(network, _KEY_LABEL), Workers(threads))
+    return session, 1 + key_rounds(network.parties)
 
 
 async def _agree_on_public_input(

@@ -1,4 +1,4 @@
-"""What a computation opens: every call of `Session.open`, the one place that opens, at every party."""
+"""What a computation opens, at every party: what passes `Session.open` and `Session.show_all`, the one place for it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,15 +28,21 @@ class Openings:
 @contextmanager
 def listening() -> Iterator[Openings]:
     """While it lasts, whatever is opened is kept."""
-    openings, inner = Openings(), Session.open
+    openings, inner, inner_all = Openings(), Session.open, Session.show_all
 
     async def open_and_keep(self: Session, secret: Shares) -> np.ndarray:
         words = await inner(self, secret)
         openings.by_party.setdefault(self.party, []).append(words.copy())
         return words
 
+    async def show_and_keep(self: Session, own: np.ndarray) -> np.ndarray:
+        words = await inner_all(self, own)
+        openings.by_party.setdefault(self.party, []).append(words.copy())
+        return words
+
     Session.open = open_and_keep  # type: ignore[method-assign]
+    Session.show_all = show_and_keep  # type: ignore[method-assign]
     try:
         yield openings
     finally:
-        Session.open = inner  # type: ignore[method-assign]
+        Session.open, Session.show_all = inner, inner_all  # type: ignore[method-assign]
