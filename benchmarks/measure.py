@@ -12,7 +12,7 @@ from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Market, Order, Rationing, Side
 from mpc_market.secure.clearing import Method
 from parties.local import LocalParties, Outcome
-from parties.local.process import COMMAND
+from parties.worker.process import COMMAND
 
 PRICE_BITS, QUANTITY_BITS = 12, 16
 _WARM_UP_ORDERS = 2_000

@@ -8,8 +8,15 @@ from typing import Annotated
 import typer
 
 from mpc_market import __version__
+from parties.cli.audit import app as audit
 from parties.cli.clear import check, clear
 from parties.cli.demo import demo
+from parties.cli.init import init
+from parties.cli.meter import app as meter
+from parties.cli.party import app as party
+from parties.cli.registrar import app as registrar
+from parties.cli.supplier import app as supplier
+from parties.cli.up import up
 
 app = typer.Typer(
     add_completion=False,
@@ -39,6 +46,13 @@ def _options(
 app.command()(clear)
 app.command()(check)
 app.command()(demo)
+app.command()(up)
+app.command()(init)
+app.add_typer(party, name="party")
+app.add_typer(registrar, name="registrar")
+app.add_typer(meter, name="meter")
+app.add_typer(supplier, name="supplier")
+app.add_typer(audit, name="audit")
 
 
 def main() -> None:

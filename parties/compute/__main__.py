@@ -9,8 +9,11 @@ from mpc_market.rules.model import Market
 from mpc_market.secure.book import BookShares
 from mpc_market.secure.clearing import Method
 from mpc_market.secure.round import Preparation, RoundShares, compute_round, prepare_round
+from mpc_market.secure.service_round import OnVerdicts, ServiceRoundShares, compute_service_round
+from mpc_market.secure.submissions import Submissions
+from parties.compute.engine import BookArrays, Engine, SubmissionArrays
 from parties.compute.process import main
-from parties.compute.service import BookArrays, ComputeRound
+from parties.compute.service_messages import ServiceRound
 
 THREADS_VARIABLE = "MPC_MARKET_THREADS"
 
@@ -49,9 +52,34 @@ async def _compute_round(
     )
 
 
-async def _prepare_round(network: Network, orders_max: int, market: Market, method: str) -> ComputeRound:
+async def _compute_service_round(
+    network: Network,
+    arrays: SubmissionArrays,
+    given: ServiceRound,
+    on_verdicts: OnVerdicts,
+    on_stage: Callable[[str], None],
+    preparation: Preparation | None = None,
+) -> ServiceRoundShares:
+    return await compute_service_round(
+        network,
+        Submissions(arrays.order_ids, arrays.maxima, arrays.suppliers, given.supplier_count, arrays.words),
+        given.market,
+        given.check_seed,
+        given.ticket_seed,
+        on_verdicts,
+        verdicts=arrays.verdicts,
+        on_stage=on_stage,
+        method=Method(given.method),
+        threads=_threads(network.parties),
+        preparation=preparation,
+    )
+
+
+async def _prepare_round(network: Network, orders_max: int, market: Market, method: str) -> Engine:
     preparation = await prepare_round(network, orders_max, market, Method(method), _threads(network.parties))
-    return partial(_compute_round, preparation=preparation)
+    return Engine(
+        partial(_compute_round, preparation=preparation), partial(_compute_service_round, preparation=preparation)
+    )
 
 
-main(_compute_round, _prepare_round)
+main(Engine(_compute_round, _compute_service_round, _prepare_round))

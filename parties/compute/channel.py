@@ -3,26 +3,20 @@
     length of the header (uint32, little-endian) ‖ header (JSON object, ASCII) ‖ raw bytes that the header
     announces
 
-Raw bytes are written from and read into arrays that the caller owns: nothing is copied, nothing decoded.
+Raw bytes are written from and read into buffers that the caller owns: nothing is copied, nothing decoded.
 """
 
 import asyncio
+import contextlib
 import json
 import socket
 from typing import Any
-
-from numpy.typing import NDArray
 
 from mpc_market.errors import ProtocolError
 
 HEADER_MAX = 2**16
 
 Header = dict[str, Any]
-
-
-def raw(array: NDArray[Any]) -> memoryview:
-    """The bytes of a contiguous array, not copied."""
-    return array.data.cast("B") if array.size else memoryview(b"")
 
 
 class ChannelClosedError(ProtocolError):
@@ -97,8 +91,13 @@ class Channel:
                 raise ChannelClosedError("the channel is closed")
             view = view[count:]
 
+    def hang_up(self) -> None:
+        """End the conversation: the other end sees it closed, whoever reads or writes at this one gets an error."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Close this end."""
+        """Close this end, where nobody reads or writes any more."""
         self._socket.close()
 
     async def _send_all(self, data: memoryview | bytes) -> None:

@@ -4,17 +4,35 @@ Public numbers travel in the header, shares and order ids as raw bytes behind it
 ProtocolError naming the field that is missing, of another type, or out of range; never a value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from mpc_market import errors
 from mpc_market.errors import HearsayError, MarketError, PeerError, ProtocolError
-from mpc_market.rules.model import PRICE_BITS_MAX, Market, Rationing
+from mpc_market.rules.model import PRICE_BITS_MAX, Market
 from parties.compute.channel import Header
+from parties.compute.fields import (
+    BYTES_MAX,
+    ORDERS_MAX,
+    SECONDS_MAX,
+    address_header,
+    malformed,
+    market_header,
+    read,
+    read_address,
+    read_bytes,
+    read_market,
+    read_number,
+    read_seconds,
+)
 from parties.net import Address
+from parties.tls import Identity
 
-LISTENING, CONNECT, CONNECTED, PREPARE, PREPARED, ROUND, STAGE, RESULT, FAILURE = (
+READY, LISTEN, LISTENING, CONNECT, CONNECTED, PREPARE, PREPARED, ROUND, STAGE, RESULT, FAILURE = (
+    "ready",
+    "listen",
     "listening",
     "connect",
     "connected",
@@ -26,79 +44,137 @@ LISTENING, CONNECT, CONNECTED, PREPARE, PREPARED, ROUND, STAGE, RESULT, FAILURE 
     "failure",
 )
 
-_ORDERS_MAX = 2**40
-_T = TypeVar("_T")
+_PORT_MAX = 2**16 - 1
 
 
 def kind(header: Header) -> str:
     """Which message it is."""
-    return _read(header, "kind", str)
+    return read(header, "kind", str)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Coordinator to party, when it is ready: listen at this host, on two of these ports; port 0: on any."""
+
+    host: str
+    first_port: int = 0
+    last_port: int = 0
+
+    def header(self) -> Header:
+        """As a message."""
+        return {"kind": LISTEN, "host": self.host, "ports": [self.first_port, self.last_port]}
+
+    @classmethod
+    def read(cls, header: Header) -> "Listen":
+        """From a message."""
+        ports = read(header, "ports", list)
+        if [type(port) for port in ports] != [int, int] or not 0 <= ports[0] <= ports[1] <= _PORT_MAX:
+            raise malformed("ports")
+        return cls(read(header, "host", str), *ports)
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """The ports to be tried, in turn."""
+        return range(self.first_port, self.last_port + 1) if self.first_port else (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Party to coordinator, first of all: where it listens."""
+    """Party to coordinator: where it listens."""
 
     address: Address
 
     def header(self) -> Header:
         """As a message."""
-        address = self.address
-        return {"kind": LISTENING, "address": [address.host, address.port, address.pulse_port]}
+        return {"kind": LISTENING, "address": address_header(self.address)}
 
     @classmethod
     def read(cls, header: Header) -> "Listening":
         """From a message."""
-        return cls(_address(_read(header, "address", list)))
+        return cls(read_address(header.get("address")))
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """What a party needs to speak TLS: the files of its own identity, and the certificates (PEM) of its peers."""
+
+    identity: Identity
+    peers: Mapping[int, str] = field(repr=False)
+
+    def header(self) -> Header:
+        """As a part of a message."""
+        files = {"certificate": str(self.identity.certificate), "key": str(self.identity.key)}
+        return {**files, "peers": {str(peer): certificate for peer, certificate in self.peers.items()}}
+
+    @classmethod
+    def read(cls, header: Header) -> "TlsFiles":
+        """From a part of a message."""
+        identity = Identity(Path(read(header, "certificate", str)), Path(read(header, "key", str)))
+        peers = _by_number(header, "peers")
+        if not all(isinstance(certificate, str) for certificate in peers.values()):
+            raise malformed("peers")
+        return cls(identity, peers)
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Coordinator to party: your number, where everyone listens, and the token you share with each peer."""
+    """Coordinator to party: your number, where everyone listens, and the token you share with each peer.
+
+    `tls`: None for plain TCP, on one machine. `seconds`: how long to try.
+    """
 
     party: int
     addresses: Sequence[Address]
-    tokens: dict[int, bytes] = field(repr=False)
+    tokens: Mapping[int, bytes] = field(repr=False)
+    tls: TlsFiles | None = None
+    seconds: float = 8.0
 
     def header(self) -> Header:
         """As a message."""
         return {
             "kind": CONNECT,
             "party": self.party,
-            "addresses": [[a.host, a.port, a.pulse_port] for a in self.addresses],
+            "addresses": [address_header(each) for each in self.addresses],
             "tokens": {str(peer): token.hex() for peer, token in self.tokens.items()},
+            "tls": None if self.tls is None else self.tls.header(),
+            "seconds": float(self.seconds),
         }
 
     @classmethod
     def read(cls, header: Header) -> "Connect":
         """From a message."""
+        addresses = [read_address(each) for each in read(header, "addresses", list)]
         try:
-            addresses = [_address(each) for each in _read(header, "addresses", list)]
-            tokens = {int(k): bytes.fromhex(v) for k, v in _read(header, "tokens", dict).items()}
+            tokens = {peer: bytes.fromhex(token) for peer, token in _by_number(header, "tokens").items()}
         except (ValueError, TypeError):
-            raise ProtocolError("malformed message: tokens") from None
-        return cls(_read(header, "party", int), addresses, tokens)
+            raise malformed("tokens") from None
+        tls = None if header.get("tls") is None else TlsFiles.read(read(header, "tls", dict))
+        return cls(read(header, "party", int), addresses, tokens, tls, read_seconds(header, "seconds"))
 
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Coordinator to party: make for the next round what does not depend on orders, for up to `orders` of them."""
+    """Coordinator to party: make for the next round what does not depend on orders, for up to `orders` of them.
+
+    `seconds`: within so many.
+    """
 
     orders: int
     market: Market
     method: str
+    seconds: float = SECONDS_MAX
 
     def header(self) -> Header:
         """As a message."""
-        return {"kind": PREPARE, "orders": self.orders, **_market_fields(self.market), "method": self.method}
+        fields = {"orders": self.orders, **market_header(self.market), "method": self.method}
+        return {"kind": PREPARE, **fields, "seconds": float(self.seconds)}
 
     @classmethod
     def read(cls, header: Header) -> "Prepare":
         """From a message."""
-        market = _market(header)
-        orders = _number(header, "orders", _ORDERS_MAX)
-        market.check_size(orders)
-        return cls(orders, market, _read(header, "method", str))
+        settings, orders = read_market(header), read_number(header, "orders", ORDERS_MAX)
+        settings.check_size(orders)
+        return cls(orders, settings, read(header, "method", str), read_seconds(header, "seconds"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +191,7 @@ class Prepared:
     @classmethod
     def read(cls, header: Header) -> "Prepared":
         """From a message."""
-        return cls(_number(header, "bytes_sent", 2**60), _read(header, "cpu_seconds", float))
+        return cls(read_number(header, "bytes_sent", BYTES_MAX), read(header, "cpu_seconds", float))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +215,7 @@ class RoundInput:
         return {
             "kind": ROUND,
             "orders": self.orders,
-            **_market_fields(self.market),
+            **market_header(self.market),
             "seed": None if self.seed is None else self.seed.hex(),
             "method": self.method,
             "ids_bytes": self.ids_bytes,
@@ -149,17 +225,14 @@ class RoundInput:
     @classmethod
     def read(cls, header: Header) -> "RoundInput":
         """From a message."""
-        try:
-            seed = None if header.get("seed") is None else bytes.fromhex(_read(header, "seed", str))
-        except ValueError:
-            raise ProtocolError("malformed message: seed") from None
-        market = _market(header)
-        orders = _number(header, "orders", _ORDERS_MAX)
-        market.check_size(orders)
-        block = _number(header, "block", _ORDERS_MAX)
+        seed = None if header.get("seed") is None else read_bytes(header, "seed")
+        settings, orders = read_market(header), read_number(header, "orders", ORDERS_MAX)
+        settings.check_size(orders)
+        block = read_number(header, "block", ORDERS_MAX)
         if not block:
-            raise ProtocolError("malformed message: block")
-        return cls(orders, market, seed, _read(header, "method", str), _number(header, "ids_bytes", _ORDERS_MAX), block)
+            raise malformed("block")
+        ids_bytes = read_number(header, "ids_bytes", ORDERS_MAX)
+        return cls(orders, settings, seed, read(header, "method", str), ids_bytes, block)
 
     def blocks(self) -> list[slice]:
         """The blocks in which the shares come."""
@@ -179,7 +252,36 @@ class Stage:
     @classmethod
     def read(cls, header: Header) -> "Stage":
         """From a message."""
-        return cls(_read(header, "name", str))
+        return cls(read(header, "name", str))
+
+
+class Effort(NamedTuple):
+    """What computing a round took: bytes sent to peers, the most memory that the process ever had, in bytes."""
+
+    communication_rounds: int
+    bytes_sent: int
+    cpu_seconds: float
+    peak_memory: int
+    stage_seconds: dict[str, float]
+
+    def fields(self) -> Header:
+        """As fields of a message."""
+        return self._asdict()
+
+    @classmethod
+    def read(cls, header: Header) -> "Effort":
+        """From fields of a message."""
+        try:
+            stages = {str(name): float(value) for name, value in read(header, "stage_seconds", dict).items()}
+        except (ValueError, TypeError):
+            raise malformed("stage_seconds") from None
+        return cls(
+            read_number(header, "communication_rounds", 2**32),
+            read_number(header, "bytes_sent", BYTES_MAX),
+            read(header, "cpu_seconds", float),
+            read_number(header, "peak_memory", BYTES_MAX),
+            stages,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,35 +298,20 @@ class RoundResult:
 
     def header(self) -> Header:
         """As a message."""
-        return {
-            "kind": RESULT,
-            "price": self.price,
-            "seed": self.seed.hex(),
-            "communication_rounds": self.communication_rounds,
-            "bytes_sent": self.bytes_sent,
-            "cpu_seconds": self.cpu_seconds,
-            "peak_memory": self.peak_memory,
-            "stage_seconds": self.stage_seconds,
-        }
+        effort = Effort(
+            self.communication_rounds, self.bytes_sent, self.cpu_seconds, self.peak_memory, self.stage_seconds
+        )
+        return {"kind": RESULT, "price": self.price, "seed": self.seed.hex(), **effort.fields()}
 
     @classmethod
     def read(cls, header: Header) -> "RoundResult":
         """From a message."""
-        price = None if header.get("price") is None else _number(header, "price", 2**PRICE_BITS_MAX)
-        try:
-            seed = bytes.fromhex(_read(header, "seed", str))
-            stages = {str(name): float(value) for name, value in _read(header, "stage_seconds", dict).items()}
-        except (ValueError, TypeError):
-            raise ProtocolError("malformed message: seed or stage_seconds") from None
-        return cls(
-            price,
-            seed,
-            _number(header, "communication_rounds", 2**32),
-            _number(header, "bytes_sent", 2**60),
-            _read(header, "cpu_seconds", float),
-            _number(header, "peak_memory", 2**60),
-            stages,
-        )
+        return cls(read_price(header), read_bytes(header, "seed"), *Effort.read(header))
+
+
+def read_price(header: Header) -> int | None:
+    """The clearing price in ticks, None for no trade."""
+    return None if header.get("price") is None else read_number(header, "price", 2**PRICE_BITS_MAX - 1)
 
 
 def failure_header(error: MarketError) -> Header:
@@ -239,49 +326,21 @@ def failure_header(error: MarketError) -> Header:
 
 def read_failure(header: Header) -> MarketError:
     """The error that a party's failure stands for: of the same class, if it is one of `mpc_market.errors`."""
-    reason = _read(header, "reason", str)
-    name = _read(header, "error", str)
+    reason = read(header, "reason", str)
+    name = read(header, "error", str)
     cls = getattr(errors, name, None)
     if cls is HearsayError:
-        return HearsayError(_read(header, "party", int), reason, _read(header, "witness", int))
+        return HearsayError(read(header, "party", int), reason, read(header, "witness", int))
     if cls is PeerError:
-        return PeerError(_read(header, "party", int), reason)
+        return PeerError(read(header, "party", int), reason)
     if isinstance(cls, type) and issubclass(cls, MarketError):
         return cls(reason)
     return ProtocolError(f"{name}: {reason}")
 
 
-def _market_fields(market: Market) -> Header:
-    return {
-        "price_bits": market.price_bits,
-        "quantity_bits": market.quantity_bits,
-        "rationing": market.rationing.value,
-    }
-
-
-def _market(header: Header) -> Market:
+def _by_number(header: Header, name: str) -> dict[int, Any]:
+    """A field that holds something for each of some parties."""
     try:
-        rationing = Rationing(_read(header, "rationing", str))
+        return {int(party): each for party, each in read(header, name, dict).items()}
     except ValueError:
-        raise ProtocolError("malformed message: rationing") from None
-    return Market(_read(header, "price_bits", int), _read(header, "quantity_bits", int), rationing)
-
-
-def _address(fields: list[Any]) -> Address:
-    if [type(each) for each in fields] != [str, int, int]:
-        raise ProtocolError("malformed message: address")
-    return Address(*fields)
-
-
-def _read(header: Header, name: str, expected: type[_T]) -> _T:
-    value: Any = header.get(name)
-    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-        raise ProtocolError(f"malformed message: {name}")
-    return value
-
-
-def _number(header: Header, name: str, largest: int) -> int:
-    value = _read(header, name, int)
-    if not 0 <= value <= largest:
-        raise ProtocolError(f"malformed message: {name}")
-    return value
+        raise malformed(name) from None

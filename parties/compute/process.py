@@ -14,45 +14,34 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from parties.compute.channel import ChannelClosedError
-from parties.compute.service import ComputeRound, PrepareRound, serve
+from parties.compute.engine import Engine
+from parties.compute.event_loop import new_event_loop
+from parties.compute.service import serve
+
+__all__ = ["main", "new_event_loop"]
 
 _END_SECONDS = 1.0
 
 
-def main(compute_round: ComputeRound, prepare_round: PrepareRound | None = None) -> None:
+def main(engine: Engine) -> None:
     """Run one compute party on the channel that is this process's standard input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C, and the end of a unit of systemd, are signalled to all processes; they are the coordinator's to act on.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     sys.excepthook = _print_without_text
     sock = _take_standard_input()
     # A party ends when the coordinator hangs up.
     hangup = contextlib.suppress(asyncio.CancelledError, ChannelClosedError)
     with asyncio.Runner(loop_factory=new_event_loop) as runner, hangup:
-        runner.run(_until_hangup(sock, compute_round, prepare_round or _nothing_to_prepare(compute_round)))
+        runner.run(_until_hangup(sock, engine))
 
 
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """An event loop of uvloop where it is installed, else of asyncio."""
-    try:
-        import uvloop  # noqa: PLC0415
-    except ImportError:
-        return asyncio.new_event_loop()
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-    return loop
-
-
-def _nothing_to_prepare(compute_round: ComputeRound) -> PrepareRound:
-    async def prepare(*_: object) -> ComputeRound:
-        return compute_round
-
-    return prepare
-
-
-async def _until_hangup(sock: socket.socket, compute_round: ComputeRound, prepare_round: PrepareRound) -> None:
+async def _until_hangup(sock: socket.socket, engine: Engine) -> None:
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     loop.set_exception_handler(_print_context_without_text)
     _Hangup(sock.fileno(), loop, task).start()
-    await serve(sock, compute_round, prepare_round)
+    await serve(sock, engine)
 
 
 class _Hangup(threading.Thread):

@@ -1,30 +1,32 @@
 """The settings of a market: a TOML file (market.md §1); its decimals to ticks and lots and back."""
 
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cached_property
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.rules.model import PRICE_BITS_MAX, QUANTITY_BITS_MAX, Market, Rationing
-from parties.files.grid import NUMBER, Grid
-from parties.files.problems import Problems, printable
-from parties.files.source import BOM, read_text
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.identifiers import check_market_id
+from parties.files.grid import Grid
+from parties.files.problems import Problems
+from parties.files.toml import Document, read_document
+from parties.files.values import decimal, duration, integer, positive
 
-DIGITS_MAX = 15
-"""A setting has at most so many digits before and after the decimal point."""
+ORDERS_MAX = 255
+"""Orders in one submission: their number is one byte of its header."""
 
 
 @dataclass(frozen=True)
 class MarketFile:
     """A market as its operator writes it down: prices per kWh, quantities in kWh.
 
-    `period` is the settlement period; `timezone` is for billing months and for what people read.
+    `period` is the settlement period; `timezone` is for billing months and for what people read; a running market
+    has an `id`.
     Raises: InvalidSettingsError if the settings contradict one another.
     """
 
@@ -39,6 +41,7 @@ class MarketFile:
     rationing: Rationing = Rationing.PRO_RATA
     orders_per_submission: int = 1
     minimum_group: int = 5
+    id: str | None = None
 
     def __post_init__(self) -> None:
         # Each of them checks what it is made of.
@@ -80,127 +83,38 @@ class MarketFile:
 def read_market(path: str | None, problems: Problems) -> MarketFile | None:
     """Read the `[market]` table of a TOML file; without a file, the defaults. None if there is any problem.
 
-    Other tables belong to a running market and are ignored.
+    Other tables belong to a running market (`running`) and are ignored.
     """
     if path is None:
         return MarketFile()
-    text = read_text(path, problems)
-    if text is None:
-        return None
+    document = read_document(path, problems)
+    return None if document is None else market_table(document, problems)
+
+
+def market_table(document: Document, problems: Problems) -> MarketFile | None:
+    """The table `[market]`; None if there is any problem, a key outside any table included."""
     before = problems.count
-    text = text.removeprefix(BOM)
-    document = _parse(path, text, problems)
-    for key, value in document.items():
-        if key != "market" and not isinstance(value, dict | list):
-            where = f"{path}:{_line_of(text, '', key)}"
-            problems.add(where, f"key '{printable(key)}' stands outside any table: the settings belong under [market]")
-    table = document.get("market")
-    if problems.count == before and not isinstance(table, dict):
-        problems.add(f"{path}:1", "there is no table [market]: the settings belong under [market]")
-    if not isinstance(table, dict):
+    document.loose_keys(problems, belong="market")
+    if not isinstance(document.content.get("market"), dict) and problems.count > before:
         return None
-    settings: dict[str, Any] = {}
-    for key, value in table.items():
-        try:
-            settings[key] = _setting(key, value)
-        except InvalidSettingsError as error:
-            problems.add(f"{path}:{_line_of(text, 'market', key)}", str(error))
-    if problems.count > before:
+    table = document.table("market", problems)
+    settings = None if table is None else document.read(PLACE, table, READERS, problems)
+    if settings is None or problems.count > before:
         return None
     try:
         return MarketFile(**settings)
     except InvalidSettingsError as error:  # only the smallest price and the tick can contradict one another
         key = "price_min" if "price_min" in settings else "price_tick"
-        problems.add(f"{path}:{_line_of(text, 'market', key)}", str(error))
+        problems.add(document.where(PLACE, key), str(error))
         return None
 
 
-def _parse(path: str, text: str, problems: Problems) -> dict[str, Any]:
+def _id(value: object) -> str:
     try:
-        return tomllib.loads(text, parse_float=_parse_float)
-    except RecursionError:
-        problems.add(f"{path}:1", "the TOML is nested too deeply")
-    except ValueError as error:
-        # tomllib says where within the message; a number too long for int() does not say it at all
-        match = re.search(r"^(.*) \(at line (\d+), column \d+\)$", str(error), re.DOTALL)
-        if match:
-            problems.add(f"{path}:{match[2]}", f"not TOML: {printable(match[1], 200)}")
-        else:
-            problems.add(f"{path}:{text.count(chr(10)) + 1}", f"not TOML: {printable(str(error), 200)}")
-    return {}
-
-
-def _parse_float(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"the number {printable(text)} is beyond any range") from None
-
-
-def _line_of(text: str, table: str, key: str) -> int:
-    """The line on which `key` of the table is set, else on which the table begins: for messages."""
-    current, begin = "", 1
-    assignment = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]")
-    for line, piece in enumerate(text.split("\n"), 1):
-        header = re.match(r"\s*\[{1,2}\s*([\w-]+)", piece)
-        if header:
-            current = header[1]
-            begin = line if current == table else begin
-        elif current == table and assignment.match(piece):
-            return line
-    return begin
-
-
-def _setting(key: str, value: object) -> object:
-    """One value of the table [market], read and checked by itself. Raises: InvalidSettingsError."""
-    reader = _SETTINGS.get(key)
-    if reader is None:
-        raise InvalidSettingsError(f"unknown key '{printable(key)}': [market] has {', '.join(_SETTINGS)}")
-    try:
-        return reader(value)
-    except InvalidSettingsError as error:
-        raise InvalidSettingsError(f"{key} = {_shown(value)}: {error}") from None
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{printable(value)}"'
-    if isinstance(value, int) and value.bit_length() > 64:
-        return f"(an integer of {value.bit_length()} bits)"
-    # str() of a Decimal keeps the exponent: 1e9999 must not become ten thousand digits
-    return printable(str(value)) if isinstance(value, int | Decimal) else f"({type(value).__name__})"
-
-
-def _decimal(value: object) -> Decimal:
-    written = isinstance(value, str) and NUMBER.fullmatch(value) and len(value) <= 2 * DIGITS_MAX + 2
-    if isinstance(value, str | int) and (written or type(value) is int):
-        value = Decimal(value)
-    if not isinstance(value, Decimal) or not value.is_finite():
-        raise InvalidSettingsError(f'a decimal number of at most 2 × {DIGITS_MAX} digits such as "0.0001" is expected')
-    exponent = value.as_tuple().exponent
-    if value.adjusted() >= DIGITS_MAX or (isinstance(exponent, int) and exponent < -DIGITS_MAX):
-        raise InvalidSettingsError(f"at most {DIGITS_MAX} digits before and after the decimal point are possible")
-    return value
-
-
-def _positive(value: object) -> Decimal:
-    number = _decimal(value)
-    if number <= 0:
-        raise InvalidSettingsError("it must be greater than 0")
-    return number
-
-
-def _integer(least: int, most: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise InvalidSettingsError(f"a whole number from {least} to {most} is expected")
-        return value
-
-    return read
+        # the one place that says so; what is no text is refused there
+        return check_market_id(value)  # type: ignore[arg-type]
+    except WireError as error:
+        raise InvalidSettingsError(str(error)) from None
 
 
 def _currency(value: object) -> str:
@@ -220,18 +134,6 @@ def _timezone(value: object) -> str:
     raise InvalidSettingsError('the name of a time zone such as "Europe/Brussels" is expected')
 
 
-_DURATION = re.compile(r"P(?:(\d{1,5})D)?(?:T(?=\d)(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5})S)?)?", re.ASCII)
-
-
-def _period(value: object) -> timedelta:
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
-    period = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    if not period:
-        raise InvalidSettingsError('an ISO 8601 duration greater than 0 such as "PT15M" is expected')
-    return period
-
-
 def _rationing(value: object) -> Rationing:
     try:
         return Rationing(value)
@@ -239,16 +141,19 @@ def _rationing(value: object) -> Rationing:
         raise InvalidSettingsError('"pro-rata" or "lottery" is expected') from None
 
 
-_SETTINGS: dict[str, Callable[[object], object]] = {
+PLACE = ("market",)
+
+READERS: dict[str, Callable[[object], object]] = {
     "currency": _currency,
     "timezone": _timezone,
-    "price_tick": _positive,
-    "price_min": _decimal,
-    "price_bits": _integer(1, PRICE_BITS_MAX),
-    "lot": _positive,
-    "quantity_bits": _integer(1, QUANTITY_BITS_MAX),
-    "period": _period,
+    "price_tick": positive,
+    "price_min": decimal,
+    "price_bits": integer(1, PRICE_BITS_MAX),
+    "lot": positive,
+    "quantity_bits": integer(1, QUANTITY_BITS_MAX),
+    "period": duration,
     "rationing": _rationing,
-    "orders_per_submission": _integer(1, 1000),
-    "minimum_group": _integer(1, 10**9 - 1),
+    "orders_per_submission": integer(1, ORDERS_MAX),
+    "minimum_group": integer(1, 10**9 - 1),
+    "id": _id,
 }

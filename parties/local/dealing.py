@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from mpc_market.network import Vector
 from mpc_market.rules.model import Market, Order, Side
 from mpc_market.secure.book import share_columns
-from parties.compute.channel import Channel, raw
+from parties.compute.channel import Channel
 from parties.compute.messages import RoundInput
+from parties.compute.raw import raw
 
 BLOCK_ORDERS = 2**15
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import secrets
+import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -14,29 +17,34 @@ from mpc_market.field.shamir import threshold
 from mpc_market.network import Vector
 from mpc_market.rules.model import Clearing, Market, Order, check_orders
 from mpc_market.secure.clearing import Method
-from parties.compute.channel import ChannelClosedError, Header, raw
+from parties.compute.channel import ChannelClosedError, Header
 from parties.compute.messages import (
     CONNECTED,
     FAILURE,
     LISTENING,
     PREPARED,
+    READY,
     RESULT,
     STAGE,
     Connect,
+    Listen,
     Listening,
     Prepare,
     Prepared,
     RoundResult,
     Stage,
+    TlsFiles,
     kind,
     read_failure,
 )
+from parties.compute.raw import raw
 from parties.local.dealing import Columns, Ids, hand_over
 from parties.local.delivery import put_together
 from parties.local.outcome import Figures, Outcome, Preparing
-from parties.local.process import COMMAND, PartyProcess, end_all
 from parties.local.trouble import Trouble
 from parties.net import PARTIES, TOKEN_BYTES
+from parties.tls.certificate import make_key_pair
+from parties.worker.process import COMMAND, ComputeProcess, end_all
 
 SEED_BYTES = 32
 _START_SECONDS = 60.0
@@ -50,7 +58,8 @@ class LocalParties:
     """m compute parties on this machine, from `async with` to its end: then nothing of them is left.
 
     `on_stage` is called with "start", "input", and the name of every stage of computing as it begins.
-    `command` starts one party's process; tests put faulty ones in its place.
+    `command` starts one party's process; tests put faulty ones in its place. `tls`: whether they speak TLS with each
+    other; on one machine that protects nothing more, but it costs what it costs between machines.
 
     Raises: InvalidSettingsError if `parties` is not 3, 5 or 7.
     """
@@ -61,13 +70,15 @@ class LocalParties:
         on_stage: Callable[[str], None] | None = None,
         *,
         command: Sequence[str] = COMMAND,
+        tls: bool = False,
     ) -> None:
         if parties not in PARTIES:
             raise InvalidSettingsError(f"{parties} compute parties: there must be 3, 5 or 7")
         self._parties = parties
         self._on_stage = on_stage or (lambda _: None)
         self._command = command
-        self._processes: list[PartyProcess] = []
+        self._tls = tls
+        self._processes: list[ComputeProcess] = []
         self._listeners: list[asyncio.Task[None]] = []
         self._inboxes: list[asyncio.Queue[_Reply]] = []
         self._heard: set[int] = set()
@@ -113,8 +124,7 @@ class LocalParties:
                 raise ProtocolError("the compute parties do not run, or have prepared a round already")
             self._usable = False
             self._on_stage("prepare")
-            header = Prepare(orders_max, market, method.value).header()
-            await self._unless_trouble(_all(process.channel.send(header) for process in self._processes))
+            await self._tell([Prepare(orders_max, market, method.value).header()] * self._parties)
             replies = await self._unless_trouble(self._replies(PREPARED))
             self._usable = True
         reports = [Prepared.read(header) for header, _ in replies]
@@ -184,25 +194,31 @@ class LocalParties:
 
     async def _start(self) -> None:
         for number in range(self._parties):
-            process = PartyProcess(number, self._command)
+            process = ComputeProcess(self._command)
             self._processes.append(process)
             self._inboxes.append(asyncio.Queue())
-            self._listeners.append(asyncio.create_task(self._listen(process)))
+            self._listeners.append(asyncio.create_task(self._listen(number, process)))
         try:
             async with asyncio.timeout(_START_SECONDS):
-                replies = await self._unless_trouble(self._replies(LISTENING))
+                await self._unless_trouble(self._replies(READY))
         except TimeoutError:
             silent = next(number for number in range(self._parties) if number not in self._heard)
             raise PeerError(silent, f"its process did not come up within {_START_SECONDS:g} s") from None
+        await self._tell([Listen("127.0.0.1").header()] * self._parties)
+        replies = await self._unless_trouble(self._replies(LISTENING))
         addresses = [Listening.read(header).address for header, _ in replies]
         tokens: list[dict[int, bytes]] = [{} for _ in addresses]
         for i in range(self._parties):
             for j in range(i):
                 tokens[i][j] = tokens[j][i] = secrets.token_bytes(TOKEN_BYTES)
-        told = [Connect(number, addresses, its_tokens).header() for number, its_tokens in enumerate(tokens)]
-        sending = (process.channel.send(header) for process, header in zip(self._processes, told, strict=True))
+        with _certificates(self._parties) if self._tls else nullcontext([None] * self._parties) as tls:
+            await self._tell([Connect(i, addresses, tokens[i], tls[i]).header() for i in range(self._parties)])
+            await self._unless_trouble(self._replies(CONNECTED))
+
+    async def _tell(self, headers: Sequence[Header]) -> None:
+        """Send every party its message, in order of party number."""
+        sending = (process.channel.send(header) for process, header in zip(self._processes, headers, strict=True))
         await self._unless_trouble(_all(sending))
-        await self._unless_trouble(self._replies(CONNECTED))
 
     async def _end(self) -> None:
         self._usable = False
@@ -221,28 +237,28 @@ class LocalParties:
                 raise ProtocolError(f"party {party} sent the message {kind(header)!r} instead of {expected!r}")
         return replies
 
-    async def _listen(self, process: PartyProcess) -> None:
+    async def _listen(self, number: int, process: ComputeProcess) -> None:
         """Take what one party sends, until it ends."""
         try:
             while True:
-                await self._take(process, await process.channel.receive())
+                await self._take(number, process, await process.channel.receive())
         except ChannelClosedError:
-            self._trouble.ended(process.number, await process.how_it_ended())
+            self._trouble.ended(number, await process.how_it_ended())
         except ProtocolError as error:
-            self._trouble.ended(process.number, f"its process sent a malformed message: {error}")
+            self._trouble.ended(number, f"its process sent a malformed message: {error}")
 
-    async def _take(self, process: PartyProcess, header: Header) -> None:
+    async def _take(self, number: int, process: ComputeProcess, header: Header) -> None:
         what = kind(header)
-        self._heard.add(process.number)
+        self._heard.add(number)
         if what == FAILURE:
-            self._trouble.reported(process.number, read_failure(header))
+            self._trouble.reported(number, read_failure(header))
         elif what == STAGE:
-            if process.number == 0:
+            if number == 0:
                 self._on_stage(Stage.read(header).name)
         else:
             shares = np.empty(self._orders if what == RESULT else 0, np.uint64)
             await process.channel.read_into(raw(shares))
-            self._inboxes[process.number].put_nowait((header, shares))
+            self._inboxes[number].put_nowait((header, shares))
 
     async def _unless_trouble(self, work: Coroutine[Any, Any, _T]) -> _T:
         """The result of `work`; or, when a party fails meanwhile, the error that says which and why."""
@@ -265,3 +281,17 @@ class LocalParties:
 
 async def _all(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
     return await asyncio.gather(*work)
+
+
+@contextmanager
+def _certificates(parties: int) -> Iterator[list[TlsFiles | None]]:
+    """Keys and certificates for the parties, in files that are gone afterwards: they are read while connecting."""
+    with tempfile.TemporaryDirectory(prefix="mpc-market-") as name:
+        folders = [Path(name, str(number)) for number in range(parties)]
+        made = [make_key_pair(f"party {number}", ["127.0.0.1"]) for number in range(parties)]
+        for folder in folders:
+            folder.mkdir()
+        identities = [pair.write(folder) for pair, folder in zip(made, folders, strict=True)]
+        yield [
+            TlsFiles(identities[i], {j: made[j].certificate for j in range(parties) if j != i}) for i in range(parties)
+        ]

@@ -116,6 +116,11 @@ class Exchanger(MessageExchanger):  # type: ignore[misc]
         return vector
 
     @property
+    def waits(self) -> bool:
+        """Whether the party waits for a message of this peer."""
+        return bool(self._waiting)
+
+    @property
     def room(self) -> "asyncio.Future[None] | None":
         """While too much is queued for the peer: a future of the moment when it is not."""
         return self._room

@@ -6,7 +6,8 @@ the other:
 
     magic (8) ‖ version (2) ‖ kind (1) ‖ sender (1) ‖ receiver (1) ‖ HMAC-SHA256(token, all before) (32)
 
-Both ends send one. There is no confidentiality in it: that is what TLS is for.
+Both ends send one. There is no confidentiality in it, nor anything fresh: that is what TLS is for. Inside TLS the token
+ties a connection to one attempt at one round, and the certificate to one party (`door`).
 """
 
 import hmac
@@ -16,7 +17,7 @@ from enum import IntEnum
 
 TOKEN_BYTES = 32
 _MAGIC = b"MPCMRKT\n"
-_VERSION = 1
+_VERSION = 2
 _CLAIM = struct.Struct("<8sHBBB")
 _PROOF_BYTES = 32
 HELLO_BYTES = _CLAIM.size + _PROOF_BYTES

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mpc_market.errors import MarketError, PeerError
-from mpc_market.network import Vector
+from mpc_market.network import LABELS, Vector
 from parties.net.exchanger import Exchanger, Round
 from parties.net.peering import Peering
 from parties.net.pulse import Pulse
@@ -15,6 +15,7 @@ from parties.net.runtime import PartyRuntime
 from parties.net.watch import Watch
 
 _CLOSE_SECONDS = 0.5
+_PART_LABEL = LABELS - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class PartyNetwork:
         self._watch = Watch(peering.party)
         self._round = Round()
         self._runtime = PartyRuntime(peering, self._watch, self._round)
-        self._pulse = Pulse(peering, self._watch)
+        self._pulse = Pulse(peering, self._watch, self._waits_for)
         self._exchangers: dict[int, Exchanger] = {}
         self.failed = self._watch.failed
         self.failed.add_done_callback(self._fail)
@@ -75,12 +76,13 @@ class PartyNetwork:
         either: set[asyncio.Future[Any]] = {connecting, self.failed}
         try:
             await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if connecting.done():
-                await connecting
-                self._exchangers = self._runtime.exchangers
-            else:
-                self._watch.lost(self._missing(), f"did not connect within {seconds:g} s")
+            if not connecting.done() and (missing := self._missing()):
+                self._watch.missing(min(missing), seconds)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():
                 self._raise_failure()
+            await connecting
+            self._exchangers = self._runtime.exchangers
         finally:
             if not self._exchangers:
                 connecting.cancel()
@@ -95,6 +97,13 @@ class PartyNetwork:
         self._round.begin(words_max)
         for exchanger in self._exchangers.values():
             exchanger.begin_round()
+
+    def allow(self, words_max: int) -> None:
+        """Let messages of this round have up to so many words, where they may not have more already.
+
+        To be called before this party lets the others go on to where they send such messages.
+        """
+        self._round.words_max = max(self._round.words_max, words_max)
 
     def end_round(self) -> None:
         """End the round: peers that begin the next one earlier are kept waiting."""
@@ -117,6 +126,27 @@ class PartyNetwork:
             while (room := exchanger.room) is not None:
                 await room
         self._raise_failure()
+
+    async def part(self) -> None:
+        """Wait until every party has come this far in the round: then nobody needs this one any more.
+
+        Cost: 1 round of one word.
+        """
+        peers = list(self._exchangers)
+        for peer in peers:
+            self.send(peer, _PART_LABEL, np.zeros(1, np.uint64))
+        for peer in peers:
+            await self.receive(peer, _PART_LABEL, 1)
+
+    def behind(self) -> int | None:
+        """The party that the computation stands still for, this one or another; None if all wait for each other.
+
+        From what each has said at its last heartbeat. Of use when a time limit is over, not before.
+        """
+        return self._pulse.behind()
+
+    def _waits_for(self) -> set[int]:
+        return {peer for peer, exchanger in list(self._exchangers.items()) if exchanger.waits}
 
     @property
     def traffic(self) -> Traffic:
@@ -159,9 +189,9 @@ class PartyNetwork:
         for exchanger in self._exchangers.values():
             exchanger.fail(error)
 
-    def _missing(self) -> int:
-        here = self._runtime.exchangers.keys() & self._pulse.hearts.keys()
-        return next(peer for peer in range(self.parties) if peer != self.party and peer not in here)
+    def _missing(self) -> set[int]:
+        """The peers that have not come, unlike those that have come and left because somebody did not."""
+        return {*range(self.parties)} - {self.party} - (self._runtime.exchangers.keys() & self._pulse.met)
 
 
 async def connect(peering: Peering) -> PartyNetwork:

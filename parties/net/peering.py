@@ -1,12 +1,12 @@
-"""What a party must be told about its peers before it can connect: numbers, addresses, shared tokens."""
+"""What a party must be told about its peers before it can connect: numbers, addresses, tokens, certificates."""
 
 import socket
-import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mpc_market.errors import ProtocolError
 from parties.net.hello import TOKEN_BYTES
+from parties.tls import MutualTls
 
 PARTIES = (3, 5, 7)
 
@@ -28,9 +28,24 @@ class Doors:
     pulse: socket.socket
 
     @classmethod
-    def bind(cls, host: str = "127.0.0.1", port: int = 0, pulse_port: int = 0) -> "Doors":
-        """Bind and listen; port 0 means any free one."""
-        return cls(socket.create_server((host, port)), socket.create_server((host, pulse_port)))
+    def bind(cls, host: str = "127.0.0.1", ports: Iterable[int] = (0, 0)) -> "Doors":
+        """Bind and listen on the first two of these ports that are free; 0 means any free one.
+
+        Raises: ProtocolError if there are no two, or `host` is no address of this machine.
+        """
+        bound: list[socket.socket] = []
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        problem = "no two ports were given"
+        for port in ports:
+            try:
+                bound.append(socket.create_server((host, port), family=family))
+            except OSError as error:
+                problem = error.strerror or type(error).__name__
+            if len(bound) == 2:
+                return cls(*bound)
+        for each in bound:
+            each.close()
+        raise ProtocolError(f"no two free ports to listen on at {host}: {problem}")
 
     @property
     def address(self) -> Address:
@@ -49,8 +64,7 @@ class Peering:
     """One party's view of who takes part.
 
     `addresses`: of all parties, by number. `tokens`: for every peer the 32 bytes that only it and this
-    party know. `tls_server`, `tls_client`: contexts for the connections that are accepted and made (None:
-    plain TCP, on one machine).
+    party know. `tls`: the certificates that everyone must show (None: plain TCP, on one machine).
 
     Raises: ProtocolError if it does not fit together.
     """
@@ -61,8 +75,7 @@ class Peering:
     doors: Doors
     connect_seconds: float = 8.0
     stall_seconds: float = 5.0
-    tls_server: ssl.SSLContext | None = None
-    tls_client: ssl.SSLContext | None = None
+    tls: MutualTls | None = None
 
     def __post_init__(self) -> None:
         if self.parties not in PARTIES:
@@ -72,6 +85,8 @@ class Peering:
         peers = [peer for peer in range(self.parties) if peer != self.party]
         if sorted(self.tokens) != peers or any(len(token) != TOKEN_BYTES for token in self.tokens.values()):
             raise ProtocolError(f"party {self.party}: there must be a token of {TOKEN_BYTES} bytes for every peer")
+        if self.tls is not None and sorted(self.tls.fingerprints) != peers:
+            raise ProtocolError(f"party {self.party}: there must be a certificate of every peer")
 
     @property
     def parties(self) -> int:

@@ -49,9 +49,9 @@ class PartyRuntime(Runtime):  # type: ignore[misc]
         peering = self._peering
         # MPyC marks its own party with a future that `set_protocol` resolves when all the others are there.
         self.parties[self.pid].protocol = asyncio.get_running_loop().create_future()
-        door = Door(Kind.DATA, self.pid, peering.tokens_of_callers, self._admit)
+        door = Door(Kind.DATA, self.pid, peering.tokens_of_callers, self._admit, peering.tls)
         try:
-            await door.open(peering.doors.data, peering.tls_server)
+            door.open(peering.doors.data)
             await asyncio.gather(*(self._call(peer) for peer in peering.called))
             await self.parties[self.pid].protocol
         finally:
@@ -61,7 +61,7 @@ class PartyRuntime(Runtime):  # type: ignore[misc]
         peering = self._peering
         where = peering.addresses[peer].host, peering.addresses[peer].port
         claim = Claim(Kind.DATA, peering.party, peer)
-        await call(claim, peering.tokens[peer], where, self._admit, peering.tls_client)
+        await call(claim, peering.tokens[peer], where, self._admit, peering.tls, self._watch.refused)
 
     def _admit(self, peer: int, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(high=SEND_BUFFER_BYTES)

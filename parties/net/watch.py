@@ -28,12 +28,22 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._ended: dict[int, asyncio.TimerHandle] = {}
         self._left: set[int] = set()
+        self._refusals: dict[int, str] = {}
         self.failed: asyncio.Future[MarketError] = self._loop.create_future()
 
     def fail(self, error: MarketError) -> None:
         """End the run with this error, unless it has ended already."""
         if not self.failed.done():
             self.failed.set_result(error)
+
+    def refused(self, peer: int, reason: str) -> None:
+        """`peer` could not be reached; it is tried again."""
+        self._refusals[peer] = reason
+
+    def missing(self, peer: int, seconds: float) -> None:
+        """`peer` is not here although the time to connect is over."""
+        refusal = f": {self._refusals[peer]}" if peer in self._refusals else ""
+        self.lost(peer, f"did not connect within {seconds:g} s{refusal}")
 
     def lost(self, peer: int, reason: str) -> None:
         """Something was seen of `peer` that ends the run."""

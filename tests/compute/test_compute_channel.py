@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mpc_market.errors import ProtocolError
-from parties.compute.channel import HEADER_MAX, Channel, ChannelClosedError, raw
+from parties.compute.channel import HEADER_MAX, Channel, ChannelClosedError
 from parties.compute.process import new_event_loop
+from parties.compute.raw import raw
 
 
 def run(test: Callable[[Channel, socket.socket], Awaitable[None]]) -> None:

@@ -1,6 +1,7 @@
 """The messages between a party's process and its coordinator: read back as written, or refused by field."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,20 +20,39 @@ from mpc_market.errors import (
 from mpc_market.rules.model import Market, Rationing
 from parties.compute.messages import (
     Connect,
+    Effort,
+    Listen,
     Listening,
+    Prepare,
+    Prepared,
     RoundInput,
     RoundResult,
     Stage,
+    TlsFiles,
     failure_header,
     kind,
     read_failure,
 )
+from parties.compute.service_messages import FoundVerdicts, ServiceResult, ServiceRound
 from parties.net import Address
+from parties.tls import Identity
 
 ADDRESS = Address("127.0.0.1", 4000, 4001)
+TLS = TlsFiles(Identity(Path("/a/tls.crt"), Path("/a/tls.key")), {0: "-----BEGIN", 2: "-----BEGIN"})
+EFFORT = Effort(68, 4096, 0.25, 2**30, {"sort": 0.1})
 MESSAGES: list[Any] = [
     Listening(ADDRESS),
     Connect(1, [ADDRESS] * 3, {0: bytes(32), 2: bytes(range(32))}),
+    Connect(1, [ADDRESS] * 3, {0: bytes(32), 2: bytes(range(32))}, TLS, 2.5),
+    Listen("0.0.0.0", 9000, 9100),
+    Listen("127.0.0.1"),
+    Prepare(500, Market(), "sort"),
+    Prepared(17, 0.5),
+    ServiceRound(7, 2, 3, Market(12, 16, Rationing.LOTTERY), bytes(32), bytes(range(32)), "sort", 40, True, 2.5),
+    ServiceRound(0, 1, 0, Market(20, 24), bytes(32), bytes(32), "select", 0, False, 60.0),
+    FoundVerdicts(7),
+    ServiceResult(17, 7, 6, 3, 2, EFFORT),
+    ServiceResult(None, 0, 0, 0, 1, EFFORT),
     RoundInput(5, Market(12, 16, Rationing.LOTTERY), bytes(range(32)), "sort", 17, 4),
     RoundInput(0, Market(20, 24), None, "select", 0, 1),
     Stage("sort"),
@@ -49,7 +69,7 @@ def test_what_is_written_is_read(message: Any) -> None:
 
 @pytest.mark.parametrize("message", MESSAGES)
 def test_a_field_that_is_missing_or_of_another_type_is_refused(message: Any) -> None:
-    optional = {"kind", "seed", "price"}
+    optional = {"kind", "seed", "price", "tls"}
     for name in message.header().keys() - optional:
         for wrong in (None, "x", -1, 2**70, [1], {"a": {}}, True):
             header = message.header() | {name: wrong}
@@ -103,6 +123,49 @@ def test_only_errors_of_ours_arrive_as_themselves(name: str) -> None:
     arrived = read_failure({"error": name, "reason": "who knows"})
     assert type(arrived) is ProtocolError
     assert str(arrived) == f"{name}: who knows"
+
+
+@pytest.mark.parametrize(
+    ("message", "changes", "reason"),
+    [
+        (MESSAGES[1], {"seconds": float("nan")}, "seconds"),
+        (MESSAGES[1], {"seconds": 0.0}, "seconds"),
+        (MESSAGES[1], {"seconds": 1e9}, "seconds"),
+        (MESSAGES[1], {"tokens": {"x": "00"}}, "tokens"),
+        (MESSAGES[1], {"tokens": {"1": "0x"}}, "tokens"),
+        (MESSAGES[1], {"addresses": [["127.0.0.1", 1]]}, "address"),
+        (MESSAGES[2], {"tls": {**TLS.header(), "peers": {"1": 5}}}, "peers"),
+        (MESSAGES[2], {"tls": {**TLS.header(), "key": 5}}, "key"),
+        (Listen("a"), {"ports": [9100, 9000]}, "ports"),
+        (Listen("a"), {"ports": [1, 65536]}, "ports"),
+        (Listen("a"), {"ports": [True, 5]}, "ports"),
+        (
+            ServiceRound(0, 1, 0, Market(), bytes(32), bytes(32), "sort", 0, True, 1.0),
+            {"check_seed": "00"},
+            "check_seed",
+        ),
+        (
+            ServiceRound(0, 1, 0, Market(), bytes(32), bytes(32), "sort", 0, True, 1.0),
+            {"orders_each": 0},
+            "orders_each",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(message: Any, changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ProtocolError, match=f"malformed message: {reason}"):
+        type(message).read(message.header() | changes)
+
+
+def test_more_orders_than_are_exact_are_refused() -> None:
+    header = ServiceRound(2**12, 1, 0, Market(12, 24), bytes(32), bytes(32), "sort", 0, True, 1.0).header()
+    assert ServiceRound.read(header).orders == 4096
+    with pytest.raises(BookTooLargeError):
+        ServiceRound.read(header | {"orders_each": 2})
+
+
+def test_ports() -> None:
+    assert list(Listen("a", 9000, 9002).ports) == [9000, 9001, 9002]
+    assert list(Listen("a").ports) == [0, 0]
 
 
 def test_a_token_is_not_shown() -> None:

@@ -21,8 +21,8 @@ import numpy as np
 
 from mpc_market.errors import ProtocolError
 from mpc_market.rules.model import Market
+from parties.compute.engine import BookArrays, Engine
 from parties.compute.process import main
-from parties.compute.service import BookArrays
 
 ROGUE, DEED = int(sys.argv[1]), sys.argv[2]
 SECRET = "price 4711"
@@ -91,4 +91,4 @@ async def rogue_round(
 
 
 if __name__ == "__main__":
-    main(rogue_round)
+    main(Engine(rogue_round))

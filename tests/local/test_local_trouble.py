@@ -4,8 +4,8 @@ import asyncio
 import time
 
 from mpc_market.errors import HearsayError, MarketError, PeerError, ProtocolError, ShareError
-from parties.local.process import describe_exit
 from parties.local.trouble import GATHER_SECONDS, Trouble
+from parties.worker.process import describe_exit
 
 
 def judge(reports: dict[int, MarketError], exits: dict[int, str] | None = None, parties: int = 3) -> str:

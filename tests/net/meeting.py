@@ -3,8 +3,11 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,18 +15,38 @@ import uvloop
 
 from parties.net import TOKEN_BYTES, Doors, Peering
 from parties.net.network import PartyNetwork, connect
+from parties.tls import Identity, MutualTls, mutual_tls
+from parties.tls.certificate import make_key_pair
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
-def peerings(parties: int, **settings: Any) -> list[Peering]:
+_FOLDER = tempfile.TemporaryDirectory()
+
+
+@cache
+def identity(number: int) -> tuple[Identity, str]:
+    """The files of a party, or of a stranger, and the text of the certificate."""
+    folder = Path(_FOLDER.name, str(number))
+    folder.mkdir()
+    made = make_key_pair(f"party {number}", ["127.0.0.1"])
+    return made.write(folder), made.certificate
+
+
+def certified(parties: int) -> list[MutualTls]:
+    """What the parties need to speak TLS with each other."""
+    return [mutual_tls(identity(i)[0], {j: identity(j)[1] for j in range(parties) if j != i}) for i in range(parties)]
+
+
+def peerings(parties: int, tls: Sequence[MutualTls | None] | None = None, **settings: Any) -> list[Peering]:
     doors = [Doors.bind() for _ in range(parties)]
     tokens: list[dict[int, bytes]] = [{} for _ in doors]
     for i in range(parties):
         for j in range(i):
             tokens[i][j] = tokens[j][i] = secrets.token_bytes(TOKEN_BYTES)
     addresses = [each.address for each in doors]
-    return [Peering(i, addresses, tokens[i], doors[i], **settings) for i in range(parties)]
+    tls = tls or [None] * parties
+    return [Peering(i, addresses, tokens[i], doors[i], tls=tls[i], **settings) for i in range(parties)]
 
 
 @asynccontextmanager

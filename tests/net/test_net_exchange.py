@@ -10,7 +10,7 @@ import pytest
 from meeting import LOOPS, is_closed, met, peerings, run, words
 
 from mpc_market.errors import MarketError, PeerError, ProtocolError
-from parties.net import Peering, watch
+from parties.net import Address, Doors, Peering, watch
 from parties.net.exchanger import ROUNDS
 from parties.net.network import connect
 from parties.net.runtime import SEND_BUFFER_BYTES
@@ -262,9 +262,39 @@ def test_a_peer_that_never_comes_is_named() -> None:
         results = await asyncio.gather(connect(given[0]), connect(given[2]), return_exceptions=True)
         for error in results:
             assert isinstance(error, PeerError)
-            assert str(error) == "party 1: did not connect within 1.5 s"
+            assert str(error).startswith("party 1: did not connect within 1.5 s")
+        assert str(results[0]).endswith(": Connection refused")  # 0 calls 1, which calls 2
 
     run(test)
+
+
+def test_nobody_parts_before_all_have_come_so_far() -> None:
+    async def test() -> None:
+        async with met() as networks:
+            early = [asyncio.create_task(networks[i].part()) for i in (0, 1)]
+            await asyncio.sleep(0.1)
+            assert not any(task.done() for task in early)
+            await networks[2].part()
+            await asyncio.gather(*early)
+
+    run(test)
+
+
+def test_listening_on_a_range_of_ports() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        used = taken.getsockname()[1]
+        free = Doors.bind()
+        first, second = free.address.port, free.address.pulse_port
+        free.close()
+        doors = Doors.bind("127.0.0.1", [used, first, used, first, second])
+        assert doors.address == Address("127.0.0.1", first, second)
+        with pytest.raises(ProtocolError, match=r"no two free ports to listen on at 127.0.0.1: Address already in use"):
+            Doors.bind("127.0.0.1", [used, first])
+        doors.close()
+    with pytest.raises(ProtocolError, match=r"at 127\.0\.0\.1: no two ports"):
+        Doors.bind("127.0.0.1", [])
+    with pytest.raises(ProtocolError, match=r"at 192\.0\.2\.1: Cannot assign"):
+        Doors.bind("192.0.2.1")
 
 
 def test_a_party_that_gives_up_says_why() -> None:
@@ -282,6 +312,7 @@ def test_a_party_that_gives_up_says_why() -> None:
 def test_a_lost_peer_is_named_by_all(how: str) -> None:
     async def test() -> None:
         async with met() as networks:
+            networks[2]._pulse.tell = lambda *_: None  # type: ignore[method-assign]  # a party that is dead says nothing of its peers
             for peer in (0, 1):
                 if how != "pulse":
                     networks[2]._runtime.exchangers[peer].transport.abort()

@@ -1,4 +1,4 @@
-"""The processes of the compute parties, as their coordinator sees them."""
+"""One compute process: started with nothing but what it must have, ended whatever it does."""
 
 import asyncio
 import os
@@ -17,14 +17,20 @@ from parties.compute.channel import Channel
 COMMAND = (sys.executable, "-s", "-P", "-m", "parties.compute")
 
 _POLL_SECONDS = 0.005
-_POLLS = 100
+_MOMENT = 0.5
+
+_KEPT = {
+    "HOME", "LANG", "LD_LIBRARY_PATH", "MPC_MARKET_THREADS", "PATH", "TMPDIR", "TZ", "XDG_CACHE_HOME",
+}  # fmt: skip
+_KEPT_BEGINNINGS = ("LC_", "NUMBA_")
+"""What a compute process needs of its environment. The rest, be it the password of a database or a setting of Python
+or MPyC, is not for it."""
 
 
-class PartyProcess:
-    """One compute party's process and the channel to it; started when constructed."""
+class ComputeProcess:
+    """A compute process and the channel to it; started when constructed."""
 
-    def __init__(self, number: int, command: Sequence[str] = COMMAND) -> None:
-        self.number = number
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
         ours, theirs = socket.socketpair()
         try:
             with _without_interrupts():
@@ -49,11 +55,14 @@ class PartyProcess:
 
     async def how_it_ended(self) -> str:
         """In words, when the process has closed its channel; waits a moment for it to be gone."""
-        for _ in range(_POLLS):
-            if self.exit_status() is not None:
-                break
-            await asyncio.sleep(_POLL_SECONDS)
+        await self.wait(_MOMENT)
         return describe_exit(self.exit_status())
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until the process has ended, but not longer than so many seconds."""
+        deadline = time.monotonic() + seconds
+        while self.exit_status() is None and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_SECONDS)
 
     def hang_up(self) -> None:
         """Close the channel: the sign for the process to end."""
@@ -66,7 +75,7 @@ class PartyProcess:
         self._process.wait()
 
 
-def end_all(processes: Sequence[PartyProcess], seconds: float) -> None:
+def end_all(processes: Sequence[ComputeProcess], seconds: float) -> None:
     """End all processes: by hanging up, and after so many seconds by force. Blocks for that long at most."""
     for process in processes:
         process.hang_up()
@@ -91,12 +100,12 @@ def describe_exit(returncode: int | None) -> str:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block Ctrl-C while a process is started, for that process for good: it inherits the mask.
+    """Block Ctrl-C and SIGTERM while a process is started, for that process for good: it inherits the mask.
 
-    Ctrl-C goes to every process of the terminal's foreground group. It is for the coordinator to act on; a
-    party that is still importing modules would die of it with a traceback.
+    Ctrl-C goes to every process of the terminal's foreground group, SIGTERM to every process of a unit of systemd. They
+    are for whoever started the process to act on, who may want to see the round through.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -104,12 +113,8 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of a party: nothing that steers Python or MPyC but where this very code lies."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "MPYC_")) and name != "READTHEDOCS"
-    }
-    root = str(Path(parties.__file__).parent.parent)
+    """The environment of a compute process."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)}
+    root = str(Path(parties.__file__).parent.parent)  # where this very code lies
     # NumPy's linear algebra is not used: its pool of threads would only cost start-up time and memory.
     return kept | {"PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

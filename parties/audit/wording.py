@@ -1,0 +1,97 @@
+"""Reports for people: what was found, what it proves, and what it does not."""
+
+from collections.abc import Iterator, Sequence
+
+from parties.audit.agreeing import period_name
+from parties.audit.orders import OrderReport
+from parties.audit.tickets import Ticket
+from parties.audit.verifying import Report, outcomes
+from parties.files.problems import printable
+
+SHOWN = 50
+"""So many findings of a kind are shown."""
+
+_PROVED = (
+    "every chain is unbroken from its first record on: whoever has noted a digest of it, such as the last one above, "
+    "can tell later whether anything before was changed, taken out or put in",
+    "openings, sets and outcomes are signed by the parties that they name; each result by all {parties}, on one set of "
+    "orders that all {parties} signed; each void round by a party that gave it up, or with different results",
+    "the seed of each result follows from its signed set and from parts that the parties had committed to when they "
+    "opened the round: nobody chose it, as long as one party kept its part to itself until all had signed the set",
+    "the chains tell the same outcome of every round",
+)
+
+_NOT_PROVED = (
+    "that price and accepted quantities follow from the orders: nobody sees those; it rests on the parties' "
+    "following the protocol, and on what every meter checks of its own result",
+    "that an order was taken into its round: a meter's evidence shows it (--evidence)",
+    "who was excluded, and how many: the counts of verdicts are not signed by themselves",
+    "that no round is missing at all parties, and that nothing came after the last record",
+    "that a party stands by the chain it served: records are not signed as a whole, the messages in them are",
+    "that these are the right public keys: compare the market file with that of others",
+)
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """The whole report on the chains."""
+    running = report.running
+    parties = len(running.parties)
+    yield f"market {running.id}, {parties} parties"
+    for chain in report.chains:
+        name = printable(running.parties[chain.party].name, 64)
+        head = f", the last one with digest {chain.head.hex()}" if chain.count else ""
+        yield f"  party {chain.party} ({name}): {_count(chain.count, 'record')}{head}"
+    yield _rounds(report)
+    yield from _listed("PROOF OF FAULT", report.faults)
+    yield from _listed("WRONG", report.wrong)
+    yield from _listed("to know", report.notes)
+    if report.rounds:
+        but = "" if report.holds else ", but for what is named above"
+        yield from _listed(f"proved{but}", [text.format(parties=parties) for text in _PROVED])
+        yield from _listed("not proved", _NOT_PROVED)
+
+
+def order_lines(order: OrderReport) -> Iterator[str]:
+    """What a meter's evidence shows."""
+    yield printable(order.name, 200)
+    yield from _listed("PROOF OF FAULT", order.faults)
+    yield from _listed("WRONG", order.wrong)
+    yield from _listed("proved", order.proved)
+    yield from _listed("not proved", order.unproved)
+    yield from _listed("tickets, earliest first", [ticket_line(each) for each in order.tickets])
+
+
+def ticket_line(each: Ticket) -> str:
+    """A ticket and the order that it was drawn for."""
+    return f"{each.value.hex()}  {printable(each.order_id, 80)}"
+
+
+def verdict_line(report: Report, orders: Sequence[OrderReport]) -> str:
+    """How it ended, in one line."""
+    faults = len(report.faults) + sum(len(order.faults) for order in orders)
+    wrong = len(report.wrong) + sum(len(order.wrong) for order in orders)
+    found = [_count(wrong, "thing") + " wrong"] if wrong else []
+    found += [_count(faults, "proof") + " of a party's fault"] if faults else []
+    return f"audit: {', '.join(found) or 'everything that can be checked holds'}"
+
+
+def _rounds(report: Report) -> str:
+    told = report.told()
+    if not told:
+        return "no round yet" if report.holds else "no record that holds"
+    ended = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes(report).items()))
+    between = f"from {period_name(min(told))} to {period_name(max(told))}"
+    return f"{_count(len(told), 'round')} {between}: {ended}"
+
+
+def _listed(title: str, texts: Sequence[str]) -> Iterator[str]:
+    if texts:
+        yield f"{title}:"
+    for text in texts[:SHOWN]:
+        yield f"  - {printable(text, 1000)}"
+    if len(texts) > SHOWN:
+        yield f"  - and {len(texts) - SHOWN} more"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,118 @@
+"""The commands of a meter that speak with the compute parties: opened, run, closed."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import typer
+
+from mpc_market.errors import InputError, InvalidOrderError
+from parties.cli.meter_screen import show_finding
+from parties.files.problems import printable
+from parties.meter.clock import SystemClock
+from parties.meter.errors import HomeError
+from parties.meter.market import Market, Meter
+from parties.meter.periods import period_start, period_text
+from parties.meter.results import State, collect
+from parties.meter.sources import MarketSource, find_homes, open_meters
+from parties.meter.submitting import submit
+from parties.meter.watching import Watch
+from parties.meter.wishes import Forecast, FromFile, Nothing, Wishes, WishFile, limits_of, read_wish
+
+
+def submit_once(home: str, market_path: str | None, order: tuple[str, str, str], period: str | None) -> bool:
+    """Submit one order (side, price, quantity as texts); whether all parties have confirmed it."""
+    path, market, (meter,) = open_meters([Path(home)], market_path)
+    clock = SystemClock()
+    try:
+        wish = read_wish(*order, market.file, meter.maximum)
+        start = (
+            market.rhythm.next_gate(clock.now_ms()) if period is None else period_start(period, market.rhythm.length)
+        )
+    except InvalidOrderError as error:
+        raise InputError((str(error),)) from None
+    _check_open(start, market, clock.now_ms())
+    source = MarketSource(path, market, clock)
+
+    async def run() -> bool:
+        async with source.rounds.api:
+            done = await submit(meter, source.rounds, start, [wish], replace=True)
+        for trouble in done.troubles.values():
+            typer.echo(f"mpc-market: no receipt: {printable(trouble, 500)}", err=True)
+        said = "accepted" if done.accepted else "NOT accepted"
+        receipts = f"receipts of {len(done.receipts)} of {done.parties} parties"
+        typer.echo(f"{period_text(start)}: submission {done.number} {said}: {receipts}")
+        return done.accepted
+
+    return asyncio.run(run())
+
+
+def show_result(home: str, market_path: str | None, period: str) -> bool:
+    """Fetch and show the result of a period; whether it is verified or void."""
+    path, market, (meter,) = open_meters([Path(home)], market_path)
+    try:
+        start = period_start(period, market.rhythm.length)
+    except InvalidOrderError as error:
+        raise InputError((f"--period: {error}",)) from None
+    source = MarketSource(path, market, SystemClock())
+
+    async def run() -> bool:
+        async with source.rounds.api:
+            finding = await collect(meter, source.rounds, start)
+        show_finding(finding, market)
+        return finding.state in (State.VERIFIED, State.VOID)
+
+    return asyncio.run(run())
+
+
+def watch_all(
+    homes: Sequence[str],
+    market_path: str | None,
+    orders: str | None,
+    rounds: int | None,
+    *,
+    forecast: bool,
+) -> bool:
+    """Take part in every period for all meters; whether all was accepted and verified."""
+    if orders is not None and forecast:
+        raise InputError(("--forecast: the orders come from --orders already: give one of the two",))
+    path, market, meters = open_meters(find_homes(homes), market_path)
+    source = MarketSource(path, market, SystemClock())
+    file = None if orders is None else WishFile(orders, market.file, {meter.id: meter.maximum for meter in meters})
+    wishes = _wishes(meters, market, file, forecast=forecast)
+    watch = Watch(source.rounds, meters, wishes, _say, [source] if file is None else [source, file])
+
+    async def run() -> bool:
+        async with source.rounds.api:
+            return await watch.run(rounds)
+
+    return asyncio.run(run())
+
+
+def _wishes(meters: Sequence[Meter], market: Market, file: WishFile | None, *, forecast: bool) -> Mapping[str, Wishes]:
+    if file is not None:
+        return {meter.id: FromFile(file, meter.id) for meter in meters}
+    if forecast:
+        try:
+            return {
+                meter.id: Forecast(meter.store, market.file, limits_of(meter.home, market.file), meter.maximum)
+                for meter in meters
+            }
+        except HomeError as error:
+            raise InputError((str(error),)) from None
+    return {meter.id: Nothing() for meter in meters}
+
+
+def _check_open(start: int, market: Market, now_ms: int) -> None:
+    """Raises: InputError if the round of a period does not take orders now."""
+    takes = period_text(market.rhythm.next_gate(now_ms))
+    if now_ms >= market.rhythm.gate(start):
+        raise InputError((f"--period: the gate of {period_text(start)} has closed; orders are taken for {takes}",))
+    if now_ms < market.rhythm.opens(start):
+        raise InputError(
+            (f"--period: {period_text(start)} is not open yet; orders are taken for {takes}; `watch` waits",)
+        )
+
+
+def _say(line: str) -> None:
+    typer.echo(printable(line, 1000))

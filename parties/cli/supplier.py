@@ -1,0 +1,134 @@
+"""`mpc-market supplier …`: what a supplier runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from parties.cli.exits import exit_codes
+from parties.files.output import check_output, same_file, write_files
+from parties.files.problems import Problems, printable
+
+if TYPE_CHECKING:
+    from parties.files.running import RunningMarket
+    from parties.supplier.home import SupplierHome
+    from parties.supplier.totals import PeriodTotals
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="A supplier: fetch what its own users bought and sold in total, revealed to it alone.",
+)
+
+HomePath = Annotated[str, typer.Option("--home", metavar="DIR", show_default=False, help="The supplier's home.")]
+
+
+@app.command()
+@exit_codes()
+def keygen(
+    home: HomePath,
+    supplier: Annotated[
+        str, typer.Option(metavar="ID", show_default=False, help="The supplier's id, as meters are enrolled with it.")
+    ],
+) -> None:
+    """Make a home for a supplier: a private directory with fresh keys. Keys are never overwritten.
+
+    Prints the public keys as a table [[supplier]]: for the market file of a new market, or for the registrar of a
+    running one. Nothing in it is secret.
+
+    \b
+    Example:
+      mpc-market supplier keygen --home green --supplier green-energy > green.toml
+
+    Exit code: 0 made; 1 there is such a directory already; 2 bad input.
+    """
+    from mpc_market.errors import InvalidSettingsError  # noqa: PLC0415
+    from parties.files.running_toml import supplier_text  # noqa: PLC0415
+    from parties.supplier.home import make_supplier_home  # noqa: PLC0415
+
+    problems = Problems()
+    try:
+        made = make_supplier_home(Path(home), supplier)
+    except InvalidSettingsError as error:
+        problems.add("--supplier", str(error))
+    problems.check()
+    typer.echo(f"# public keys of supplier {printable(supplier, 64)}: hand them to the registrar")
+    typer.echo(supplier_text(made.public).strip())
+
+
+@app.command()
+@exit_codes()
+def totals(
+    home: HomePath,
+    market: Annotated[str, typer.Option(metavar="MARKET.toml", show_default=False, help="The market file.")],
+    period: Annotated[
+        str,
+        typer.Option(metavar="UTC", show_default=False, help="Start of the period, such as 2026-11-21T12:00:00Z."),
+    ],
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write them as CSV as well: one row, quantities in kWh.")
+    ] = None,
+    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write them as JSON as well.")] = None,
+) -> None:
+    """Fetch what the supplier's users bought and sold in a period (kWh, in total), and how many they are.
+
+    Every compute party sends its share, sealed to the supplier: the shares of all of them are needed, and are checked
+    against each other. There are no totals over fewer users than minimum_group of the market.
+
+    \b
+    Example:
+      mpc-market supplier totals --home green --market market.toml --period 2026-11-21T12:00:00Z --csv totals.csv
+
+    Exit code: 0 verified; 1 there are none, or a check failed: the message says which; 2 bad input.
+    """
+    from parties.supplier.output import totals_csv, totals_json, totals_lines  # noqa: PLC0415
+
+    problems = Problems()
+    for path in (csv, json):
+        if path is not None:
+            check_output(path, problems)
+    if csv is not None and json is not None and same_file(csv, json):
+        problems.add("--json", "is the same file as --csv: give it another name")
+    own, running, start = _read(home, market, period, problems)
+    found = _fetch(own, running, start)
+    files = {}
+    if csv is not None:
+        files[csv] = [totals_csv(found, running)]
+    if json is not None:
+        files[json] = [totals_json(found, running)]
+    write_files(files)
+    for line in totals_lines(found, running):
+        typer.echo(line)
+
+
+def _read(home: str, market: str, period: str, problems: Problems) -> tuple["SupplierHome", "RunningMarket", int]:
+    """Raises: InputError with the problems found so far and here."""
+    from mpc_market.errors import InvalidOrderError  # noqa: PLC0415
+    from parties.files.running_toml import read_running  # noqa: PLC0415
+    from parties.meter.periods import period_start  # noqa: PLC0415
+    from parties.supplier.home import read_supplier_home  # noqa: PLC0415
+
+    running, own, start = read_running(market, problems), read_supplier_home(Path(home), problems), 0
+    try:
+        # without its market a period cannot be judged
+        start = 0 if running is None else period_start(period, running.period_seconds)
+    except InvalidOrderError as error:
+        problems.add("--period", str(error))
+    problems.check()
+    assert own is not None
+    assert running is not None
+    return own, running, start
+
+
+def _fetch(own: "SupplierHome", running: "RunningMarket", start: int) -> "PeriodTotals":
+    import asyncio  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    from parties.meter.api import Api, pinned  # noqa: PLC0415
+    from parties.supplier.totals import fetch_totals  # noqa: PLC0415
+
+    async def run() -> "PeriodTotals":
+        async with Api(running.id, pinned(running, int(time.time()))) as api:
+            return await fetch_totals(api, running, own, start)
+
+    return asyncio.run(run())

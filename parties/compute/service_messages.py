@@ -1,0 +1,162 @@
+"""The messages of a round of a running market, between a compute party's service and its worker.
+
+    service → worker   ServiceRound     the agreed set, with this party's words of it
+    worker  → service  FoundVerdicts    which submissions are valid; not if the service knew it already
+    service → worker   PROCEED          all parties have signed and stored these verdicts
+    worker  → service  ServiceResult    price and shares of the result
+
+As in `messages`, public numbers travel in the header, ids, verdicts and shares as raw bytes behind it: all integers
+little-endian.
+"""
+
+from dataclasses import dataclass
+
+from mpc_market.rules.model import Market
+from parties.compute.channel import Header
+from parties.compute.fields import (
+    ORDERS_MAX,
+    malformed,
+    market_header,
+    read,
+    read_bytes,
+    read_market,
+    read_number,
+    read_seconds,
+)
+from parties.compute.messages import Effort, read_price
+
+SERVICE_ROUND, VERDICTS, PROCEED, SERVICE_RESULT = "service round", "verdicts", "proceed", "service result"
+
+SEED_BYTES = 32
+WORD_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRound:
+    """Service to worker: a round of s submissions of K orders each, to be done within so many seconds.
+
+    Behind it: the lengths in bytes of the s·K order ids (uint32), the ids one after another (UTF-8, `ids_bytes`); for
+    every submission the enrolled maximum (uint64), then the supplier's number (uint32), then, if `verdicts_known`, its
+    verdict (uint8), then its K·`words_each` share words (uint64).
+    """
+
+    submissions: int
+    orders_each: int
+    supplier_count: int
+    market: Market
+    check_seed: bytes
+    ticket_seed: bytes
+    method: str
+    ids_bytes: int
+    verdicts_known: bool
+    seconds: float
+
+    @property
+    def orders(self) -> int:
+        """The number of orders, s·K."""
+        return self.submissions * self.orders_each
+
+    @property
+    def words_each(self) -> int:
+        """Share words of one order: side, price bits, quantity bits, and the bits of what is left to the maximum."""
+        return 1 + self.market.price_bits + 2 * self.market.quantity_bits
+
+    def header(self) -> Header:
+        """As a message."""
+        return {
+            "kind": SERVICE_ROUND,
+            "submissions": self.submissions,
+            "orders_each": self.orders_each,
+            "supplier_count": self.supplier_count,
+            **market_header(self.market),
+            "check_seed": self.check_seed.hex(),
+            "ticket_seed": self.ticket_seed.hex(),
+            "method": self.method,
+            "ids_bytes": self.ids_bytes,
+            "verdicts_known": self.verdicts_known,
+            "seconds": float(self.seconds),
+        }
+
+    @classmethod
+    def read(cls, header: Header) -> "ServiceRound":
+        """From a message."""
+        given = cls(
+            read_number(header, "submissions", ORDERS_MAX),
+            read_number(header, "orders_each", ORDERS_MAX),
+            read_number(header, "supplier_count", ORDERS_MAX),
+            read_market(header),
+            read_bytes(header, "check_seed"),
+            read_bytes(header, "ticket_seed"),
+            read(header, "method", str),
+            read_number(header, "ids_bytes", ORDERS_MAX),
+            read(header, "verdicts_known", bool),
+            read_seconds(header, "seconds"),
+        )
+        if not given.orders_each:
+            raise malformed("orders_each")
+        if {len(given.check_seed), len(given.ticket_seed)} != {SEED_BYTES}:
+            raise malformed("check_seed or ticket_seed")
+        given.market.check_size(given.orders)
+        return given
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVerdicts:
+    """Worker to service: these are the verdicts. Behind it: one for each submission (uint8)."""
+
+    submissions: int
+
+    def header(self) -> Header:
+        """As a message."""
+        return {"kind": VERDICTS, "submissions": self.submissions}
+
+    @classmethod
+    def read(cls, header: Header) -> "FoundVerdicts":
+        """From a message."""
+        return cls(read_number(header, "submissions", ORDERS_MAX))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceResult:
+    """Worker to service: the outcome, and what it took.
+
+    Behind it: the verdict on every submission (uint8); for every supplier the number of its users with valid
+    submissions, then this party's shares of what they bought, then of what they sold (uint64 each); this party's shares
+    of the accepted quantities of the K orders of each of the `valid` valid submissions (uint64).
+    """
+
+    price: int | None
+    submissions: int
+    valid: int
+    suppliers: int
+    orders_each: int
+    effort: Effort
+
+    @property
+    def raw_bytes(self) -> int:
+        """How many bytes are behind it."""
+        return self.submissions + WORD_BYTES * (3 * self.suppliers + self.valid * self.orders_each)
+
+    def header(self) -> Header:
+        """As a message."""
+        return {
+            "kind": SERVICE_RESULT,
+            "price": self.price,
+            "submissions": self.submissions,
+            "valid": self.valid,
+            "suppliers": self.suppliers,
+            "orders_each": self.orders_each,
+            **self.effort.fields(),
+        }
+
+    @classmethod
+    def read(cls, header: Header) -> "ServiceResult":
+        """From a message."""
+        return cls(
+            read_price(header),
+            read_number(header, "submissions", ORDERS_MAX),
+            read_number(header, "valid", ORDERS_MAX),
+            read_number(header, "suppliers", ORDERS_MAX),
+            read_number(header, "orders_each", ORDERS_MAX),
+            Effort.read(header),
+        )

@@ -1,0 +1,137 @@
+"""The files of a market that runs on this machine for a while: a market directory, a supplier, meters, all enrolled.
+
+DIR/market/      as `mpc-market init` makes it: market.toml, roll.bin, registrar/, party-0/ …
+DIR/supplier/    the home of the one supplier
+DIR/meters/      a home for every meter
+DIR/orders/      what the meters of each client order, drawn at random
+"""
+
+import secrets
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from mpc_market.errors import MarketError
+from mpc_market.wire.roll import RollEntry
+from parties.files.problems import Problems
+from parties.files.running import RunningMarket
+from parties.meter.home import Home, create_home
+from parties.meter.periods import period_text
+from parties.registrar import changes, desk
+from parties.registrar.changes import Candidate
+from parties.registrar.home import read_registrar_home
+from parties.setup.addresses import MPC_LAST, PRIVATE, Addresses, addresses_from
+from parties.setup.creating import MARKET, REGISTRAR, create_market, party_folder
+from parties.setup.settings import new_settings
+from parties.supplier.home import make_supplier_home
+
+SUPPLIER, REGION, MAXIMUM_KWH = "supplier", "region", "10.000"
+_HOST = "127.0.0.1"
+_PORTS = range(20_000, 32_000)  # below those that systems give to clients
+_TRIES = 100
+
+
+@dataclass(frozen=True)
+class Community:
+    """A market directory with its meters, ready to be run."""
+
+    directory: Path
+    running: RunningMarket
+    meters: tuple[Home, ...]
+
+    @property
+    def market_file(self) -> Path:
+        """The public market file."""
+        return self.directory / "market" / MARKET
+
+    def orders(self, client: str) -> Path:
+        """What the meters of a client order."""
+        return self.directory / "orders" / f"{client}.csv"
+
+    def party_home(self, number: int) -> Path:
+        """The home of a compute party."""
+        return self.directory / "market" / party_folder(number)
+
+
+def make_community(directory: Path, parties: int, meters: int, period_seconds: int) -> Community:
+    """Make all of it. The gate closes one period before the period starts, so that short periods work too.
+
+    Raises: InputError; OutputError; HomeError; MarketError if there are not enough free ports.
+    """
+    said = {"id": "local", "period": f"PT{period_seconds}S", "gate_lead": f"PT{period_seconds}S"}
+    problems = Problems()
+    made = new_settings(directory, None, {**said, "deadline": f"PT{max(period_seconds - 1, 1)}S"}, problems)
+    problems.check()
+    assert made is not None
+    settings, service = made
+    places = [(f"party-{number}", place) for number, place in enumerate(_places(parties))]
+    supplier = make_supplier_home(directory / "supplier", SUPPLIER)
+    running = create_market(directory / "market", settings, service, places, [supplier.public])
+    market_file = directory / "market" / MARKET
+    width = len(str(meters))
+    homes = [
+        create_home(directory / "meters" / name, name, str(market_file), MAXIMUM_KWH)
+        for name in (f"meter-{number:0{width}}" for number in range(1, meters + 1))
+    ]
+    _enrol(directory / "market" / REGISTRAR, homes, running)
+    return Community(directory, running, tuple(homes))
+
+
+def write_orders(community: Community, client: str, homes: Sequence[Home], starts: Sequence[int]) -> Path:
+    """Draw an order for every meter of a client and every period: buys and sells, equally likely. Raises: OSError."""
+    file, path = community.running.settings, community.orders(client)
+    rows = ["meter,period,side,price,quantity"]
+    for home in homes:
+        for start in starts:
+            sells = secrets.randbelow(2) == 1
+            least, most = (700, 1500) if sells else (800, 2000)  # ten-thousandths of the currency per kWh
+            price = file.price_text(least + secrets.randbelow(most - least))
+            quantity = file.quantity_text(100 + secrets.randbelow(2_000))
+            rows.append(f"{home.meter},{period_text(start)},{'sell' if sells else 'buy'},{price},{quantity}")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(rows) + "\n", encoding="ascii")
+    return path
+
+
+def deadline_of(running: RunningMarket) -> timedelta:
+    """How long before the start of a period its round is over at the latest: negative if it is after the start."""
+    return running.service.gate_lead - running.service.deadline
+
+
+def _enrol(home: Path, meters: Sequence[Home], running: RunningMarket) -> None:
+    problems = Problems()
+    registrar = read_registrar_home(home, problems)
+    problems.check()
+    assert registrar is not None
+    maximum = running.settings.lots(MAXIMUM_KWH)
+    candidates = [
+        Candidate(
+            str(each.path),
+            RollEntry(each.meter, each.identity.public, each.sealing.public, SUPPLIER, REGION, maximum),
+        )
+        for each in meters
+    ]
+    desk.change(registrar, lambda roll, noted: changes.enrol(roll, candidates, noted))
+
+
+def _places(parties: int) -> list[Addresses]:
+    """Addresses on this machine of which the ports are free now."""
+    block = MPC_LAST + 1
+    for _ in range(_TRIES):
+        first = _PORTS.start + secrets.randbelow(len(_PORTS) - parties * block)
+        ports = [first + number * block for number in range(parties)]
+        if all(_free(port + offset) for port in ports for offset in range(PRIVATE + 1)):
+            return [addresses_from((_HOST, port)) for port in ports]
+    raise MarketError(f"no {parties * block} free ports in a row between {_PORTS.start} and {_PORTS.stop}")
+
+
+def _free(port: int) -> bool:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(socket.create_server((_HOST, port)))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,111 @@
+"""Running a community: its parties and meters as processes of their own, until the rounds are over; then the audit."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mpc_market.errors import MarketError
+from parties.audit.fetching import PublicApi, fetch
+from parties.audit.verifying import Report, verify
+from parties.launch.community import Community, write_orders
+from parties.launch.processes import Processes, Running
+from parties.launch.setups import SetUp, clients
+from parties.launch.watching import Seen, see, until_ready
+from parties.meter.api import UnreachableError, pinned
+from parties.meter.home import Home
+from parties.meter.market import Market
+
+_REFRESH_SECONDS = 0.5
+_SPARE_ROUNDS = 3
+"""Orders are drawn for so many more rounds: the meters begin with the one whose gate is next when they have started."""
+
+Show = Callable[[Mapping[int, Seen]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of it. `rounds`: by start of the period. `verified`: whether all meters say that all was well."""
+
+    rounds: dict[int, Seen]
+    verified: bool
+    audit: Report
+
+
+async def run(community: Community, set_up: SetUp, rounds: int, show: Show, say: Callable[[str], None]) -> Run:
+    """Run so many rounds. Nothing is left behind but files.
+
+    Raises: ProcessEndedError; MarketError if the parties do not come up, or serve no chain of records.
+    """
+    directory, running = community.directory, community.running
+    async with AsyncExitStack() as stack:
+        processes = await stack.enter_async_context(Processes(directory / "logs"))
+        for number in range(len(running.parties)):
+            await processes.start(f"party-{number}", ["party", "run", "--home", str(community.party_home(number))])
+        api = await stack.enter_async_context(PublicApi(running.id, pinned(running, int(time.time()))))
+        say(f"{len(running.parties)} compute parties are starting")
+        await _watched(until_ready(api), processes)
+        starts = _starts(community, rounds + _SPARE_ROUNDS)
+        meters = []
+        for name, homes in clients(set_up, community.meters, len(running.parties)).items():
+            orders = write_orders(community, name, homes, starts)
+            meters.append(await processes.start(name, _watch_arguments(orders, homes, rounds)))
+        say(f"{len(community.meters)} meters of {len(meters)} clients take part in {rounds} rounds")
+        known: dict[int, Seen] = {}
+        await _follow(api, community, starts, known, show, meters, processes)
+        audit = await _audit(api, community, directory / "records")
+    verified = all(each.process.returncode == 0 for each in meters)
+    return Run({start: seen for start, seen in known.items() if seen.orders}, verified, audit)
+
+
+async def _follow(
+    api: PublicApi,
+    community: Community,
+    starts: list[int],
+    known: dict[int, Seen],
+    show: Show,
+    meters: Sequence[Running],
+    processes: Processes,
+) -> None:
+    """Show the rounds until all clients of meters have ended, and once more then."""
+    last = False
+    while not last:
+        processes.check(may_end=meters)
+        last = all(each.process.returncode is not None for each in meters)
+        with suppress(UnreachableError):  # party 0 is busy, or gone: then `check` says so
+            await see(api, community, starts, known)
+        show({start: seen for start, seen in known.items() if seen.orders or not (last or seen.orders == 0)})
+        if not last:
+            await asyncio.sleep(_REFRESH_SECONDS)
+
+
+async def _audit(api: PublicApi, community: Community, folder: Path) -> Report:
+    for fetched in await fetch(api, folder):
+        if fetched.trouble:
+            raise MarketError(fetched.trouble)
+    return verify(folder, community.running)
+
+
+async def _watched(work: Coroutine[Any, Any, None], processes: Processes) -> None:
+    """Do it, unless a process ends meanwhile."""
+    task = asyncio.create_task(work)
+    try:
+        while not task.done():
+            processes.check()
+            await asyncio.wait({task}, timeout=_REFRESH_SECONDS)
+        task.result()
+    finally:
+        task.cancel()
+
+
+def _starts(community: Community, count: int) -> list[int]:
+    rhythm = Market(community.running).rhythm
+    first = rhythm.next_gate(int(time.time() * 1000))
+    return [first + number * rhythm.length for number in range(count)]
+
+
+def _watch_arguments(orders: Path, homes: Sequence[Home], rounds: int) -> list[str]:
+    return ["meter", "watch", "--orders", str(orders), "--rounds", str(rounds), *(str(home.path) for home in homes)]

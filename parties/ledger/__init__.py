@@ -1,0 +1,62 @@
+"""The durable storage of one compute party: what it was given, what it has signed, what it must never forget.
+
+Run by: every compute party, one ledger each, used by one process at a time. What is returned after an `await`
+has been written to stable storage (SQLite: WAL with full synchronisation; PostgreSQL: synchronous commit).
+
+A ledger holds secrets: the share words of orders and results, the party's part of the randomness, the sealing keys of
+the day. None of them is in a log, an error or a `repr`; SQLite files are readable by their owner only (0600);
+what is erased is overwritten (on PostgreSQL: freed, see `Ledger.erase`).
+
+**Written once.** A message, an outcome, a secret, a record is written once: the same bytes again change nothing, other
+bytes raise ContradictionError. That is what keeps a restarted party from ever signing two sets, two sets of
+verdicts or two outcomes for one round (parties.md, T10).
+
+**Backups** forget what was signed after they were made. A restored ledger therefore *fences* every round that its
+party may have signed something in: see `parties.ledger.backup`.
+"""
+
+from parties.ledger.backup import back_up
+from parties.ledger.errors import (
+    ContradictionError,
+    FencedError,
+    LedgerError,
+    LedgerFullError,
+    SchemaError,
+    StateError,
+    UnstorableError,
+)
+from parties.ledger.ledger import Ledger
+from parties.ledger.rows import (
+    MAX_NUMBER,
+    Forward,
+    HeldSubmission,
+    RecordRow,
+    ResultRow,
+    RoundRow,
+    Stored,
+    Storing,
+    SubmissionRow,
+    TotalRow,
+)
+
+__all__ = [
+    "MAX_NUMBER",
+    "ContradictionError",
+    "FencedError",
+    "Forward",
+    "HeldSubmission",
+    "Ledger",
+    "LedgerError",
+    "LedgerFullError",
+    "RecordRow",
+    "ResultRow",
+    "RoundRow",
+    "SchemaError",
+    "StateError",
+    "Stored",
+    "Storing",
+    "SubmissionRow",
+    "TotalRow",
+    "UnstorableError",
+    "back_up",
+]

@@ -1,0 +1,69 @@
+"""Rolls, which are public and kept, and sealing keys, which are secret and forgotten day by day (parties.md, T12)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from parties.ledger.errors import ContradictionError
+from parties.ledger.schema import rolls, sealing_keys
+from parties.ledger.shelf import Shelf, write_once
+
+
+class Keys(Shelf):
+    """Who is enrolled, and what seals are opened with."""
+
+    async def put_roll(self, market: str, version: int, data: bytes) -> None:
+        """Keep one version of a market's roll, for good: rounds name the version they were held with.
+
+        Raises: ContradictionError if the registrar has signed two rolls of one version.
+        """
+        key = {"market": market, "version": version}
+        contradiction = ContradictionError(f"roll of version {version}")
+        await self._database.write(lambda connection: write_once(connection, rolls, key, data, contradiction))
+
+    async def roll(self, market: str, version: int) -> bytes | None:
+        """One version of the roll."""
+        rows = await self._database.read(
+            select(rolls.c.data).where(rolls.c.market == market, rolls.c.version == version)
+        )
+        return rows[0].data if rows else None
+
+    async def latest_roll_version(self, market: str) -> int:
+        """The highest version kept, 0 if there is none."""
+        (row,) = await self._database.read(select(func.max(rolls.c.version)).where(rolls.c.market == market))
+        return 0 if row[0] is None else int(row[0])
+
+    async def forget_rolls(self, market: str, before: int) -> int:
+        """Delete the versions below `before`, which no round that may be looked at again names; how many."""
+        statement = delete(rolls).where(rolls.c.market == market, rolls.c.version < before)
+        return await self._database.write(lambda connection: _count(connection, statement))
+
+    async def sealing_key(self, day: str, create: Callable[[], bytes]) -> bytes:
+        """The secret sealing key of a UTC day ("2026-11-21"), made by `create` if there is none yet."""
+
+        async def work(connection: AsyncConnection) -> bytes:
+            stored = await connection.scalar(select(sealing_keys.c.data).where(sealing_keys.c.day == day))
+            if stored is not None:
+                return bytes(stored)
+            key = create()
+            await connection.execute(insert(sealing_keys).values(day=day, data=key))
+            return key
+
+        return await self._database.write(work)
+
+    async def forget_sealing_keys(self, before: str) -> int:
+        """Delete the keys of the days before this one, beyond recovery (see `Database.wipe`); how many.
+
+        What was sealed to them stays closed from then on, for this party too.
+        """
+        statement = delete(sealing_keys).where(sealing_keys.c.day < before)
+        forgotten = await self._database.write(lambda connection: _count(connection, statement))
+        if forgotten:
+            await self._database.wipe()
+        return forgotten
+
+
+async def _count(connection: AsyncConnection, statement: Any) -> int:
+    return int((await connection.execute(statement)).rowcount)

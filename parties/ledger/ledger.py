@@ -1,0 +1,122 @@
+"""The ledger of one compute party: all its shelves, opened and closed together."""
+
+import contextlib
+import logging
+import time
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from parties.ledger.backup import fence, fence_if_backup
+from parties.ledger.database import Database
+from parties.ledger.errors import LedgerError
+from parties.ledger.keys import Keys
+from parties.ledger.migrate import migrate
+from parties.ledger.place import Place
+from parties.ledger.results import Results
+from parties.ledger.rounds import Rounds
+from parties.ledger.schema import forwards, ledger, messages, results, rounds, secrets, submissions, totals
+from parties.ledger.submissions import Submissions
+
+logger = logging.getLogger(__name__)
+
+_ERASED = (messages, secrets, submissions, forwards, results, totals)
+
+
+class Ledger(Keys, Rounds, Submissions, Results):
+    """Durable storage. Every method raises LedgerError when storage fails; what else it raises is said with it.
+
+    Write methods return when what they wrote is on stable storage.
+    """
+
+    def __init__(self, database: Database, party: int, resources: contextlib.AsyncExitStack) -> None:
+        super().__init__(database, party)
+        self._resources = resources
+
+    @classmethod
+    async def open(cls, url: str, party: int) -> "Ledger":
+        """Create the ledger, upgrade it or find it as it is.
+
+        `url`: "sqlite:///relative/path", "sqlite:////absolute/path" or "postgresql://user:password@host/database"
+        (libpq's parameters, such as `sslmode`, are understood). `party`: the number of the compute party, to which a
+        ledger is bound from the first time on.
+        Raises: LedgerError (another party's ledger, used by another process, damaged, locked, without permission …);
+        SchemaError if a newer program has used it.
+        """
+        place = Place.of(url)
+        async with contextlib.AsyncExitStack() as stack:
+            database = await stack.enter_async_context(Database.open(place))
+            await database.write(lambda connection: connection.run_sync(migrate))
+            await database.write(lambda connection: _bind(connection, place.name, party))
+            if await database.write(fence_if_backup):
+                logger.warning("ledger restored from a backup: no part is taken in rounds that opened before now")
+                await database.wipe()
+            return cls(database, party, stack.pop_all())
+        raise AssertionError("an exit stack lets every error pass")
+
+    async def close(self) -> None:
+        """Finish what waits, then close. From then on every call raises LedgerError; closing again does nothing."""
+        await self._resources.aclose()
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file, None on PostgreSQL."""
+        return self._database.place.path
+
+    async def check(self) -> None:
+        """Store something of no importance: shows whether storing works (for readiness).
+
+        Raises: LedgerError if it does not.
+        """
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(update(ledger).values(checks=ledger.c.checks + 1))
+
+        await self._database.write(work)
+
+    async def erase(self, market: str, before: int) -> int:
+        """Erase what the finished rounds hold whose period started before `before`; how many rounds.
+
+        Submissions, results, messages and secrets go; the rounds, their outcomes and the public records stay: no
+        round is ever run a second time because the first was forgotten. On PostgreSQL the space is given back, and
+        written over, in the server's own time.
+        """
+        statement = select(rounds.c.start).where(
+            rounds.c.market == market, rounds.c.start < before, rounds.c.finished, ~rounds.c.erased
+        )
+        starts = [row.start for row in await self._database.read(statement)]
+        for start in starts:
+            await self._database.write(partial(_erase, market=market, start=start))
+        if starts:
+            await self._database.wipe()
+        return len(starts)
+
+    async def fence(self) -> int:
+        """Take no further part in rounds that have opened by now; how many of those that it knows are fenced.
+
+        It must be the first thing that is done with a ledger that was restored by other means than `back_up`: read
+        `parties.ledger.backup`.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        fenced = await self._database.write(lambda connection: fence(connection, now_ms))
+        await self._database.wipe()
+        return fenced
+
+
+async def _bind(connection: AsyncConnection, name: str, party: int) -> None:
+    """A ledger serves one party for ever: another one would take its signatures for its own."""
+    bound = await connection.scalar(select(ledger.c.party))
+    if bound is None:
+        await connection.execute(update(ledger).values(party=party))
+    elif bound != party:
+        raise LedgerError(f"ledger {name}: it is the ledger of party {bound}, not of party {party}")
+
+
+async def _erase(connection: AsyncConnection, market: str, start: int) -> None:
+    for table in _ERASED:
+        await connection.execute(delete(table).where(table.c.market == market, table.c.start == start))
+    await connection.execute(
+        update(rounds).where(rounds.c.market == market, rounds.c.start == start).values(erased=True)
+    )

@@ -1,0 +1,171 @@
+"""Rounds: their state, the signed messages of all parties, this party's secrets and its one outcome."""
+
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from parties.ledger.errors import ContradictionError, FencedError, LedgerError, StateError
+from parties.ledger.rows import RoundRow
+from parties.ledger.schema import ledger, messages, outcomes, rounds, secrets
+from parties.ledger.shelf import Shelf, matching, write_once
+
+_COLUMNS = [rounds.c[name] for name in RoundRow.__slots__]
+
+
+class Rounds(Shelf):
+    """The rounds of all markets, and what is written once in each."""
+
+    async def create_round(
+        self, market: str, start: int, *, opens_ms: int, gate_ms: int, deadline_ms: int, state: str
+    ) -> RoundRow:
+        """The round as it is, created in `state` if it is not there.
+
+        `opens_ms` must not be later than the first moment at which any program would have opened the round: one
+        that opened before a restore is fenced.
+        Raises: ContradictionError if it is there with other times.
+        """
+        times = {"opens_ms": opens_ms, "gate_ms": gate_ms, "deadline_ms": deadline_ms}
+
+        async def work(connection: AsyncConnection) -> RoundRow:
+            found = await _find(connection, market, start)
+            if found is None:
+                restored_ms = await connection.scalar(select(ledger.c.restored_ms))
+                fenced = restored_ms is not None and opens_ms <= restored_ms
+                found = RoundRow(
+                    market, start, **times, state=state, finished=False, collecting=not fenced, fenced=fenced
+                )
+                values = {column.name: getattr(found, column.name) for column in _COLUMNS}
+                await connection.execute(insert(rounds).values(**values, erased=False))
+            if times != {name: getattr(found, name) for name in times}:
+                raise ContradictionError(f"round {start} of market {market}")
+            return found
+
+        return await self._database.write(work)
+
+    async def round(self, market: str, start: int) -> RoundRow | None:
+        """One round."""
+        rows = await self._database.read(select(*_COLUMNS).where(matching(rounds, _key(market, start))))
+        return RoundRow(*rows[0]) if rows else None
+
+    async def unfinished_rounds(self) -> list[RoundRow]:
+        """The rounds of all markets in which there is still something to do, by gate."""
+        statement = select(*_COLUMNS).where(~rounds.c.finished)
+        return [RoundRow(*row) for row in await self._database.read(statement.order_by(rounds.c.gate_ms))]
+
+    async def set_state(self, market: str, start: int, expected: str, new: str, *, finished: bool = False) -> None:
+        """Go from the expected state to a new one; `finished` if nothing is left to do after that.
+
+        A finished round collects nothing.
+        Raises: StateError if the round is in another state, or is not there.
+        """
+        values: dict[str, Any] = {"state": new, "finished": finished}
+        if finished:
+            values["collecting"] = False
+
+        async def work(connection: AsyncConnection) -> None:
+            found = await _find(connection, market, start)
+            if found is None or found.state != expected:
+                raise StateError(market, start, expected, None if found is None else found.state)
+            await connection.execute(update(rounds).where(matching(rounds, _key(market, start))).values(values))
+
+        await self._database.write(work)
+
+    async def close_intake(self, market: str, start: int) -> None:
+        """Collect no more. When this returns, every submission that was or will be acknowledged is in
+        `submissions`, and none is added: a held list made from it then contains every receipt. Idempotent.
+        """
+        statement = update(rounds).where(matching(rounds, _key(market, start))).values(collecting=False)
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(statement)
+
+        await self._database.write(work)
+
+    async def put_message(self, market: str, start: int, kind: str, party: int, data: bytes) -> None:
+        """Keep what `party` (this one or another) has signed: one message of a kind in a round.
+
+        Raises: ContradictionError if another one is kept; FencedError if it is this party's own and the round is
+        fenced; LedgerError if there is no such round.
+        """
+        key = _key(market, start) | {"kind": kind, "party": party}
+
+        async def work(connection: AsyncConnection) -> None:
+            if party == self._party:
+                await _check_fence(connection, market, start)
+            await write_once(connection, messages, key, data, ContradictionError(kind, party))
+
+        await self._database.write(work)
+
+    async def messages(self, market: str, start: int, kind: str) -> dict[int, bytes]:
+        """The messages of one kind by party number, ascending."""
+        key = _key(market, start) | {"kind": kind}
+        statement = select(messages.c.party, messages.c.data).where(matching(messages, key))
+        return {row.party: row.data for row in await self._database.read(statement.order_by(messages.c.party))}
+
+    async def message(self, market: str, start: int, kind: str, party: int) -> bytes | None:
+        """One message."""
+        return await self._data(messages, _key(market, start) | {"kind": kind, "party": party})
+
+    async def put_secret(self, market: str, start: int, name: str, data: bytes) -> None:
+        """Keep a secret of this party in a round: its part of the randomness, say.
+
+        Raises: ContradictionError if another one of this name is kept; FencedError.
+        """
+        key = _key(market, start) | {"name": name}
+        await self._put_own(secrets, key, data, ContradictionError("secret"))
+
+    async def secret(self, market: str, start: int, name: str) -> bytes | None:
+        """One secret."""
+        return await self._data(secrets, _key(market, start) | {"name": name})
+
+    async def forget_secrets(self, market: str, start: int) -> int:
+        """Delete all secrets of a round, beyond recovery (see `Database.wipe`); how many."""
+        statement = delete(secrets).where(matching(secrets, _key(market, start)))
+
+        async def work(connection: AsyncConnection) -> int:
+            return int((await connection.execute(statement)).rowcount)
+
+        forgotten = await self._database.write(work)
+        if forgotten:
+            await self._database.wipe()
+        return forgotten
+
+    async def put_outcome(self, market: str, start: int, data: bytes) -> None:
+        """Keep the one outcome that this party signs. Only then may it be shown to anybody.
+
+        Raises: ContradictionError if another one is kept; FencedError.
+        """
+        await self._put_own(outcomes, _key(market, start), data, ContradictionError("outcome", self._party))
+
+    async def outcome(self, market: str, start: int) -> bytes | None:
+        """The outcome that this party has signed."""
+        return await self._data(outcomes, _key(market, start))
+
+    async def _data(self, table: Any, key: dict[str, Any]) -> bytes | None:
+        rows = await self._database.read(select(table.c.data).where(matching(table, key)))
+        return rows[0].data if rows else None
+
+    async def _put_own(self, table: Any, key: dict[str, Any], data: bytes, contradiction: ContradictionError) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            await _check_fence(connection, key["market"], key["start"])
+            await write_once(connection, table, key, data, contradiction)
+
+        await self._database.write(work)
+
+
+def _key(market: str, start: int) -> dict[str, Any]:
+    return {"market": market, "start": start}
+
+
+async def _find(connection: AsyncConnection, market: str, start: int) -> RoundRow | None:
+    row = (await connection.execute(select(*_COLUMNS).where(matching(rounds, _key(market, start))))).one_or_none()
+    return None if row is None else RoundRow(*row)
+
+
+async def _check_fence(connection: AsyncConnection, market: str, start: int) -> None:
+    found = await _find(connection, market, start)
+    if found is None:
+        raise LedgerError(f"there is no round {start} of market {market}")
+    if found.fenced:
+        raise FencedError(f"round {start} of market {market} opened before this ledger was restored from a backup")

@@ -1,0 +1,37 @@
+"""What time it is, and waiting for it: the one place where the meter asks."""
+
+import asyncio
+import time
+from typing import Protocol
+
+_NAP_SECONDS = 10.0
+
+
+class Clock(Protocol):
+    """Milliseconds since 1970, UTC."""
+
+    def now_ms(self) -> int:
+        """What time it is."""
+
+    async def until(self, moment_ms: int) -> None:
+        """Wait until it is `moment_ms` or later."""
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for a while."""
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now_ms(self) -> int:
+        """What time it is."""
+        return time.time_ns() // 1_000_000
+
+    async def until(self, moment_ms: int) -> None:
+        """Wait until it is `moment_ms` or later, also when the clock is set meanwhile."""
+        while (left := (moment_ms - self.now_ms()) / 1000) > 0:
+            await asyncio.sleep(min(left, _NAP_SECONDS))
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for a while."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,68 @@
+"""What a meter must know of its market, and of itself in it."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from mpc_market.wire.committee import Committee
+from parties.files.market import MarketFile
+from parties.files.running import RunningMarket
+from parties.meter.home import Home
+from parties.meter.periods import Rhythm
+from parties.meter.store import Store
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class Market:
+    """A market as its public file describes it, as far as a meter has to do with it."""
+
+    running: RunningMarket
+
+    @property
+    def id(self) -> str:
+        """The market's id."""
+        return self.running.id
+
+    @property
+    def file(self) -> MarketFile:
+        """The grid: decimals to ticks and lots and back."""
+        return self.running.settings
+
+    @property
+    def orders(self) -> int:
+        """Orders in one submission, k."""
+        return self.file.orders_per_submission
+
+    @property
+    def parties(self) -> int:
+        """The number of compute parties, m."""
+        return len(self.running.parties)
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """When rounds open and close."""
+        return Rhythm(self.running.period_seconds, self.running.service.gate_lead // _MILLISECOND)
+
+    @property
+    def retention_ms(self) -> int:
+        """How long submissions are kept for disputes."""
+        return self.running.service.retention // _MILLISECOND
+
+    def committee(self, start: int) -> Committee:
+        """The parties' public keys for the round of a period."""
+        return self.running.committee(start)
+
+
+@dataclass(frozen=True)
+class Meter:
+    """One meter: its home, its store, and its enrolled largest quantity in lots."""
+
+    home: Home
+    store: Store
+    maximum: int = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """The meter's id."""
+        return self.home.meter

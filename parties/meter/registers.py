@@ -1,0 +1,113 @@
+"""From readings of a meter's registers to energies per period: pure arithmetic on whole watt-hours and UTC seconds.
+
+A meter counts imported and exported energy in registers that only grow. The energy of a period is the difference of the
+registers at its two ends:
+
+    readings (some seconds apart) ──interpolate──▶ registers at multiples of the period ──subtract──▶ energy per period
+
+Periods are keyed by their UTC start, so a day of 92 or 100 quarter-hours is nothing special. What is not known is left
+out, never guessed: a period has no energy if the registers at one of its ends are not known (no reading within
+`TOLERANCE` seconds on both sides), or if the meter was exchanged or restarted within it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+TOLERANCE = 60
+"""Seconds: readings at most so far apart are interpolated between; meters send one every 1 or 10 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """What the registers of `device` show at the UTC second `at`: watt-hours imported and exported so far."""
+
+    at: int
+    device: str = field(repr=False)
+    imported: int = field(repr=False)
+    exported: int = field(repr=False)
+
+    def runs_on_from(self, earlier: "Registers") -> bool:
+        """Whether the same device can have counted from `earlier` to here: nothing has become less."""
+        return self.device == earlier.device and self.imported >= earlier.imported and self.exported >= earlier.exported
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """The registers at a multiple of the period. `unbroken`: no break was seen in the period that ends there."""
+
+    registers: Registers
+    unbroken: bool
+
+    @property
+    def at(self) -> int:
+        """UTC seconds, a multiple of the period."""
+        return self.registers.at
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """What went through the meter in one period, watt-hours."""
+
+    imported: int = field(repr=False)
+    exported: int = field(repr=False)
+
+    @property
+    def net(self) -> int:
+        """Imported less exported: positive for a consumer."""
+        return self.imported - self.exported
+
+
+class Boundaries:
+    """Finds the boundaries in a stream of readings, in the sequence in which the meter sends them."""
+
+    def __init__(self, length: int, tolerance: int = TOLERANCE) -> None:
+        """`length`: seconds of a period; `tolerance`: seconds over which readings are interpolated."""
+        self._length = length
+        self._tolerance = tolerance
+        self._previous: Registers | None = None
+        self._broken_in = -1  # the period with the latest break, by its number since 1970
+
+    def add(self, reading: Registers) -> list[Boundary]:
+        """The boundaries that are known now, earliest first; none if the reading is not later than the last."""
+        previous = self._previous
+        if previous is not None and reading.at <= previous.at:
+            return []  # sent twice, or the meter's clock was set back: wait until it has caught up
+        self._previous = reading
+        runs_on = previous is not None and reading.runs_on_from(previous)
+        if previous is not None and not runs_on:
+            self._break(previous.at, reading.at)
+        if previous is None or not runs_on or reading.at - previous.at > self._tolerance:
+            return [self._boundary(reading)] if reading.at % self._length == 0 else []
+        first = (previous.at // self._length + 1) * self._length
+        return [self._boundary(_between(previous, reading, at)) for at in range(first, reading.at + 1, self._length)]
+
+    def _break(self, after: int, until: int) -> None:
+        """Note a break in (after, until]. All boundaries in between stay unknown; so the last period is enough."""
+        assert after < until
+        self._broken_in = (until - 1) // self._length
+
+    def _boundary(self, registers: Registers) -> Boundary:
+        return Boundary(registers, unbroken=registers.at // self._length - 1 != self._broken_in)
+
+
+def _between(earlier: Registers, later: Registers, at: int) -> Registers:
+    """The registers at a moment between two readings, the energy spread evenly: v + (w − v)·(at − t) / (u − t)."""
+
+    def at_moment(v: int, w: int) -> int:
+        return v + (w - v) * (at - earlier.at) // (later.at - earlier.at)
+
+    imported = at_moment(earlier.imported, later.imported)
+    return Registers(at, later.device, imported, at_moment(earlier.exported, later.exported))
+
+
+def energies(boundaries: Iterable[Boundary], length: int) -> dict[int, Energy]:
+    """Energy by start of the period, for every period of which both ends are known and between which nothing broke."""
+    by_moment = {boundary.at: boundary for boundary in boundaries}
+    found = {}
+    for end, boundary in sorted(by_moment.items()):
+        begin = by_moment.get(end - length)
+        if begin is None or not boundary.unbroken or not boundary.registers.runs_on_from(begin.registers):
+            continue
+        now, before = boundary.registers, begin.registers
+        found[end - length] = Energy(now.imported - before.imported, now.exported - before.exported)
+    return found

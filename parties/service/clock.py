@@ -1,0 +1,31 @@
+"""The market clock: when gates close and deadlines pass. Nothing else in the service asks what time it is."""
+
+import asyncio
+import time
+from typing import Protocol
+
+_NAP_SECONDS = 1.0
+
+
+class Clock(Protocol):
+    """Milliseconds since 1970, UTC."""
+
+    def now_ms(self) -> int:
+        """What time it is."""
+
+    async def until(self, moment_ms: int) -> None:
+        """Wait until it is `moment_ms` or later."""
+
+
+class SystemClock:
+    """The clock of this machine, which NTP keeps right; peers' clocks are compared with it (`/readyz`)."""
+
+    def now_ms(self) -> int:
+        """What time it is."""
+        return time.time_ns() // 1_000_000
+
+    async def until(self, moment_ms: int) -> None:
+        """Wait until it is `moment_ms` or later, also when the clock is set meanwhile."""
+        # in naps: an event loop sleeps by another clock than the one that may be set
+        while (left := (moment_ms - self.now_ms()) / 1000) > 0:
+            await asyncio.sleep(min(left, _NAP_SECONDS))

@@ -1,0 +1,33 @@
+"""Collecting orders until the gate closes. State `collecting`; the orders themselves come in by `intake`."""
+
+from parties.service.intake import OpenRound
+from parties.service.life import Event
+from parties.service.opening import sealing_key
+from parties.service.round import Round
+
+WARM_UP_MS = 10_000
+"""So long before the gate the worker of the first attempt is started: it takes a few seconds to come up."""
+
+
+async def collect(current: Round) -> Event:
+    """Take orders until the gate, then no more: every submission with a receipt is stored by then."""
+    node, terms = current.node, await current.terms()
+    enrolled = await current.enrolled(terms)
+    assert enrolled is not None, "a round is opened with its roll"
+    opened = OpenRound(
+        terms=terms,
+        enrolled=enrolled,
+        key=await sealing_key(current),
+        rules=current.settings.rules,
+        signing_key=current.key,
+        orders=current.settings.orders_per_submission,
+    )
+    node.intake.open(opened)
+    try:
+        await node.clock.until(current.gate - WARM_UP_MS)
+        current.following.warm_up()
+        await node.clock.until(current.gate)
+    finally:
+        node.intake.close(current.start)
+    await node.ledger.close_intake(current.market, current.start)
+    return Event.GATE_CLOSED

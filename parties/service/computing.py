@@ -1,0 +1,231 @@
+"""Computing a round: attempts until one is done at all parties. States `seeded` and `computing`.
+
+    seeded      the number of a new attempt, stored
+    computing   worker ─ attempt offered ─ all m offer the same ─ verdicts agreed and stored
+                ─ shares of the result stored, done ─ all m done with the same result ─ signed
+
+An attempt that fails anywhere is over for this party: it begins another one, with a fresh worker and fresh keys, and
+the others follow (`attempts` says why that is safe). The verdicts of the first attempt that came to any are reused by
+all.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.opening import Terms
+from mpc_market.wire.outcome import Outcome, Result, VoidReason
+from mpc_market.wire.verdicts import Verdict, Verdicts, verdicts_digest
+from parties.service.agreeing import Agreed, agreed_of, randomness_of
+from parties.service.board import Kind
+from parties.service.delivering import result_rows, total_rows
+from parties.service.following import last_begun, stored_done
+from parties.service.life import Event
+from parties.service.rolls import Enrolled
+from parties.service.round import GivenUpError, Round, first_of
+from parties.service.workers import AttemptError, Computed, Task, Worker
+
+SHORT_ATTEMPT_SECONDS = 15.0
+"""An attempt may always take so long, if the deadline allows it."""
+
+
+@dataclass(frozen=True)
+class _Input:
+    """Everything that the attempts at one round have in common."""
+
+    terms: Terms
+    enrolled: Enrolled
+    agreed: Agreed
+
+
+async def begin_attempt(current: Round) -> Event:
+    """State `seeded`. Run by every party."""
+    number = await current.following.begin()
+    current.log.info("attempt begun", attempt=number)
+    return Event.ATTEMPT_BEGUN
+
+
+async def compute(current: Round) -> Event:
+    """State `computing`. Run by every party.
+
+    Raises: GivenUpError if the parties come to different verdicts or results: that can never become a result.
+    """
+    terms = await current.terms()
+    enrolled = await current.enrolled(terms)
+    assert enrolled is not None, "a round is opened with its roll"
+    given = _Input(terms, enrolled, await agreed_of(current, terms))
+    if not given.agreed.set.members:
+        nothing = Result(given.agreed.digest, verdicts_digest(given.agreed.digest, ()), 0)
+        await current.say(Kind.VERDICTS, Verdicts(current.period, current.party, given.agreed.digest, ()))
+        return await _sign(current, nothing)
+    followers = (current.following.follow(peer) for peer in current.others)
+    return await first_of(_attempt(current, given), *followers)
+
+
+async def _attempt(current: Round, given: _Input) -> Event:
+    node = current.node
+    _, number = await last_begun(node.ledger, current.market, current.start, current.party)
+    async with AsyncExitStack() as stack:
+        done = await stored_done(node.ledger, current.market, current.start, current.party, number)
+        if done is not None and done.done is not None:  # before a restart: the worker is gone, the shares are there
+            result = done.done
+            await current.following.done(number, result)
+        elif current.following.begun != number:
+            return Event.ATTEMPT_FAILED
+        else:
+            try:
+                worker = await current.following.fresh_worker()
+                # It is ended after all are done: the peers' workers may still need its connections.
+                stack.push_async_callback(_end, worker)
+                result = await _try(current, given, number, worker)
+            except AttemptError as error:
+                current.log.warning("attempt failed", attempt=number, reason=str(error))
+                node.metrics.attempts.labels("failed").inc()
+                return Event.ATTEMPT_FAILED
+        return await _until_all_done(current, number, result)
+
+
+async def _end(worker: Worker) -> None:
+    await asyncio.shield(worker.end())
+
+
+async def _try(current: Round, given: _Input, number: int, worker: Worker) -> Result:
+    """One attempt up to the point where this party is done with it. Raises: AttemptError; GivenUpError; LedgerError."""
+    following = current.following
+    known = await current.said(Kind.VERDICTS, Verdicts)
+    following.offer(number, worker.address, None if known is None else known.digest)
+    others, tokens, told = await first_of(following.until_offered(number), following.until_overtaken(number))
+    addresses = [*others[: current.party], worker.address, *others[current.party :]]
+    holders = [peer for peer in sorted(told) if told[peer].verdicts is not None]
+
+    async def work() -> Computed:
+        verdicts = await _known_verdicts(current, given, holders)
+        task = await _task(current, given, verdicts)
+        return await worker.compute(addresses, tokens, task, on_verdicts)
+
+    async def on_verdicts(codes: bytes) -> None:
+        await _settle(current, given, tuple(map(Verdict, codes)))
+
+    try:
+        async with asyncio.timeout(_attempt_seconds(current)):
+            computed = await first_of(work(), following.until_overtaken(number))
+    except TimeoutError:
+        raise AttemptError("the computation stalls") from None
+    return await _store(current, given, number, computed)
+
+
+def _attempt_seconds(current: Round) -> float:
+    """How long an attempt may take: half of what is left before the deadline, so that there is time for another."""
+    left = max(current.deadline - current.node.clock.now_ms(), 0) / 1000
+    return max(left / 2, min(left, SHORT_ATTEMPT_SECONDS))
+
+
+# --- verdicts ---------------------------------------------------------------------------------------------
+
+
+async def _known_verdicts(current: Round, given: _Input, holders: list[int]) -> tuple[Verdict, ...] | None:
+    """The verdicts of an earlier attempt, if any party has stored some; then all parties say the same before going on.
+
+    All know the same `holders`, since each told so when it offered this attempt.
+    """
+    known = [await _hear(current, given, peer) for peer in holders]
+    own = await current.said(Kind.VERDICTS, Verdicts)
+    known += [] if own is None else [own]
+    if not known:
+        return None
+    await _settle(current, given, known[0].codes)
+    return known[0].codes
+
+
+async def _settle(current: Round, given: _Input, codes: tuple[Verdict, ...]) -> None:
+    """Say the verdicts, once and for all, and wait until all parties have said the same. Raises: GivenUpError."""
+    mine = Verdicts(current.period, current.party, given.agreed.digest, codes)
+    said = {current.party: await current.say(Kind.VERDICTS, mine)}
+    for peer in current.others:
+        said[peer] = await _hear(current, given, peer)
+    if any(each.digest != mine.digest for each in said.values()):
+        raise GivenUpError(VoidReason.DIFFERENT_VERDICTS)
+
+
+async def _hear(current: Round, given: _Input, peer: int) -> Verdicts:
+    return await current.hear(peer, Kind.VERDICTS, Verdicts, lambda message: _check_verdicts(message, given))
+
+
+def _check_verdicts(message: Verdicts, given: _Input) -> None:
+    if message.set_digest != given.agreed.digest or len(message.codes) != len(given.agreed.set.members):
+        raise WireError(f"verdicts of party {message.party} on another set")
+
+
+# --- what goes in, and what comes out ---------------------------------------------------------------------
+
+
+async def _task(current: Round, given: _Input, verdicts: tuple[Verdict, ...] | None) -> Task:
+    """What the worker is to compute: this party's share words of the agreed set, and what is public."""
+    agreed, members = given.agreed.set, given.agreed.set.members
+    keys = [(item.meter, item.number) for item in members]
+    words = await current.node.ledger.submission_words(current.market, current.start, keys)
+    seeds = await randomness_of(current, given.terms, given.agreed.digest)
+    suppliers = {supplier: place for place, supplier in enumerate(given.enrolled.suppliers)}
+    entries = [given.enrolled.meters[item.meter] for item in members]
+    return Task(
+        meters=[item.meter for item in members],
+        maxima=[entry.maximum for entry in entries],
+        suppliers=[suppliers[entry.supplier] for entry in entries],
+        supplier_count=len(suppliers),
+        orders=agreed.orders,
+        rules=current.settings.rules,
+        check_seed=seeds.check_seed,
+        ticket_seed=seeds.ticket_seed,
+        verdicts=None if verdicts is None else bytes(verdicts),
+        words=words,
+        seconds=_attempt_seconds(current),
+    )
+
+
+async def _store(current: Round, given: _Input, number: int, computed: Computed) -> Result:
+    """Store this party's shares of the result, then that it is done. Raises: AttemptError, LedgerError."""
+    node = current.node
+    suppliers = list(given.enrolled.suppliers)
+    minimum = current.settings.minimum_group
+    results = await asyncio.to_thread(result_rows, given.agreed.set, given.agreed.tree, computed)
+    totals = total_rows(suppliers, computed, minimum)
+    await node.ledger.put_results(current.market, current.start, number, results, totals)
+    digest = verdicts_digest(given.agreed.digest, tuple(map(Verdict, computed.verdicts)))
+    result = Result(given.agreed.digest, digest, 0 if computed.price is None else computed.price + 1)
+    await current.following.done(number, result)
+    node.metrics.attempts.labels("done").inc()
+    node.metrics.traffic.inc(computed.bytes_sent)
+    for stage, seconds in computed.stages.items():
+        node.metrics.stages.labels(stage).observe(seconds)
+    current.log.info("attempt done", attempt=number, orders=given.agreed.set.count, stages=dict(computed.stages))
+    return result
+
+
+# --- the end of it ----------------------------------------------------------------------------------------
+
+
+async def _until_all_done(current: Round, number: int, result: Result) -> Event:
+    """Wait until all parties are done with this attempt, and sign; or until another one is begun.
+
+    Raises: GivenUpError if another party has another result.
+    """
+    following = current.following
+    while True:
+        change = following.changed.listen()
+        if following.overtaken(number):
+            return Event.ATTEMPT_FAILED
+        told = following.all_at(number)
+        if told is not None and all(progress.done is not None for progress in told.values()):
+            break
+        await change.wait()
+    if any(progress.done != result for progress in told.values()):
+        raise GivenUpError(VoidReason.DIFFERENT_RESULTS)
+    await current.node.ledger.keep_results(current.market, current.start, number)
+    return await _sign(current, result)
+
+
+async def _sign(current: Round, result: Result) -> Event:
+    """Sign the result, durably, unless this party has signed void before."""
+    said = await current.say(Kind.OUTCOME, Outcome(current.period, current.party, result))
+    return Event.RESULT_SIGNED if said.content == result else Event.VOIDED

@@ -1,0 +1,79 @@
+"""What this party hands out of a finished round: results to meters, totals to suppliers, made when they are asked for.
+
+Stored are share words and Merkle paths; sealing and signing waits until the owner comes, so that a large round does not
+keep the service busy at its end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mpc_market.wire.agreement import AgreedSet, Item
+from mpc_market.wire.codec import Reader, Writer, bytes_words
+from mpc_market.wire.delivery import Delivery, deliveries
+from mpc_market.wire.digest import DIGEST_BYTES
+from mpc_market.wire.identifiers import Period
+from mpc_market.wire.merkle import MerkleTree
+from mpc_market.wire.totals import Totals, make_totals
+from mpc_market.wire.verdicts import Verdict
+from parties.ledger import ResultRow, TotalRow
+from parties.service.workers import AttemptError, Computed
+
+
+def result_rows(agreed: AgreedSet, tree: MerkleTree, computed: Computed) -> list[ResultRow]:
+    """One row for each meter of the set. Raises: AttemptError if the worker has returned something else."""
+    verdicts = [Verdict(code) for code in computed.verdicts]
+    valid = sum(verdict is Verdict.VALID for verdict in verdicts)
+    if len(verdicts) != len(agreed.members) or len(computed.accepted) != valid:
+        raise AttemptError("the worker has computed another number of results")
+    accepted = iter(computed.accepted)
+    rows = []
+    for place, (member, verdict) in enumerate(zip(agreed.members, verdicts, strict=True)):
+        words = next(accepted) if verdict is Verdict.VALID else b""
+        paths = _pack(
+            agreed.count, place * agreed.orders, [tree.path(place * agreed.orders + k) for k in range(agreed.orders)]
+        )
+        rows.append(ResultRow(member.meter, member.number, verdict, words, paths))
+    return rows
+
+
+def total_rows(suppliers: Sequence[str], computed: Computed, minimum: int) -> list[TotalRow]:
+    """One row for each supplier with enough valid users: of smaller groups nothing is kept (market.md §6)."""
+    return [
+        TotalRow(supplier, users, words)
+        for supplier, users, words in zip(suppliers, computed.users, computed.totals, strict=True)
+        if users >= max(minimum, 1)
+    ]
+
+
+def delivery(period: Period, party: int, attempt: int, row: ResultRow, sealing_key: bytes) -> Delivery:
+    """What a meter gets of this party, to be signed. `sealing_key`: the meter's, from the round's roll."""
+    count, index, paths = _unpack(row.path)
+    member = Item(row.meter, row.number, bytes(DIGEST_BYTES))
+    alone = AgreedSet(period, bytes(DIGEST_BYTES), bytes(DIGEST_BYTES), len(paths), (member,))
+    shares = [bytes_words(row.words)]
+    made = deliveries(alone, alone.tree(), party, attempt, [Verdict(row.verdict)], shares, [sealing_key])
+    # its place in the whole set is no part of what is sealed
+    return replace(made[0], count=count, index=index, paths=paths)
+
+
+def totals(period: Period, party: int, attempt: int, row: TotalRow, sealing_key: bytes) -> Totals:
+    """What a supplier gets of this party, to be signed. `sealing_key`: the supplier's, from the round's roll."""
+    bought, sold = bytes_words(row.words)
+    return make_totals(period, party, row.supplier, attempt, row.users, (bought, sold), sealing_key)
+
+
+def _pack(count: int, index: int, paths: Sequence[Sequence[bytes]]) -> bytes:
+    writer = Writer().u32(count).u32(index).u8(len(paths))
+    for path in paths:
+        writer.u8(len(path))
+        for step in path:
+            writer.fixed(step, DIGEST_BYTES)
+    return writer.data()
+
+
+def _unpack(data: bytes) -> tuple[int, int, tuple[tuple[bytes, ...], ...]]:
+    reader = Reader(data)
+    count, index = reader.u32(), reader.u32()
+    paths = tuple(tuple(reader.fixed(DIGEST_BYTES) for _ in range(reader.u8())) for _ in range(reader.u8()))
+    reader.end()
+    return count, index, paths

@@ -1,0 +1,130 @@
+"""Drives one round through its life: in each state one step, and one event that comes of it (`life`).
+
+Whatever happens, the state in the ledger is what counts. A step is stopped at any moment and begun again, now or after
+a restart: what it had stored stays, what it had not is done again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from mpc_market.wire.outcome import Outcome, Void, VoidReason
+from parties.ledger import FencedError, LedgerError
+from parties.service.agreeing import close_round, reveal_parts
+from parties.service.board import Kind
+from parties.service.collecting import collect
+from parties.service.computing import begin_attempt, compute
+from parties.service.ending import Chain, confirm, sign_void
+from parties.service.life import BOUND_BY_DEADLINE, FINAL, Event, State, advance
+from parties.service.opening import open_round
+from parties.service.round import GivenUpError, Round, cancel_all, first_of
+
+STEPS: dict[State, Callable[[Round], Awaitable[Event]]] = {
+    State.OPENING: open_round,
+    State.COLLECTING: collect,
+    State.CLOSING: close_round,
+    State.AGREED: reveal_parts,
+    State.SEEDED: begin_attempt,
+    State.COMPUTING: compute,
+    State.SIGNED: confirm,
+}
+
+REASONS = {
+    State.OPENING: VoidReason.NOT_OPENED,
+    State.COLLECTING: VoidReason.NOT_OPENED,
+    State.CLOSING: VoidReason.NO_SET,
+    State.AGREED: VoidReason.NO_RANDOMNESS,
+    State.SEEDED: VoidReason.NOT_COMPUTED,
+    State.COMPUTING: VoidReason.NOT_COMPUTED,
+}
+"""Why a round is void that is still in this state when its deadline passes."""
+
+_STORAGE_PAUSE_SECONDS = 1.0
+
+
+class Driver:
+    """Drives one round at one party. `state` is what the ledger holds."""
+
+    def __init__(self, current: Round, chain: Chain, state: State) -> None:
+        self.round = current
+        self.state = state
+        self._chain = chain
+
+    async def run(self) -> State:
+        """Drive the round to its end. Trouble with storage is waited out: nothing is said that is not stored."""
+        try:
+            while self.state not in FINAL:
+                try:
+                    await self._take(await self._next_event())
+                except FencedError:
+                    await self._stand_aside()
+                    return self.state
+                except LedgerError as error:
+                    self.round.log.error("storage fails", state=self.state, reason=str(error))
+                    await asyncio.sleep(_STORAGE_PAUSE_SECONDS)
+        finally:
+            await self.round.following.close()
+        return self.state
+
+    async def _next_event(self) -> Event:
+        """Do the step of this state."""
+        if self.state not in BOUND_BY_DEADLINE:
+            return await STEPS[self.state](self.round)
+        signed = await self.round.said(Kind.OUTCOME, Outcome)
+        if signed is not None:  # before a restart, which has come before the state was stored
+            return Event.VOIDED if isinstance(signed.content, Void) else Event.RESULT_SIGNED
+        try:
+            return await self._before_deadline()
+        except GivenUpError as error:
+            return await sign_void(self.round, error.reason)
+
+    async def _before_deadline(self) -> Event:
+        """The step, or if the deadline passes: void. Raises: GivenUpError."""
+        clock, deadline = self.round.node.clock, self.round.deadline
+        if clock.now_ms() >= deadline:
+            raise GivenUpError(REASONS[self.state])
+        step = asyncio.ensure_future(STEPS[self.state](self.round))
+        expiry = asyncio.ensure_future(clock.until(deadline))
+        try:
+            await asyncio.wait({step, expiry}, return_when=asyncio.FIRST_COMPLETED)
+            if step.done():
+                return step.result()
+            raise GivenUpError(REASONS[self.state])
+        finally:
+            await cancel_all((step, expiry))
+
+    async def _take(self, event: Event) -> None:
+        """The event has happened: what belongs to its state is stored, then the state."""
+        current, after = self.round, advance(self.state, event)
+        if after in FINAL:
+            await self._chain.append(current)
+        finished = after in FINAL
+        await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=finished)
+        current.log.info("round", state=after.value, before=self.state.value, cause=event.value)
+        self.state = after
+        current.node.board.bell(current.start).ring()
+        if finished:
+            late = current.node.clock.now_ms() - current.gate
+            current.node.metrics.lateness.observe(max(late, 0) / 1000)
+            current.node.metrics.rounds.labels(after.value).inc()
+
+    async def _stand_aside(self) -> None:
+        """The ledger was restored from a backup: this party may have signed something here that it has forgotten.
+
+        It says nothing more in this round. The others will come to an end without it: void.
+        """
+        current = self.round
+        current.log.error("no part is taken: the ledger was restored", state=self.state)
+
+        async def wait_for_void(peer: int) -> None:
+            while True:
+                outcome = await current.hear(peer, Kind.OUTCOME, Outcome, lambda _: None)
+                if isinstance(outcome.content, Void):
+                    return
+                await asyncio.Event().wait()  # this one has signed a result: another may still say void
+
+        with contextlib.suppress(GivenUpError):
+            await first_of(*(wait_for_void(peer) for peer in current.others))
+        after = advance(self.state, Event.VOIDED)
+        await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=True)
+        self.state = after

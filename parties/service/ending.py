@@ -1,0 +1,142 @@
+"""The end of a round: outcomes gathered, or the round signed void; the public record. State `signed`, and void."""
+
+import asyncio
+
+from mpc_market.wire.agreement import SetSignature
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.message import M, Signed, split_signed
+from mpc_market.wire.opening import Opening, terms_of
+from mpc_market.wire.outcome import Outcome, Result, Standing, Void, VoidReason, standing
+from mpc_market.wire.record import GENESIS, Record, SetFacts
+from mpc_market.wire.verdicts import Verdicts, verdict_counts
+from parties.ledger import ContradictionError, Ledger, RecordRow
+from parties.service.agreeing import Agreed, agreed_of, parts_of
+from parties.service.board import Kind
+from parties.service.life import Event
+from parties.service.round import Round
+
+
+async def confirm(current: Round) -> Event:
+    """State `signed`: this party has signed the result, and waits for what the others have signed, as long as it
+    takes.
+    """
+    outcomes = await current.gather(Kind.OUTCOME, Outcome)
+    result = standing(outcomes, current.committee.parties) is Standing.RESULT
+    return Event.RESULT_CONFIRMED if result else Event.VOIDED
+
+
+async def sign_void(current: Round, reason: VoidReason) -> Event:
+    """Sign that there is no result, unless something was signed before: then that stands.
+
+    Raises: FencedError, LedgerError.
+    """
+    try:
+        said = await current.say(Kind.OUTCOME, Outcome(current.period, current.party, Void(reason)))
+    except ContradictionError:  # signed this very moment, by the step that was cancelled
+        stored = await current.said(Kind.OUTCOME, Outcome)
+        assert stored is not None, "that is what it contradicts"
+        said = stored
+    if isinstance(said.content, Result):
+        return Event.RESULT_SIGNED
+    current.node.metrics.voids.labels(said.content.reason.name.lower()).inc()
+    current.log.warning("round signed void", reason=said.content.reason.name)
+    return Event.VOIDED
+
+
+# --- the public record ------------------------------------------------------------------------------------
+
+_RECORD = "record"
+"""Kind of a message to oneself: the record of the round, before it is appended to the chain."""
+
+
+async def stored_record(ledger: Ledger, market: str, start: int, party: int) -> bytes | None:
+    """The record of one round, once the round is over; None after it was erased with the round (the chain keeps it)."""
+    return await ledger.message(market, start, _RECORD, party)
+
+
+class Chain:
+    """Appends records to the chain of one market, one at a time."""
+
+    def __init__(self, ledger: Ledger, market: str, party: int) -> None:
+        self._ledger = ledger
+        self._market = market
+        self._party = party
+        self._busy = asyncio.Lock()
+
+    async def append(self, current: Round) -> None:
+        """Append the record of a round that has ended, once. Raises: LedgerError."""
+        async with self._busy:
+            data = await stored_record(self._ledger, self._market, current.start, self._party)
+            if data is None:
+                last = await self._ledger.last_record(self._market)
+                place = (0, GENESIS) if last is None else (last.sequence + 1, last.digest)
+                data = (await _record(current, *place)).encode()
+                await self._ledger.put_message(self._market, current.start, _RECORD, self._party, data)
+            await self._append(Record.decode(data), data)
+
+    async def mend(self, start: int) -> None:
+        """Append a record that was stored for that, but not appended any more: the service had ended in between.
+
+        To be called for every unfinished round before anything is appended. Raises: LedgerError.
+        """
+        data = await stored_record(self._ledger, self._market, start, self._party)
+        if data is not None:
+            await self._append(Record.decode(data), data)
+
+    async def _append(self, record: Record, data: bytes) -> None:
+        row = RecordRow(self._market, record.sequence, record.period.start, record.previous, record.digest, data)
+        await self._ledger.append_record(row)
+
+
+async def _record(current: Round, sequence: int, previous: bytes) -> Record:
+    """The record from what this party has stored; that of a result is complete."""
+    openings = _fitting(current, await _stored(current, Kind.OPENING, Opening))
+    signatures = await _stored(current, Kind.SET_SIGNATURE, SetSignature)
+    agreed = await _agreed(current) if current.party in signatures else None
+    parts = await parts_of(current) if agreed is not None else ()
+    verdicts = await current.said(Kind.VERDICTS, Verdicts) if parts else None
+    return Record(
+        period=current.period,
+        sequence=sequence,
+        previous=previous,
+        openings=_listed(openings),
+        agreed=None if agreed is None else _facts(agreed, signatures),
+        parts=parts,
+        verdict_counts=None if verdicts is None else verdict_counts(verdicts.codes),
+        outcomes=_listed(await _stored(current, Kind.OUTCOME, Outcome)),
+    )
+
+
+def _fitting(current: Round, openings: dict[int, Signed[Opening]]) -> dict[int, Signed[Opening]]:
+    """The openings if they are for one and the same round; where parties opened it differently, this party's alone."""
+    if len(openings) == current.committee.parties:
+        try:
+            terms_of({party: each.message for party, each in openings.items()}, len(openings))
+        except WireError:
+            return {current.party: openings[current.party]}
+    return openings
+
+
+async def _agreed(current: Round) -> Agreed:
+    """The set that this party has signed: all lists that it follows from are stored."""
+    return await agreed_of(current, await current.terms())
+
+
+def _facts(agreed: Agreed, signatures: dict[int, Signed[SetSignature]]) -> SetFacts:
+    same = {party: each for party, each in signatures.items() if each.message.set_digest == agreed.digest}
+    return SetFacts(agreed.digest, agreed.set.count, agreed.tree.root, _listed(same))
+
+
+async def _stored(current: Round, kind: Kind, message_type: type[M]) -> dict[int, Signed[M]]:
+    """What is stored of all parties, by number."""
+    board, found = current.node.board, {}
+    for party in range(current.committee.parties):
+        own = party == current.party
+        data = await (board.own(current.start, kind) if own else board.of_peer(current.start, kind, party))
+        if data is not None:
+            found[party] = split_signed(message_type, data)
+    return found
+
+
+def _listed(signed: dict[int, Signed[M]]) -> tuple[Signed[M], ...]:
+    return tuple(signed[party] for party in sorted(signed))

@@ -1,0 +1,110 @@
+"""Finding a round that somebody asks about: being driven, finished, to come, or none of this market."""
+
+from dataclasses import dataclass
+
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.opening import Opening, Terms, terms_of
+from parties.ledger import RoundRow
+from parties.service.board import Kind, heard
+from parties.service.cache import Recent
+from parties.service.life import FINAL, State
+from parties.service.node import Node
+from parties.service.problems import Problem, RefusalError
+from parties.service.rolls import Enrolled
+from parties.service.round import unsigned
+from parties.service.rounds import Rounds
+
+WAITING_MAX = 4096
+"""So many requests may wait for a change at once; more are answered at once, with what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the parties opened a round with: its terms, and the roll that it uses (None if this party has lost it)."""
+
+    terms: Terms
+    enrolled: Enrolled | None
+
+
+class Lookup:
+    """Rounds by the start of their period."""
+
+    def __init__(self, node: Node, rounds: Rounds) -> None:
+        self._node = node
+        self._rounds = rounds
+        self._agreements: Recent[int, Agreement] = Recent()
+        self._final: Recent[int, State] = Recent()
+        self._waiting = 0
+
+    async def state(self, start: int) -> State:
+        """How far a round is. Raises: RefusalError if there is none."""
+        state = self._rounds.state(start) or self._final.get(start)
+        if state is None:
+            state = State((await self.row(start)).state)
+            if state in FINAL:
+                self._final.set(start, state)
+        return state
+
+    async def row(self, start: int) -> RoundRow:
+        """A round as the ledger has it. Raises: RefusalError if there is none."""
+        row = await self._node.ledger.round(self._node.market.id, start)
+        if row is None:
+            raise RefusalError(self.why_none(start))
+        return row
+
+    def why_none(self, start: int) -> Problem:
+        """Why there is no round of this period."""
+        schedule, now = self._node.schedule, self._node.clock.now_ms()
+        if schedule.is_start(start) and now < schedule.gate(start):
+            return Problem.NOT_OPEN_YET
+        return Problem.UNKNOWN_PERIOD
+
+    def why_closed(self, start: int) -> Problem:
+        """Why no orders are taken for this period now."""
+        schedule, now = self._node.schedule, self._node.clock.now_ms()
+        if not schedule.is_start(start):
+            return Problem.UNKNOWN_PERIOD
+        if now < schedule.gate(start):
+            return Problem.NOT_OPEN_YET
+        return Problem.LATE if self._rounds.state(start) is not None else Problem.CLOSED_PERIOD
+
+    async def change(self, start: int, seconds: float) -> State:
+        """The state of a round after it has changed, or after so many seconds. Raises: RefusalError."""
+        board = self._node.board
+        ringing = board.bell(start).listen()
+        state = await self.state(start)
+        if state in FINAL or seconds <= 0 or self._waiting >= WAITING_MAX:
+            return state
+        self._waiting += 1
+        try:
+            now_ms = self._node.clock.now_ms
+            until = now_ms() + 1000 * seconds
+            while (left := (until - now_ms()) / 1000) > 0 and await heard(ringing, left):
+                ringing = board.bell(start).listen()
+                if board.closing or await self.state(start) is not state:
+                    break
+        finally:
+            self._waiting -= 1
+        return await self.state(start)
+
+    async def until_final(self, start: int, seconds: float) -> State:
+        """The state of a round once it is final, or after so many seconds. Raises: RefusalError."""
+        now_ms = self._node.clock.now_ms
+        until, state = now_ms() + 1000 * seconds, await self.state(start)
+        while state not in FINAL and not self._node.board.closing and (left := (until - now_ms()) / 1000) > 0:
+            state = await self.change(start, left)
+        return state
+
+    async def agreement(self, start: int) -> Agreement | None:
+        """What a round was opened with, or None if the parties have not all opened it."""
+        known = self._agreements.get(start)
+        if known is None:
+            messages = await self._node.ledger.messages(self._node.market.id, start, Kind.OPENING)
+            openings = {party: unsigned(Opening, data) for party, data in messages.items()}
+            try:
+                terms = terms_of(openings, self._node.parties)
+            except WireError:
+                return None
+            enrolled = await self._node.rolls.version(terms.roll_version)
+            known = self._agreements.set(start, Agreement(terms, enrolled))
+        return known

@@ -1,0 +1,73 @@
+"""What one running compute party is made of: its home and market, its storage, its peers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mpc_market.wire.committee import Committee
+from mpc_market.wire.signing import SigningKey
+from parties.files.party_home import PartyHome
+from parties.files.running import RunningMarket
+from parties.ledger import Ledger
+from parties.service.board import Board
+from parties.service.clock import Clock
+from parties.service.intake import Intake
+from parties.service.links import Links
+from parties.service.metrics import Metrics
+from parties.service.peers import Peer
+from parties.service.rolls import Rolls
+from parties.service.schedule import Schedule
+from parties.service.workers import Workers
+
+
+@dataclass
+class Node:
+    """One compute party. `home` is replaced when its files change."""
+
+    home: PartyHome = field(repr=False)
+    ledger: Ledger
+    clock: Clock
+    board: Board
+    intake: Intake
+    rolls: Rolls
+    links: Links
+    workers: Workers
+    metrics: Metrics
+
+    @property
+    def party(self) -> int:
+        """This party's number."""
+        return self.home.number
+
+    @property
+    def market(self) -> RunningMarket:
+        """The market as its file describes it now."""
+        return self.home.market
+
+    @property
+    def peers(self) -> Mapping[int, Peer]:
+        """The other parties, by number."""
+        return self.links.peers
+
+    @property
+    def parties(self) -> int:
+        """The number of compute parties, m."""
+        return len(self.market.parties)
+
+    @property
+    def schedule(self) -> Schedule:
+        """When rounds open, close and expire."""
+        return schedule_of(self.market)
+
+    def committee(self, start: int) -> Committee:
+        """The signing keys of the parties in the round of a period."""
+        return self.market.committee(start)
+
+    def key(self, start: int) -> SigningKey:
+        """The key that signs this party's messages in the round of a period. Raises: InvalidSettingsError."""
+        return self.home.signing_key(start)
+
+
+def schedule_of(market: RunningMarket) -> Schedule:
+    """The rhythm that a market file describes. Raises: InvalidSettingsError."""
+    lead, deadline = market.service.gate_lead, market.service.deadline
+    return Schedule(market.period_seconds, int(lead.total_seconds() * 1000), int(deadline.total_seconds() * 1000))

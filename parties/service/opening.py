@@ -1,0 +1,131 @@
+"""Opening a round: openings exchanged, the part of the randomness committed to and dealt. State `opening`.
+
+    own part, stored ─ opening, published ─ all m openings ─ own part dealt, stored ─ shares of all parts ─ collecting
+
+The part is drawn once and stored before it is committed to, its shares are dealt once and stored before any is served:
+a party that is restarted goes on with the same ones.
+"""
+
+import secrets
+from functools import partial
+
+from mpc_market.wire.codec import Reader, Writer
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.message import sign
+from mpc_market.wire.opening import NONCE_BYTES, Opening, Terms, commitment, terms_of
+from mpc_market.wire.outcome import VoidReason
+from mpc_market.wire.part_share import PartShare, deal_part_shares, open_part_share
+from mpc_market.wire.sealing import SealingKey
+from mpc_market.wire.sharing import PART_BYTES
+from parties.ledger import Ledger
+from parties.service.board import Kind
+from parties.service.life import Event
+from parties.service.peers import UnreachableError
+from parties.service.rolls import Enrolled
+from parties.service.round import GivenUpError, Pause, Round
+from parties.service.schedule import day_of
+
+PART, DEALT = "part", "dealt"
+"""Names of secrets: this party's part of the randomness, and its shares for the others, sealed and signed."""
+
+
+async def open_round(current: Round) -> Event:
+    """Run by every party. Raises: GivenUpError if the parties have opened the round differently."""
+    await _say_opening(current)
+    openings = await current.gather(Kind.OPENING, Opening)
+    try:
+        terms = terms_of(openings, current.committee.parties)
+    except WireError as error:
+        current.log.error("opened differently", reason=str(error))
+        raise GivenUpError(VoidReason.NOT_OPENED) from None
+    await _have_roll(current, terms)
+    await _deal(current, terms)
+    key = await sealing_key(current)
+    check = partial(open_part_share, holder=current.party, key=key, terms=terms)
+    for peer in current.others:
+        await current.hear(peer, Kind.PART_SHARE, PartShare, check)
+    return Event.OPENED
+
+
+async def sealing_key(current: Round) -> SealingKey:
+    """This party's private sealing key of the round: that of its day."""
+    create = SealingKey.generate
+    return SealingKey(await current.node.ledger.sealing_key(day_of(current.start), lambda: create().secret()))
+
+
+async def share_for(ledger: Ledger, market: str, start: int, holder: int) -> bytes | None:
+    """The signed share of this party's part for a holder, if it has been dealt."""
+    dealt = await ledger.secret(market, start, DEALT)
+    return None if dealt is None else _unpack(dealt).get(holder)
+
+
+async def _say_opening(current: Round) -> None:
+    if await current.said(Kind.OPENING, Opening) is not None:
+        return
+    part = await current.secret(PART, lambda: secrets.token_bytes(PART_BYTES))
+    enrolled = await _latest_roll(current)
+    opening = Opening(
+        current.period,
+        current.party,
+        current.gate,
+        current.deadline,
+        enrolled.version,
+        enrolled.digest,
+        (await sealing_key(current)).public,
+        secrets.token_bytes(NONCE_BYTES),
+        commitment(current.period, current.party, part),
+    )
+    await current.say(Kind.OPENING, opening)
+
+
+async def _latest_roll(current: Round) -> Enrolled:
+    """The newest roll that this party has; waits for the first one."""
+    pause = Pause()
+    while (enrolled := await current.node.rolls.latest()) is None:
+        current.log.warning("no roll yet")
+        await pause()
+    return enrolled
+
+
+async def _have_roll(current: Round, terms: Terms) -> None:
+    """Fetch the roll of the round if this party does not have it: it came later than the others, or to a new ledger."""
+    pause = Pause()
+    while await current.enrolled(terms) is None:
+        for peer in current.others:
+            try:
+                data = await current.node.peers[peer].roll(terms.roll_version)
+                if data is not None:
+                    await current.node.rolls.add(data)
+                    break
+            except UnreachableError:
+                continue
+            except WireError as error:
+                current.bad_message(peer, "roll", error)
+        else:
+            await pause()
+
+
+async def _deal(current: Round, terms: Terms) -> None:
+    """Deal the own part, once: all shares are stored together."""
+
+    def deal() -> bytes:
+        shares = deal_part_shares(part, current.party, terms)
+        return _pack({holder: sign(share, current.key).encode() for holder, share in shares.items()})
+
+    part = await current.known_secret(PART)
+    await current.secret(DEALT, deal)
+    current.node.board.bell(current.start).ring()
+
+
+def _pack(shares: dict[int, bytes]) -> bytes:
+    writer = Writer().u8(len(shares))
+    for holder, share in sorted(shares.items()):
+        writer.u8(holder).blob(share)
+    return writer.data()
+
+
+def _unpack(data: bytes) -> dict[int, bytes]:
+    reader = Reader(data)
+    shares = {reader.u8(): reader.blob() for _ in range(reader.u8())}
+    reader.end()
+    return shares

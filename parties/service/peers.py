@@ -1,0 +1,125 @@
+"""The other compute parties, as clients of their control APIs: pulling what they have published, forwarding seals.
+
+Every connection is mutual TLS with pinned certificates: the context given for a peer accepts that peer's certificate
+and no other (`parties.net`). What comes back is bytes, not longer than what is due; who said it and whether it is true
+is for the caller to check by its signature.
+"""
+
+import ssl
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+
+from mpc_market.errors import PeerError
+from parties.service.board import Kind
+
+ANSWER_MAX = 2**28
+"""The largest message that a peer may send: the list of what it holds, of two million meters."""
+
+CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 30.0
+_CONNECTIONS = 32
+
+
+class UnreachableError(PeerError):
+    """A peer cannot be reached, or answers what no party answers. Ask again later."""
+
+
+class RoundVoidError(PeerError):
+    """The peer says that the round is void; `signed`: its outcome, to be checked."""
+
+    def __init__(self, party: int, signed: bytes) -> None:
+        super().__init__(party, "says that the round is void")
+        self.signed = signed
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """How far the clock of a peer is ahead of this one (ms), and how long it took to ask."""
+
+    ahead_ms: float
+    taken_ms: float
+
+
+class Peer:
+    """One other party. `url`: of its control API, `https://host:port`."""
+
+    def __init__(self, party: int, url: str, market: str, tls: ssl.SSLContext) -> None:
+        self.party = party
+        self._base = f"{url}/control/v1"
+        self._market = market
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_CONNECTIONS)
+        timeout = httpx.Timeout(_ANSWER_SECONDS, connect=CONNECT_SECONDS)
+        # nothing from the environment (proxies), and nothing compressed: what comes is measured as it comes
+        self._client = httpx.AsyncClient(
+            verify=tls, limits=limits, timeout=timeout, trust_env=False, headers={"accept-encoding": "identity"}
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def pull(self, start: int, kind: Kind, wait: float) -> bytes | None:
+        """What the peer has published in a round, or None if it has not within `wait` seconds.
+
+        Raises: UnreachableError; RoundVoidError.
+        """
+        status, body = await self._get(f"markets/{self._market}/rounds/{start}/{kind}", {"wait": f"{wait:.3f}"}, wait)
+        if status == httpx.codes.GONE:
+            raise RoundVoidError(self.party, body)
+        return body if status == httpx.codes.OK else None
+
+    async def progress(self, start: int, known: str, wait: float) -> bytes | None:
+        """How far the peer is with attempts at a round, if that is not what is `known` already (`attempts.tag`).
+
+        Raises: UnreachableError; RoundVoidError.
+        """
+        parameters = {"wait": f"{wait:.3f}", "known": known}
+        status, body = await self._get(f"markets/{self._market}/rounds/{start}/attempt", parameters, wait)
+        if status == httpx.codes.GONE:
+            raise RoundVoidError(self.party, body)
+        return body if status == httpx.codes.OK else None
+
+    async def roll(self, version: int) -> bytes | None:
+        """A version of the roll that this party does not have, signed by the registrar. Raises: UnreachableError."""
+        status, body = await self._get(f"markets/{self._market}/rolls/{version}", {}, 0.0)
+        return body if status == httpx.codes.OK else None
+
+    async def greet(self) -> bytes:
+        """What time it is there, as JSON. Raises: UnreachableError."""
+        _, body = await self._get("greeting", {}, 0.0)
+        return body
+
+    async def forward(self, start: int, submission: bytes) -> int:
+        """Hand over a submission with the peer's seal; the status of the answer. Raises: UnreachableError."""
+        url = f"{self._base}/markets/{self._market}/rounds/{start}/orders"
+        try:
+            answer = await self._client.post(
+                url, content=submission, headers={"content-type": "application/octet-stream"}
+            )
+        except httpx.HTTPError as error:
+            raise UnreachableError(self.party, type(error).__name__) from None
+        return answer.status_code
+
+    async def _get(self, path: str, parameters: dict[str, str], wait: float) -> tuple[int, bytes]:
+        timeout = httpx.Timeout(_ANSWER_SECONDS + wait, connect=CONNECT_SECONDS)
+        try:
+            async with self._client.stream("GET", f"{self._base}/{path}", params=parameters, timeout=timeout) as answer:
+                body = bytearray()
+                async for piece in answer.aiter_raw():
+                    body += piece
+                    if len(body) > ANSWER_MAX:
+                        raise UnreachableError(self.party, f"answers with more than {ANSWER_MAX} bytes")
+        except httpx.HTTPError as error:
+            raise UnreachableError(self.party, type(error).__name__) from None
+        if answer.status_code not in (httpx.codes.OK, httpx.codes.NO_CONTENT, httpx.codes.GONE):
+            # 404: it has not begun the round yet
+            raise UnreachableError(self.party, f"answers with status {answer.status_code}")
+        return answer.status_code, bytes(body)

@@ -1,0 +1,84 @@
+"""The private API, for whoever runs the party: is it alive, is it well, what does it count. Not for the outside."""
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from parties.ledger import LedgerError
+from parties.service.following import last_begun
+from parties.service.http import refuse
+from parties.service.node import Node
+from parties.service.rounds import Rounds
+from parties.service.upkeep import Upkeep
+
+CLOCK_MS_MAX = 1000.0
+"""A peer's clock may be so far off: more, and orders in the last second before the gate may be late there."""
+
+DISK_BYTES_MIN = 2**28
+
+
+class PrivateApi:
+    """The handlers; `app` puts them behind their addresses."""
+
+    def __init__(self, node: Node, rounds: Rounds, upkeep: Upkeep) -> None:
+        self._node = node
+        self._rounds = rounds
+        self._upkeep = upkeep
+
+    def app(self) -> FastAPI:
+        """The application."""
+        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        refuse(app, self._node.metrics)
+        app.add_api_route("/healthz", self.healthz)
+        app.add_api_route("/readyz", self.readyz)
+        app.add_api_route("/metrics", self.metrics)
+        app.add_api_route("/excluded/{start}", self.excluded)
+        return app
+
+    async def healthz(self) -> Response:
+        """The service runs."""
+        return Response("ok\n", media_type="text/plain")
+
+    async def readyz(self) -> Response:
+        """Whether everything is there that a round needs; 503 and what is missing if not."""
+        checks: dict[str, str] = {"ledger": await self._ledger(), "roll": await self._roll(), "disk": self._disk()}
+        for peer, state in self._upkeep.peers.items():
+            if not state.reachable:
+                checks[f"party {peer}"] = "not reachable"
+            elif abs(state.ahead_ms) > CLOCK_MS_MAX:
+                checks[f"party {peer}"] = f"its clock is {state.ahead_ms / 1000:+.3f} s off this one"
+            else:
+                checks[f"party {peer}"] = "ok"
+        ready = all(value == "ok" for value in checks.values())
+        return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+    async def metrics(self) -> Response:
+        """For Prometheus."""
+        metrics = self._node.metrics
+        self._rounds.count_states()
+        metrics.disk_free.set(self._upkeep.disk_free)
+        metrics.ledger_waiting.set(self._node.intake.waiting)
+        latest = await self._node.rolls.latest()
+        metrics.roll_version.set(0 if latest is None else latest.version)
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    async def excluded(self, start: int) -> Response:
+        """The meters whose submissions were found not to be orders, with the code of the verdict, by name."""
+        ledger, market = self._node.ledger, self._node.market.id
+        _, attempt = await last_begun(ledger, market, start, self._node.party)
+        rows = await ledger.results(market, start, attempt)
+        return JSONResponse([{"meter": row.meter, "verdict": row.verdict} for row in rows if row.verdict])
+
+    async def _ledger(self) -> str:
+        try:
+            await self._node.ledger.check()
+        except LedgerError as error:
+            return str(error)
+        return "ok"
+
+    async def _roll(self) -> str:
+        return "ok" if await self._node.rolls.latest() is not None else "there is no roll yet"
+
+    def _disk(self) -> str:
+        free = self._upkeep.disk_free
+        return "ok" if free >= DISK_BYTES_MIN else f"{free // 2**20} MiB are free"

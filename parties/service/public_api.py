@@ -1,0 +1,199 @@
+"""The public API of a compute party: meters, suppliers and auditors over HTTPS. What there is: `parties.service`."""
+
+import time
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Path, Query, Request, Response
+
+from mpc_market import __version__
+from mpc_market.wire.checks import NUMBER_MAX
+from mpc_market.wire.identifiers import START_MAX
+from parties.service.desk import Desk
+from parties.service.documents import PRICES_MAX, RECORDS_MAX, Documents
+from parties.service.forwarding import Forwarding
+from parties.service.http import BYTES, read_body, refuse
+from parties.service.lookup import Lookup
+from parties.service.node import Node
+from parties.service.problems import MEDIA_TYPE, Problem, RefusalError
+from parties.service.rounds import Rounds
+from parties.service.schemas import (
+    MarketDocument,
+    MarketsDocument,
+    PeriodDocument,
+    PricesDocument,
+    ProblemDocument,
+    RecordsDocument,
+    RollDocument,
+)
+
+WAIT_SECONDS_MAX = 30.0
+
+_MARKET = "/v1/markets/{market}"
+_PERIOD = _MARKET + "/periods/{start}"
+_SUBMISSION = {"requestBody": {"required": True, "content": {BYTES: {}}, "description": "mpc_market.wire.submission"}}
+
+Wait = Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX, description="seconds to wait for a change")]
+Limit = Annotated[int, Query(ge=1, le=PRICES_MAX)]
+After = Annotated[int, Query(ge=-1, le=NUMBER_MAX, description="sequence number of a record: what comes after it")]
+Number = Annotated[int, Query(ge=1, le=NUMBER_MAX, description="number of the submission")]
+Start = Annotated[int, Path(ge=0, le=START_MAX, description="start of the period, seconds since 1970")]
+Authorization = Annotated[
+    str, Header(description="Claim HEX: a claim for this party and round (mpc_market.wire.claim)")
+]
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "default": {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}, "description": "a refusal"}
+}
+
+
+def _bytes_of(name: str) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI describes an answer of bytes."""
+    text = f"signed {name} (mpc_market.wire): message ‖ signature"
+    return {200: {"content": {BYTES: {}}, "description": text}, **_PROBLEMS}
+
+
+class PublicApi:
+    """The handlers; `app` puts them behind their addresses."""
+
+    def __init__(self, node: Node, rounds: Rounds, forwarding: Forwarding) -> None:
+        lookup = Lookup(node, rounds)
+        self._node = node
+        self._lookup = lookup
+        self._documents = Documents(node, rounds, lookup)
+        self._desk = Desk(node, lookup)
+        self._forwarding = forwarding
+
+    def app(self) -> FastAPI:
+        """The application."""
+        app = FastAPI(
+            title="mpc-market: compute party",
+            version=__version__,
+            summary="Takes orders that nobody can read, and hands out what came of them.",
+            openapi_url="/v1/openapi.json",
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+        )
+        refuse(app, self._node.metrics)
+        add = partial(app.add_api_route, responses=_PROBLEMS)
+        add("/v1/markets", self.markets, response_model=MarketsDocument)
+        add(_MARKET, self.market, response_model=MarketDocument)
+        add(f"{_MARKET}/roll", self.roll, response_model=RollDocument)
+        add(f"{_MARKET}/records", self.records, response_model=RecordsDocument)
+        add(f"{_MARKET}/prices", self.prices, response_model=PricesDocument)
+        add(_PERIOD, self.period, response_model=PeriodDocument)
+        add(f"{_PERIOD}/record", self.record)
+        add = partial(app.add_api_route, response_class=Response)
+        add(
+            f"{_PERIOD}/orders",
+            self.submit,
+            methods=["POST"],
+            responses=_bytes_of("Receipt"),
+            openapi_extra=_SUBMISSION,
+        )
+        add(f"{_PERIOD}/receipts/{{meter}}", self.receipt, responses=_bytes_of("Receipt"))
+        add(f"{_PERIOD}/results/{{meter}}", self.result, responses=_bytes_of("Delivery"))
+        add(f"{_PERIOD}/totals/{{supplier}}", self.totals, responses=_bytes_of("Totals"))
+        return app
+
+    # --- open to all
+
+    async def markets(self) -> Response:
+        """The markets that this party runs."""
+        return _json(MarketsDocument(markets=[self._node.market.id]).model_dump_json().encode())
+
+    async def market(self, market: str) -> Response:
+        """A market: its grid, times and parties."""
+        self._known(market)
+        return _json(await self._documents.market())
+
+    async def roll(self, market: str) -> Response:
+        """The newest version of the roll: version and digest, not who is on it."""
+        self._known(market)
+        document = await self._documents.roll()
+        if document is None:
+            raise RefusalError(Problem.NOTHING_HERE)
+        return _json(document.model_dump_json().encode())
+
+    async def period(self, market: str, start: Start, wait: Wait = 0) -> Response:
+        """One round: how far it is, its signed openings, its outcome."""
+        self._known(market)
+        return _json(await self._documents.period(start, wait))
+
+    async def record(self, market: str, start: Start) -> Response:
+        """The public record of one round, byte for byte as it is chained."""
+        self._known(market)
+        return _json(await self._documents.record(start))
+
+    async def records(self, market: str, after: After = -1, limit: Limit = RECORDS_MAX) -> Response:
+        """The chain of public records."""
+        self._known(market)
+        return _json(await self._documents.records(after, limit))
+
+    async def prices(self, market: str, after: After | None = None, limit: Limit = RECORDS_MAX) -> Response:
+        """Outcomes of past rounds: those after a record, or the latest."""
+        self._known(market)
+        return _json(await self._documents.prices(after, limit))
+
+    # --- orders
+
+    async def submit(self, market: str, start: Start, request: Request) -> Response:
+        """Take a submission; the answer is the signed receipt, once the submission is on stable storage."""
+        begun = time.perf_counter()
+        self._known(market)
+        opened = self._node.intake.round(start)
+        if opened is None:
+            raise RefusalError(self._lookup.why_closed(start))
+        body = await read_body(request, opened.bytes_max)
+        receipt, forwards = await self._node.intake.submit(opened, body)
+        if forwards:
+            self._forwarding.bell.ring()
+        self._node.metrics.receipts.observe(time.perf_counter() - begun)
+        return Response(receipt, media_type=BYTES)
+
+    # --- to their owners
+
+    async def receipt(
+        self, market: str, start: Start, meter: str, number: Number, authorization: Authorization = ""
+    ) -> Response:
+        """The receipt that a meter was given for the submission with this number."""
+        self._known(market)
+        return _bytes(await self._desk.receipt(start, meter, number, _claim(authorization)))
+
+    async def result(
+        self, market: str, start: Start, meter: str, wait: Wait = 0, authorization: Authorization = ""
+    ) -> Response:
+        """A meter's result."""
+        self._known(market)
+        return _bytes(await self._desk.result(start, meter, _claim(authorization), wait))
+
+    async def totals(
+        self, market: str, start: Start, supplier: str, wait: Wait = 0, authorization: Authorization = ""
+    ) -> Response:
+        """What a supplier's users have bought and sold in total."""
+        self._known(market)
+        return _bytes(await self._desk.totals(start, supplier, _claim(authorization), wait))
+
+    def _known(self, market: str) -> None:
+        if market != self._node.market.id:
+            raise RefusalError(Problem.UNKNOWN_MARKET)
+
+
+def _claim(authorization: str) -> bytes:
+    """The claim in an Authorization header. Raises: RefusalError."""
+    scheme, _, value = authorization.partition(" ")
+    try:
+        if scheme.lower() == "claim":
+            return bytes.fromhex(value)
+    except ValueError:
+        pass
+    raise RefusalError(Problem.UNAUTHORIZED)
+
+
+def _json(document: bytes) -> Response:
+    return Response(document, media_type="application/json", headers={"cache-control": "no-cache"})
+
+
+def _bytes(message: bytes) -> Response:
+    return Response(message, media_type=BYTES, headers={"cache-control": "no-store"})

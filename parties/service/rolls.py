@@ -1,0 +1,100 @@
+"""The roll at a compute party: read again when the file changes, every version kept, so that no restart is needed.
+
+A round uses the lowest version that an opening names (`wire.opening`); a version that this party never had is fetched
+from a peer, and believed for the registrar's signature alone.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.roll import Roll, RollEntry, RollSupplier, read_roll
+from parties.ledger import ContradictionError, Ledger
+from parties.service.cache import Recent
+
+_KEPT = 4
+"""Versions kept unpacked in memory: rounds that overlap may use different ones."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """One version of the roll, ready to be looked up in."""
+
+    version: int
+    digest: bytes
+    meters: dict[str, RollEntry]
+    suppliers: dict[str, RollSupplier]
+
+    def __repr__(self) -> str:
+        return f"Enrolled(version={self.version}, {len(self.meters)} meters)"
+
+    @classmethod
+    def of(cls, roll: Roll) -> "Enrolled":
+        """Unpack a roll."""
+        return cls(roll.version, roll.digest, roll.by_meter(), roll.by_supplier())
+
+
+class Rolls:
+    """All versions of one market's roll. `registrar`: the public key that must have signed them."""
+
+    def __init__(self, ledger: Ledger, market: str, registrar: bytes) -> None:
+        self._ledger = ledger
+        self._market = market
+        self.registrar = registrar
+        self._unpacked: Recent[int, Enrolled] = Recent(_KEPT)
+        self._seen: tuple[int, int, int] | None = None
+
+    async def latest(self) -> Enrolled | None:
+        """The newest version, or None if there has never been one."""
+        version = await self._ledger.latest_roll_version(self._market)
+        return await self.version(version)
+
+    async def version(self, version: int) -> Enrolled | None:
+        """A version, if this party has it."""
+        known = self._unpacked.get(version)
+        if known is None:
+            data = await self._ledger.roll(self._market, version)
+            if data is None:
+                return None
+            # It was checked when it was stored; the registrar's key may have been changed since.
+            known = self._unpack(Roll.decode(data[:-64]))
+        return known
+
+    async def data(self, version: int) -> bytes | None:
+        """A version as the registrar signed it."""
+        return await self._ledger.roll(self._market, version)
+
+    async def add(self, data: bytes) -> Enrolled:
+        """Check and store a version, newer or older than the newest.
+
+        Raises: WireError; ContradictionError if the registrar has signed another roll of this version; LedgerError.
+        """
+        roll = read_roll(data, self._market, self.registrar)
+        await self._ledger.put_roll(self._market, roll.version, data)
+        return self._unpack(roll)
+
+    async def look(self, path: Path) -> None:
+        """Read the file if it has changed since the last look. What is wrong with it is logged; the old one stays."""
+        try:
+            status = path.stat()
+            seen = status.st_mtime_ns, status.st_size, status.st_ino
+            if seen == self._seen:
+                return
+            data = path.read_bytes()
+        except OSError as error:
+            _log.warning("roll not read", reason=type(error).__name__)
+            return
+        self._seen = seen
+        try:
+            enrolled = await self.add(data)
+        except (WireError, ContradictionError) as error:
+            _log.error("roll refused", reason=str(error))
+            return
+        _log.info("roll read", version=enrolled.version, meters=len(enrolled.meters))
+
+    def _unpack(self, roll: Roll) -> Enrolled:
+        return self._unpacked.set(roll.version, Enrolled.of(roll))

@@ -1,0 +1,134 @@
+"""All rounds of one market at one party: each is opened in time, driven by a task of its own, and resumed after a
+restart.
+"""
+
+import asyncio
+import traceback
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from mpc_market.errors import InvalidSettingsError, MarketError
+from parties.ledger import LedgerError, RoundRow
+from parties.service.driver import Driver
+from parties.service.ending import Chain
+from parties.service.following import Following
+from parties.service.life import FINAL, State
+from parties.service.node import Node
+from parties.service.round import Round, cancel_all
+
+_AGAIN_SECONDS = 1.0
+
+_log = structlog.get_logger()
+
+
+class Rounds:
+    """Opens the rounds of a market by the clock and drives them. `run` is its one task."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._chain = Chain(node.ledger, node.market.id, node.party)
+        self._drivers: dict[int, Driver] = {}
+        self._tasks: dict[int, asyncio.Task[State]] = {}
+        self._stopping = False
+
+    def round(self, start: int) -> Round | None:
+        """A round that is being driven."""
+        driver = self._drivers.get(start)
+        return None if driver is None else driver.round
+
+    def state(self, start: int) -> State | None:
+        """How far a round is that is being driven."""
+        driver = self._drivers.get(start)
+        return None if driver is None else driver.state
+
+    @property
+    def starts(self) -> list[int]:
+        """The periods of all rounds that are being driven."""
+        return sorted(self._drivers)
+
+    async def run(self) -> None:
+        """Resume what was begun, then open round after round, until cancelled: rounds then stay where they are."""
+        try:
+            await self._retrying(self._resume)
+            while True:
+                await self._retrying(self._open_due)
+                now = self._node.clock.now_ms()
+                schedule = self._node.schedule
+                await self._node.clock.until(schedule.opens(schedule.next_start(now)))
+        finally:
+            self._stopping = True
+            await cancel_all(self._tasks.values())
+
+    async def _retrying(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await work()
+            except LedgerError as error:
+                _log.error("storage fails", reason=str(error))
+            except InvalidSettingsError as error:  # the key that signs a round is missing
+                _log.error("round not opened", reason=str(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _resume(self) -> None:
+        rows = [row for row in await self._node.ledger.unfinished_rounds() if row.market == self._node.market.id]
+        for row in rows:
+            await self._chain.mend(row.start)
+        for row in rows:
+            self._drive(row)
+
+    async def _open_due(self) -> None:
+        """Open every round whose time has come. One that this party has missed altogether is left out."""
+        schedule, market = self._node.schedule, self._node.market.id
+        for start in schedule.open_starts(self._node.clock.now_ms()):
+            if start in self._drivers or await self._node.ledger.round(market, start) is not None:
+                continue
+            self._node.key(start)  # is it there?
+            row = await self._node.ledger.create_round(
+                market,
+                start,
+                opens_ms=schedule.opens(start),
+                gate_ms=schedule.gate(start),
+                deadline_ms=schedule.deadline(start),
+                state=State.OPENING,
+            )
+            self._drive(row)
+
+    def _drive(self, row: RoundRow) -> None:
+        current = Round(self._node, row)
+        Following(current)
+        driver = self._drivers[row.start] = Driver(current, self._chain, State(row.state))
+        self._start(driver)
+
+    def _start(self, driver: Driver) -> None:
+        task = self._tasks[driver.round.start] = asyncio.create_task(driver.run())
+        task.add_done_callback(lambda task: self._ended(driver, task))
+
+    def _ended(self, driver: Driver, task: "asyncio.Task[State]") -> None:
+        """A round has come to its end; or its task has stopped by a fault of this program: then it begins again."""
+        if task.cancelled():
+            return
+        error = task.exception()
+        start = driver.round.start
+        if error is None:
+            self._drivers.pop(start, None)
+            self._tasks.pop(start, None)
+            self._node.board.forget(start)
+        else:
+            # Without the text of an error that nobody foresaw: it might hold what a log must not.
+            reason = str(error) if isinstance(error, MarketError) else type(error).__name__
+            where = traceback.format_tb(error.__traceback__)[-1].splitlines()[0].strip()
+            driver.round.log.error("round stumbles", state=driver.state.value, reason=reason, where=where)
+            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._restart, driver)
+
+    def _restart(self, driver: Driver) -> None:
+        if not self._stopping:
+            self._start(driver)
+
+    def count_states(self) -> None:
+        """Bring the metric of states up to date."""
+        counts = Counter(driver.state for driver in self._drivers.values())
+        for state in State:
+            if state not in FINAL:
+                self._node.metrics.in_state.labels(state.value).set(counts[state])

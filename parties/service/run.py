@@ -1,0 +1,93 @@
+"""`mpc-market party run`: the service as a process, until it is told to end (SIGTERM, Ctrl-C) or cannot go on."""
+
+import asyncio
+import contextlib
+import resource
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from mpc_market.errors import MarketError
+from parties.compute.process import new_event_loop
+from parties.files.party_home import PartyHome, read_party_home
+from parties.files.problems import Problems
+from parties.service.life import State
+from parties.service.logs import set_up_logs
+from parties.service.process_workers import ProcessWorkers
+from parties.service.rounds import Rounds
+from parties.service.service import running
+
+FINISH_SECONDS = 10.0
+"""A computation that is under way when the service is told to end may take so long to come to its end."""
+
+_log = structlog.get_logger()
+
+
+class ServiceError(MarketError):
+    """The service cannot go on."""
+
+
+def run(path: Path) -> None:
+    """Run the party whose home is at `path`.
+
+    Raises: InputError if the home cannot be used; LedgerError, TlsError, OSError if the service cannot start.
+    """
+    problems = Problems()
+    home = read_party_home(path, int(time.time()), problems)
+    problems.check()
+    assert home is not None, "no home, and no reason why not"
+    set_up_logs(home.number)
+    _allow_many_connections()
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_until_told_to_end(home))
+
+
+async def _until_told_to_end(home: PartyHome) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_log_without_text)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, told.set)
+    async with running(home, ProcessWorkers()) as service:
+        ending = asyncio.create_task(told.wait())
+        failing = asyncio.create_task(service.fails())
+        try:
+            await asyncio.wait({ending, failing}, return_when=asyncio.FIRST_COMPLETED)
+            if failing.done():
+                raise _failure(failing.exception())
+            await _finish(service.rounds)
+        finally:
+            ending.cancel()
+            failing.cancel()
+
+
+def _failure(error: BaseException | None) -> MarketError:
+    """What ended the service, as an error that can be shown: the text of one that nobody foresaw cannot."""
+    if isinstance(error, MarketError):
+        return error
+    _log.error("service fails", exc_info=error)
+    return ServiceError(f"the service has failed: {type(error).__name__}; the log says where")
+
+
+def _log_without_text(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What an event loop complains about: its own words, and the kind and place of the error, not its text."""
+    _log.error("event loop complains", message=context.get("message"), exc_info=context.get("exception"))
+
+
+async def _finish(rounds: Rounds) -> None:
+    """Let computations that are under way come to their end: to stop now would cost all parties another attempt."""
+    until = time.monotonic() + FINISH_SECONDS
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FINISH_SECONDS):
+            while any(rounds.state(start) is State.COMPUTING for start in rounds.starts):
+                await asyncio.sleep(0.1)
+    _log.info("told to end", waited=round(FINISH_SECONDS - max(until - time.monotonic(), 0), 1))
+
+
+def _allow_many_connections() -> None:
+    """As many open files as this process may have: every meter that waits for a result is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,7 @@
+"""What a supplier runs: it fetches the totals over its own users, revealed to it alone. Thin: no MPC, no numpy.
+
+home      a private directory: the keys that sign its requests and open its totals
+settled   how a round ended, as the compute parties have signed it
+totals    the totals of a period: fetched from every party, verified, put together
+output    the same as lines, CSV or JSON
+"""

@@ -1,0 +1,7 @@
+"""What can go wrong at a supplier. Messages carry public values only: never a total, a share or a key."""
+
+from mpc_market.errors import MarketError
+
+
+class TotalsError(MarketError):
+    """The totals of a period cannot be had, or cannot be relied on; says why, and what would help."""

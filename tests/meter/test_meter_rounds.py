@@ -1,0 +1,125 @@
+"""Orders in and results out, through the client and stand-ins of the parties (submitting, rounds, results)."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpc_market.rules.clearing import clear
+from mpc_market.rules.model import Order, Side
+from mpc_market.wire.submission import Submission
+from parties.meter.api import RefusedError, UnreachableError
+from parties.meter.forecast import Wish
+from parties.meter.results import State, collect
+from parties.meter.submitting import submit
+from tests.meter.small_market import BUY, SELL, START, SmallMarket, play, posts
+from tests.meter.standin import problem
+
+# --- all is well ------------------------------------------------------------------------------------------
+
+
+def test_an_order_is_accepted_by_all_and_its_result_is_verified(small):
+    buyer, seller = small.meter("541448860000000018"), small.meter("AT00 é ☀")
+    submitted, found = small.run(play(small, (buyer, BUY), (seller, SELL)))
+    assert all(one.accepted and one.number == 1 and not one.troubles for one in submitted)
+    assert [(finding.state, finding.accepted, finding.final) for finding in found] == [
+        (State.VERIFIED, (1000,), True),
+        (State.VERIFIED, (1000,), True),
+    ]
+    assert {finding.price for finding in found} == {2000}  # the buy is served in part: it sets the price
+    entry = buyer.store.history(10)[0]
+    assert (entry.receipts, entry.state, entry.accepted, entry.orders[0].quantity) == (3, "verified", (1000,), 1500)
+
+
+@pytest.mark.parametrize("parties", [5, 7])
+def test_with_more_parties(tmp_path, parties):
+    small = SmallMarket(tmp_path, parties=parties)
+    _, found = small.run(play(small, (small.meter("b"), BUY), (small.meter("s"), SELL)))
+    assert [finding.state for finding in found] == [State.VERIFIED] * 2
+
+
+def test_each_party_gets_its_own_seal_only(small):
+    small.run(submit(small.meter(), small.rounds, START, [BUY]))
+    assert sorted(party for party, _ in posts(small)) == [0, 1, 2]
+    for party, body in posts(small):
+        assert [seal.party for seal in Submission.decode(body).seals] == [party]
+
+
+def test_nothing_ordered_looks_like_any_other_order(small):
+    small.run(submit(small.meter("i"), small.rounds, START, []))
+    small.run(submit(small.meter("b"), small.rounds, START, [BUY]))
+    assert len({len(body) for _, body in posts(small)}) == 1
+    assert [order.quantity for order in small.parties.opened_submission(START, "i", 1)] == [0]
+
+
+def test_a_curve_of_several_orders(tmp_path):
+    small = SmallMarket(tmp_path, orders=3)
+    seller, steps = small.meter("s"), [Wish(Side.BUY, 3000, 100), Wish(Side.BUY, 2000, 200)]
+
+    async def both():
+        await submit(small.meter("b"), small.rounds, START, steps)
+        await submit(seller, small.rounds, START, [Wish(Side.SELL, 2500, 400)])
+        await small.clock.until(small.gate)
+        return await collect(seller, small.rounds, START)
+
+    assert small.run(both()).accepted == (100, 0, 0)
+
+
+books = st.lists(
+    st.builds(Wish, st.sampled_from(Side), st.integers(0, 4095), st.integers(0, 17_250)), min_size=1, max_size=6
+)
+
+
+@settings(max_examples=10)
+@given(books)
+def test_results_of_all_meters_are_those_of_the_rule(wishes):
+    """Books submitted by meters and collected by meters, against the plaintext rule on what they meant."""
+    with tempfile.TemporaryDirectory() as folder:
+        small = SmallMarket(Path(folder))
+        meters = [small.meter(f"m{i}") for i in range(len(wishes))]
+        _, found = small.run(play(small, *zip(meters, wishes, strict=True)))
+    orders = [Order(f"m{i}/0", wish.side, wish.price, wish.quantity) for i, wish in enumerate(wishes)]
+    expected = clear(orders, small.parties.market.file.rules, small.parties.ticket_seed(START))
+    assert [finding.state for finding in found] == [State.VERIFIED] * len(meters)
+    assert tuple(finding.accepted[0] for finding in found) == expected.accepted
+    assert {finding.price for finding in found} == {expected.price}
+
+
+# --- the API ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "passing"),
+    [
+        (problem("late", 409), False),
+        (problem("rate-limited", 429), True),
+        (problem("storage", 503), True),
+        (problem("internal", 500), True),
+    ],
+)
+def test_refusals_are_told_apart(small, answer, passing):
+    small.parties.faults[0] = lambda request, real: answer
+    with pytest.raises(RefusedError) as caught:
+        small.run(small.rounds.api.get(0, f"periods/{START}"))
+    assert caught.value.passing is passing
+    assert caught.value.problem == json.loads(answer[2])["title"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (404, "text/html", b"<html>"),
+        (409, "application/problem+json", b"not json"),
+        (409, "application/problem+json", b'{"type": "about:blank"}'),
+        (409, "application/problem+json", b'{"type": "urn:mpc-market:problem:\\u001b[2J"}'),
+        (302, "text/plain", b""),
+        (200, "application/json", b" " * (2**20 + 1)),
+    ],
+)
+def test_what_is_no_answer_of_a_party_is_unreachable(small, answer):
+    small.parties.faults[0] = lambda request, real: answer
+    with pytest.raises(UnreachableError):
+        small.run(small.rounds.api.get(0, f"periods/{START}"))

@@ -1,0 +1,127 @@
+"""Workers for tests of the round's life: the real engine, in this process, over the in-memory network.
+
+What is left out against real workers is the process and its connections. Like those they meet by address, prove by
+tokens that they belong to one attempt, and are good for one.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+
+import numpy as np
+
+from mpc_market.errors import MarketError
+from mpc_market.network import MemoryNetwork, memory_networks
+from mpc_market.secure.service_round import compute_service_round
+from mpc_market.secure.submissions import Submissions, words_per_order
+from parties.net import Address
+from parties.service.workers import AttemptError, Computed, OnVerdicts, Task
+
+
+class Meeting:
+    """Where the workers of all parties meet."""
+
+    def __init__(self) -> None:
+        self.ports = count(1)
+        self._networks: dict[tuple, list[MemoryNetwork]] = {}
+        self._tokens: dict[tuple, set[bytes]] = defaultdict(set)
+
+    def network(self, addresses: Sequence[Address], party: int, tokens: Mapping[int, bytes]) -> MemoryNetwork:
+        """One party's end of the network among the workers at these addresses, who must have the same tokens."""
+        key = tuple(address.port for address in addresses)
+        if key not in self._networks:
+            self._networks[key] = memory_networks(len(addresses))
+        for peer, token in tokens.items():
+            pair = self._tokens[*key, *sorted((party, peer))]
+            pair.add(token)
+            assert len(pair) == 1, "both ends of a pair must know the same token"
+        return self._networks[key][party]
+
+
+class MemoryWorker:
+    """One party's worker for one attempt. `trouble` is called with every stage; it may raise, or wait."""
+
+    def __init__(self, meeting: Meeting, trouble: Callable) -> None:
+        port = next(meeting.ports)
+        self.address = Address("127.0.0.1", port, port)
+        self.ended = False
+        self._meeting = meeting
+        self._trouble = trouble
+        self._used = False
+
+    async def compute(
+        self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: Task, on_verdicts: OnVerdicts
+    ) -> Computed:
+        assert not self._used
+        assert not self.ended
+        self._used = True
+        network = self._meeting.network(addresses, addresses.index(self.address), tokens)
+        stages = []
+
+        async def settle(verdicts: np.ndarray) -> None:
+            await self._trouble("verdicts found", self)
+            await on_verdicts(verdicts.tobytes())
+            await self._trouble("verdicts settled", self)
+
+        await self._trouble("begin", self)
+        try:
+            found = await compute_service_round(
+                network,
+                submissions_of(task),
+                task.rules,
+                task.check_seed,
+                task.ticket_seed,
+                settle,
+                verdicts=None if task.verdicts is None else np.frombuffer(task.verdicts, np.uint8),
+                on_stage=stages.append,
+            )
+        except MarketError as error:
+            if type(error).__module__ == "mpc_market.errors":
+                raise AttemptError(str(error)) from None
+            raise
+        await self._trouble("computed", self)
+        return Computed(
+            price=found.price,
+            verdicts=found.verdicts.tobytes(),
+            accepted=[row.astype("<u8").tobytes() for row in found.accepted],
+            users=found.users.tolist(),
+            totals=[np.array(pair, "<u8").tobytes() for pair in zip(found.bought, found.sold, strict=True)],
+            stages=dict.fromkeys(stages, 0.0),
+            bytes_sent=0,
+        )
+
+    async def end(self) -> None:
+        self.ended = True
+
+
+def submissions_of(task: Task) -> Submissions:
+    words = np.frombuffer(b"".join(task.words), "<u8").reshape(-1, task.orders, words_per_order(task.rules))
+    return Submissions(
+        [f"{meter}/{k}" for meter in task.meters for k in range(task.orders)],
+        np.array(task.maxima, np.uint64),
+        np.array(task.suppliers, np.intp),
+        task.supplier_count,
+        words,
+    )
+
+
+async def no_trouble(stage: str, worker: MemoryWorker) -> None:
+    await asyncio.sleep(0)
+
+
+class MemoryWorkers:
+    """Starts one party's workers, and keeps them for the test to look at."""
+
+    def __init__(self, meeting: Meeting, trouble: Callable = no_trouble) -> None:
+        self.started: list[MemoryWorker] = []
+        self.trouble = trouble
+        self._meeting = meeting
+
+    async def _trouble(self, stage: str, worker: MemoryWorker) -> None:
+        await self.trouble(stage, worker)  # a test may change it at any time
+
+    async def start(self, *_: object) -> MemoryWorker:
+        worker = MemoryWorker(self._meeting, self._trouble)
+        self.started.append(worker)
+        return worker

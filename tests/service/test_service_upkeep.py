@@ -1,0 +1,270 @@
+"""What goes on beside the rounds: rolls and keys that change without a restart, health, what is forgotten in time."""
+
+import asyncio
+import contextlib
+import json
+import socket
+
+import pytest
+from service_results import collected
+from service_running import asynchronous
+from service_town import PERIOD, START, Meter, Town, problem
+
+from mpc_market.rules.model import Side
+from mpc_market.wire.audit import check_record
+from mpc_market.wire.record import Record
+from mpc_market.wire.roll import Roll, sign_roll
+from mpc_market.wire.signing import SigningKey
+from parties.files.problems import Problems
+from parties.registrar.home import read_registrar_home
+from parties.service import serving
+from parties.service.life import FINAL, State
+from parties.service.peers import Peer
+from parties.setup.rotation import adopt_into, rotate
+
+
+async def look(town: Town) -> None:
+    """What the services do every few seconds."""
+    for service in town.services.values():
+        await service.upkeep.look()
+
+
+async def one_round(town: Town, start: int, *, check: bool = True) -> None:
+    """A round of two orders, and what becomes of it."""
+    await town.until(State.COLLECTING, start=start)
+    terms = await town.terms(start)
+    anna, ben = town.meters[:2]
+    sent = anna.submission(terms, 1, (Side.SELL, 5, 10))
+    await town.submit(sent, start)
+    await town.submit(ben.submission(terms, 1, (Side.BUY, 9, 6)), start)
+    town.clock.move_to(1000 * start - 300_000)
+    await town.until(*FINAL, start=start)
+    if check:
+        assert (await collected(town, anna, sent, [(Side.SELL, 5, 10)], terms)).accepted == (6,)
+
+
+@asynchronous
+async def test_a_new_roll_is_used_from_the_next_round_on(tmp_path):
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up():
+        await town.until(State.COLLECTING)
+        terms = await town.terms()
+        town.meters.append(Meter("cleo"))
+        town.write_roll(2)
+        await look(town)
+        assert (await town.get(0, "roll")).json()["version"] == 2
+        assert problem(await town.post(0, town.meters[2].submission(terms, 1, (Side.BUY, 9, 6)))) == "unknown-meter"
+        await one_round(town, START)
+        await town.until(State.COLLECTING, start=START + PERIOD)
+        terms = await town.terms(START + PERIOD)
+        assert terms.roll_version == 2
+        await town.submit(town.meters[2].submission(terms, 1, (Side.BUY, 9, 6)), START + PERIOD)
+
+
+@asynchronous
+async def test_a_party_that_has_a_newer_roll_than_the_others_fetches_the_older_one(tmp_path):
+    """Party 2 joins with an empty ledger after version 1 was replaced at it: the round still uses version 1."""
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up(0, 1):
+        await town.until(State.OPENING)
+        town.write_roll(2)
+        await town.start(2)
+        await town.until(State.COLLECTING)
+        assert (await town.terms()).roll_version == 1
+        await one_round(town, START)
+
+
+@pytest.mark.parametrize("wrong", ["another registrar", "the same version, other meters", "garbage", "another market"])
+@asynchronous
+async def test_a_roll_that_is_wrong_changes_nothing(tmp_path, wrong):
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    problems = Problems()
+    registrar = read_registrar_home(tmp_path / "market" / "registrar", problems).key
+    rolls = {
+        "another registrar": lambda: sign_roll(Roll(town.market.id, 2, (), ()), SigningKey.generate()),
+        "the same version, other meters": lambda: sign_roll(Roll(town.market.id, 1, (), ()), registrar),
+        "garbage": lambda: b"garbage",
+        "another market": lambda: sign_roll(Roll("elsewhere", 2, (), ()), registrar),
+    }
+    async with town.up():
+        await town.until(State.COLLECTING)
+        (tmp_path / "market" / "roll.bin").write_bytes(rolls[wrong]())
+        await look(town)
+        assert (await town.get(0, "roll")).json()["version"] == 1
+        await one_round(town, START)
+
+
+@asynchronous
+async def test_keys_of_a_party_rotate_without_a_restart(tmp_path):
+    """Signing key and certificate of party 1: announced, adopted into the market file, in use when their time comes."""
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up():
+        await town.until(State.COLLECTING)
+        since, problems = START + PERIOD, Problems()
+        announcement = rotate(town.home(1), since, town.clock.now_ms() // 1000)
+        town.market = adopt_into(str(tmp_path / "market" / "market.toml"), [str(announcement)], problems)
+        problems.check()
+        await look(town)
+        await one_round(town, START)
+        old, new = (keys.fingerprint for keys in town.market.parties[1].keys)
+        assert await shown(town, 1) == old
+        # the gate of the next round is before `since`, its period is not: it is signed with the new key already
+        await one_round(town, START + PERIOD)
+        town.clock.move_to(1000 * since)
+        await look(town)
+        assert await shown(town, 1) == new
+        await one_round(town, START + 2 * PERIOD)
+        for k in range(3):
+            answer = await town.get(1, f"periods/{START + k * PERIOD}/record")
+            check_record(Record.decode(answer.content), town.market.committee(START + k * PERIOD))
+        signers = {town.market.committee(START + k * PERIOD).keys[1] for k in range(3)}
+        assert len(signers) == 2
+
+
+async def shown(town: Town, party: int) -> str:
+    """The fingerprint of the certificate that a party's public API shows."""
+    from parties.tls import fingerprint  # noqa: PLC0415
+
+    async with town.client(party) as client, client.stream("GET", "roll") as answer:
+        return fingerprint(answer.extensions["network_stream"].get_extra_info("ssl_object").getpeercert(True))
+
+
+@asynchronous
+async def test_a_market_file_that_is_wrong_changes_nothing(tmp_path):
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up():
+        await town.until(State.COLLECTING)
+        (tmp_path / "market" / "market.toml").write_text("[market]\n")
+        await look(town)
+        document = (await town.about(0)).json()
+        assert (document["id"], len(document["parties"])) == (town.market.id, 3)
+
+
+@asynchronous
+async def test_health(tmp_path, monkeypatch):
+    town = Town(tmp_path / "market")
+    async with town.up():
+        assert (await town.private(0, "healthz")).text == "ok\n"
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(20):
+            while (ready := await town.private(0, "readyz")).status_code != 200:
+                await asyncio.sleep(0.05)
+        assert json.loads(ready.text) == {
+            "ready": True,
+            "checks": dict.fromkeys(["ledger", "roll", "disk", "party 1", "party 2"], "ok"),
+        }
+        checks = town.services[0].upkeep.peers
+        checks[1].reachable = False
+        checks[2].ahead_ms = -2345.0
+        answer = await town.private(0, "readyz")
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["party 1"] == "not reachable"
+        assert answer.json()["checks"]["party 2"] == "its clock is -2.345 s off this one"
+
+
+@asynchronous
+async def test_clocks_are_compared(tmp_path, monkeypatch):
+    async def greet(self: Peer) -> bytes:
+        return str(town.clock.now_ms() + 5000).encode()
+
+    monkeypatch.setattr(Peer, "greet", greet)
+    town = Town(tmp_path / "market")
+    async with town.up(0):
+        async with asyncio.timeout(20):
+            while (checks := (await town.private(0, "readyz")).json()["checks"])["party 1"] == "not reachable":
+                await asyncio.sleep(0.05)
+        assert checks["party 1"] == "its clock is +5.000 s off this one"
+        assert 'mpc_market_peer_clock_ahead_seconds{party="1"} 5.0' in (await town.private(0, "metrics")).text
+
+
+@asynchronous
+async def test_metrics_of_a_round(tmp_path):
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up():
+        await one_round(town, START)
+        text = (await town.private(1, "metrics")).text
+        for line in (
+            "mpc_market_orders_total 2.0",
+            'mpc_market_rounds_total{state="result"} 1.0',
+            'mpc_market_attempts_total{ended="done"} 1.0',
+            'mpc_market_clearing_seconds_count{stage="validity"} 1.0',
+            "mpc_market_round_lateness_seconds_count 1.0",
+            "mpc_market_roll_version 1.0",
+            "mpc_market_receipt_seconds_count 2.0",
+            'mpc_market_peer_up{party="0"} 1.0',
+        ):
+            assert line in text
+
+
+@asynchronous
+async def test_sealing_keys_are_forgotten_when_their_day_is_over(tmp_path):
+    """Then not even the party itself can open what was sealed to it (T12)."""
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up():
+        node, upkeep = town.services[0].node, town.services[0].upkeep
+        await town.until(State.COLLECTING)
+        key = town.services[0].node.intake.round(START).key.secret()
+
+        def never() -> bytes:
+            raise AssertionError("there is no key any more")
+
+        day = "2027-01-15"
+        assert await node.ledger.sealing_key(day, never) == key
+        await upkeep.clean()
+        assert await node.ledger.sealing_key(day, never) == key
+        await one_round(town, START)
+        town.clock.move_to(1000 * (START + 86_400))
+        await town.until(*FINAL, start=START + PERIOD)
+        await upkeep.clean()
+        with pytest.raises(AssertionError):
+            await node.ledger.sealing_key(day, never)
+
+
+@asynchronous
+async def test_what_is_older_than_the_retention_time_is_erased(tmp_path):
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up():
+        await one_round(town, START)
+        terms = await town.terms()
+        ledger, upkeep = town.services[0].node.ledger, town.services[0].upkeep
+        await upkeep.clean()
+        assert len(await ledger.submissions(town.market.id, START)) == 2
+        town.clock.move_to(1000 * (START + 31 * 86_400))
+        await upkeep.clean()
+        assert await ledger.submissions(town.market.id, START) == []
+        assert await ledger.outcome(town.market.id, START) is not None
+        assert problem(await town.result(0, town.meters[0], terms)) in ("nothing-here", "not-finished")
+        assert problem(await town.get(0, f"periods/{START}/record")) == "nothing-here"
+        assert (await town.get(0, f"periods/{START}")).json()["state"] == "result"
+        assert (await ledger.last_record(town.market.id)) is not None
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /v1/markets HTTP/1.1\r\nhost: a\r\nx-slow: "], ids=["nothing", "half"])
+@asynchronous
+async def test_who_does_not_finish_a_request_is_hung_up_on(tmp_path, monkeypatch, said):
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.3)
+    town = Town(tmp_path / "market")
+    async with town.up(0):
+        host, port = town.home(0).listen.private
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(said)
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
+        # whoever does finish is answered, and may ask again on the same connection
+        reader, writer = await asyncio.open_connection(host, port)
+        for _ in range(2):
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+            assert b"200 OK" in await reader.readuntil(b"ok\n")
+        writer.close()
+
+
+@asynchronous
+async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_behind(tmp_path):
+    town = Town(tmp_path / "market")
+    with socket.create_server(town.home(0).listen.private), pytest.raises(OSError, match="in use"):
+        await town.start(0)
+    await town.stop()
+    async with town.up(0):
+        assert (await town.private(0, "healthz")).status_code == 200

@@ -1,0 +1,180 @@
+"""Rounds without a result: exactly one of result and void is signed by each party, and one void is final."""
+
+import asyncio
+
+import pytest
+from service_results import record_of
+from service_running import asynchronous
+from service_town import START, Meter, Town, problem
+
+from mpc_market.rules.model import Side
+from mpc_market.wire.audit import check_record
+from mpc_market.wire.message import split_signed
+from mpc_market.wire.outcome import Outcome, Result, Void, VoidReason
+from parties.ledger import Ledger
+from parties.service import computing, driver
+from parties.service.life import BOUND_BY_DEADLINE, FINAL, State
+from parties.service.round import Round
+
+
+def hanging(monkeypatch, state: State, party: int) -> None:
+    """A party comes to this state, and never out of it."""
+    step = driver.STEPS[state]
+
+    async def hang(current: Round):
+        if current.party == party:
+            await asyncio.Event().wait()
+        return await step(current)
+
+    monkeypatch.setitem(driver.STEPS, state, hang)
+
+
+async def outcome(town: Town, party: int) -> Result | Void | None:
+    """What a party has signed."""
+    data = await town.services[party].node.ledger.outcome(town.market.id, START)
+    return None if data is None else split_signed(Outcome, data).message.content
+
+
+async def with_orders(town: Town) -> None:
+    await town.until(State.COLLECTING)
+    terms = await town.terms()
+    await town.submit(town.meters[0].submission(terms, 1, (Side.SELL, 5, 10)))
+    await town.submit(town.meters[1].submission(terms, 1, (Side.BUY, 9, 6)))
+
+
+def small_town(path) -> Town:
+    return Town(path / "market", meters=[Meter("anna"), Meter("ben")])
+
+
+@pytest.mark.parametrize("state", [State.CLOSING, State.AGREED, State.SEEDED, State.COMPUTING])
+@asynchronous
+async def test_a_party_that_hangs_until_the_deadline(tmp_path, monkeypatch, state):
+    """It signs void itself when the deadline passes, and so do all."""
+    hanging(monkeypatch, state, 1)
+    town = small_town(tmp_path)
+    async with town.up():
+        await with_orders(town)
+        terms = await town.terms()
+        town.clock.move_to(town.gate)
+        await town.until(state, parties=[1])
+        await asyncio.sleep(0.3)
+        town.clock.move_to(town.deadline - 1)
+        await asyncio.sleep(0.1)
+        assert await town.state(1) is state
+        town.clock.move_to(town.deadline)
+        await town.until(*FINAL)
+        assert await outcome(town, 1) == Void(driver.REASONS[state])
+        for party in range(3):
+            assert isinstance(await outcome(town, party), Void)
+            assert await town.state(party) is State.VOID
+            check_record(await record_of(town, party), town.market.committee(START))
+            document = (await town.get(party, f"periods/{START}")).json()
+            assert (document["state"], document["price"]) == ("void", None)
+            assert document["outcomes"]
+            assert problem(await town.result(party, town.meters[0], terms)) == "void"
+
+
+@asynchronous
+async def test_a_round_that_not_all_parties_open(tmp_path):
+    town = small_town(tmp_path)
+    async with town.up(0, 1):
+        await town.until(State.OPENING)
+        town.clock.move_to(town.gate)
+        await asyncio.sleep(0.2)
+        assert await town.state(0) is State.OPENING, "until the deadline the third party may still come"
+        town.clock.move_to(town.deadline)
+        await town.until(State.VOID)
+        assert await outcome(town, 0) == Void(VoidReason.NOT_OPENED)
+        # The one that was away knows nothing of it, and takes part in the next round.
+        await town.start(2)
+        await town.until(State.COLLECTING, start=START + 900)
+        assert await town.state(2) is None
+        assert problem(await town.get(2, f"periods/{START}")) == "unknown-period"
+
+
+@asynchronous
+async def test_one_void_is_final_for_those_who_have_signed_a_result(tmp_path, monkeypatch):
+    sign = computing._sign
+
+    async def hang(current: Round, result: Result):
+        if current.party == 1:
+            await asyncio.Event().wait()
+        return await sign(current, result)
+
+    monkeypatch.setattr(computing, "_sign", hang)
+    town = small_town(tmp_path)
+    async with town.up():
+        await with_orders(town)
+        town.clock.move_to(town.gate)
+        await town.until(State.SIGNED, parties=[0, 2])
+        document = (await town.get(0, f"periods/{START}")).json()
+        assert (document["state"], document["price"], document["outcomes"]) == ("signed", None, [])
+        town.clock.move_to(town.deadline)
+        await town.until(State.VOID)
+        assert [type(await outcome(town, party)) for party in range(3)] == [Result, Void, Result]
+        for party in range(3):
+            check_record(await record_of(town, party), town.market.committee(START))
+
+
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "not signed"])
+@asynchronous
+async def test_who_was_away_at_the_deadline(tmp_path, monkeypatch, signed):
+    """If it had signed the result when it went, that counts, however late; else it signs void when it comes back."""
+    last_words = []
+    put_outcome = Ledger.put_outcome
+
+    async def hang(self: Ledger, *args):
+        if self is town.services[1].node.ledger:
+            last_words.append(args)
+            await asyncio.Event().wait()
+        await put_outcome(self, *args)
+
+    town = small_town(tmp_path)
+    async with town.up():
+        await with_orders(town)
+        monkeypatch.setattr(Ledger, "put_outcome", hang)
+        town.clock.move_to(town.gate)
+        await town.until(State.SIGNED, parties=[0, 2])  # they have heard that all are done
+        assert len(last_words) == 1
+        await town.stop(1)
+        monkeypatch.undo()
+        if signed:  # as if it had crashed right behind this write
+            ledger = await Ledger.open(town.home(1).database, 1)
+            await ledger.put_outcome(*last_words[0])
+            await ledger.close()
+        town.clock.move_to(town.deadline + 1000)
+        await asyncio.sleep(0.2)
+        assert [await town.state(party) for party in (0, 2)] == [State.SIGNED] * 2, "neither result nor void: pending"
+        await town.start(1)
+        await town.until(*FINAL)
+        expected = State.RESULT if signed else State.VOID
+        assert [await town.state(party) for party in range(3)] == [expected] * 3
+        assert isinstance(await outcome(town, 1), Result if signed else Void)
+
+
+@asynchronous
+async def test_a_party_whose_ledger_was_restored_signs_nothing_in_rounds_that_it_may_have_forgotten(tmp_path):
+    town = small_town(tmp_path)
+    async with town.up():
+        await with_orders(town)
+        ledger = town.services[1].node.ledger
+        await ledger.backup(tmp_path / "backup.db")
+        path = ledger.path
+        await town.stop(1)
+        for each in path.parent.glob(f"{path.name}*"):
+            each.unlink()
+        (tmp_path / "backup.db").rename(path)
+        await town.start(1)
+        town.clock.move_to(town.gate)
+        await town.until(State.CLOSING, parties=[0, 2])
+        await asyncio.sleep(0.5)
+        assert not await town.services[1].node.ledger.messages(town.market.id, START, "held")
+        town.clock.move_to(town.deadline)
+        await town.until(State.VOID)
+        assert await outcome(town, 1) is None
+        assert await outcome(town, 0) == Void(VoidReason.NO_SET)
+
+
+def test_every_state_before_the_signature_has_a_reason():
+    assert set(driver.REASONS) == BOUND_BY_DEADLINE
+    assert set(driver.STEPS) == set(State) - FINAL
