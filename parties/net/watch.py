@@ -28,7 +28,7 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._ended: dict[int, asyncio.TimerHandle] = {}
         self._left: set[int] = set()
-        self._refusals: dict[int, str] = {}
+        self._refusals: dict[int, list[str]] = {}
         self.failed: asyncio.Future[MarketError] = self._loop.create_future()
 
     def fail(self, error: MarketError) -> None:
@@ -38,12 +38,14 @@ class Watch:
 
     def refused(self, peer: int, reason: str) -> None:
         """`peer` could not be reached; it is tried again."""
-        self._refusals[peer] = reason
+        refusals = self._refusals.setdefault(peer, [])
+        if reason not in refusals:
+            refusals.append(reason)
 
     def missing(self, peer: int, seconds: float) -> None:
         """`peer` is not here although the time to connect is over."""
-        refusal = f": {self._refusals[peer]}" if peer in self._refusals else ""
-        self.lost(peer, f"did not connect within {seconds:g} s{refusal}")
+        refusals = ", then ".join(self._refusals.get(peer, []))
+        self.lost(peer, f"did not connect within {seconds:g} s" + (f": {refusals}" if refusals else ""))
 
     def lost(self, peer: int, reason: str) -> None:
         """Something was seen of `peer` that ends the run."""

@@ -107,7 +107,7 @@ class Documents:
         ledger, market, limit = self._node.ledger, self._node.market.id, min(limit, PRICES_MAX)
         if after is None:
             last = await ledger.last_record(market)
-            after = -1 if last is None else last.sequence - limit
+            after = -1 if last is None else max(last.sequence - limit, -1)
         prices: list[PriceDocument] = []
         while len(prices) < limit:
             rows = await ledger.records(market, after, min(limit - len(prices), _READ_AT_ONCE))

@@ -203,7 +203,7 @@ def test_a_certificate_of_its_own_does_not_make_a_party_another() -> None:
         results = await asyncio.gather(*map(connect, peerings(3, tls, connect_seconds=1.5)), return_exceptions=True)
         assert [type(error) for error in results] == [PeerError] * 3
         for caller in (0, 1):
-            assert str(results[caller]).endswith("did not connect within 1.5 s: whoever answers there hangs up")
+            assert "did not connect within 1.5 s: whoever answers there hangs up" in str(results[caller])
 
     run(test)
 

@@ -81,3 +81,13 @@ def test_a_peer_that_gives_up_by_itself_says_so() -> None:
 def test_the_first_failure_stays() -> None:
     first = ProtocolError("first")
     assert verdict(lambda w: w.fail(first), lambda w: w.lost(1, "later")) is first
+
+
+def test_who_does_not_come_is_named_with_all_that_was_tried() -> None:
+    def refused(*reasons: str) -> list[Callable[[Watch], None]]:
+        return [lambda seen, reason=reason: seen.refused(2, reason) for reason in reasons]  # type: ignore[misc]
+
+    missing = lambda seen: seen.missing(2, 8.0)  # noqa: E731
+    assert str(verdict(missing)) == "party 2: did not connect within 8 s"
+    found = verdict(*refused("nobody there", "another certificate", "nobody there"), missing)
+    assert str(found) == "party 2: did not connect within 8 s: nobody there, then another certificate"

@@ -109,20 +109,18 @@ async def play(town: Town, texts: list[str], words: set[int], monkeypatch) -> No
         await town.until(*FINAL)
         for party in range(3):
             assert await town.state(party) is State.RESULT
-            for path in (
-                f"periods/{START}",
-                f"periods/{START}/record",
-                "records",
-                "prices",
-                f"../{town.market.id}",
-                "roll",
-            ):
-                texts.append((await town.get(party, path)).text)
-            texts += [(await town.private(party, path)).text for path in ("metrics", "readyz", "healthz")]
-            ledger = town.services[party].node.ledger
-            keys = [(row.meter, row.number) for row in await ledger.submissions(town.market.id, START)]
-            for data in await ledger.submission_words(town.market.id, START, keys):
-                words |= set(struct.unpack(f"<{len(data) // 8}Q", data))
+            await look(town, party, texts, words)
+
+
+async def look(town: Town, party: int, texts: list[str], words: set[int]) -> None:
+    """What a party shows of the round, and the share words that it holds."""
+    for path in (f"periods/{START}", f"periods/{START}/record", "records", "prices", f"../{town.market.id}", "roll"):
+        texts.append((await town.get(party, path)).text)
+    texts += [(await town.private(party, path)).text for path in ("metrics", "readyz", "healthz")]
+    ledger = town.services[party].node.ledger
+    keys = [(row.meter, row.number) for row in await ledger.submissions(town.market.id, START)]
+    for data in await ledger.submission_words(town.market.id, START, keys):
+        words |= set(struct.unpack(f"<{len(data) // 8}Q", data))
 
 
 def test_planted_values_are_found_nowhere(tmp_path, log, monkeypatch):

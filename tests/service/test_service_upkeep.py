@@ -154,12 +154,14 @@ async def test_health(tmp_path, monkeypatch):
             "checks": dict.fromkeys(["ledger", "roll", "disk", "party 1", "party 2"], "ok"),
         }
         checks = town.services[0].upkeep.peers
-        checks[1].reachable = False
-        checks[2].ahead_ms = -2345.0
-        answer = await town.private(0, "readyz")
+        expected = {"party 1": "not reachable", "party 2": "its clock is -2.345 s off this one"}
+        async with asyncio.timeout(20):
+            while True:  # the service looks at its peers meanwhile, and may find them well again
+                checks[1].reachable, checks[2].ahead_ms = False, -2345.0
+                answer = await town.private(0, "readyz")
+                if expected.items() <= answer.json()["checks"].items():
+                    break
         assert answer.status_code == 503
-        assert answer.json()["checks"]["party 1"] == "not reachable"
-        assert answer.json()["checks"]["party 2"] == "its clock is -2.345 s off this one"
 
 
 @asynchronous

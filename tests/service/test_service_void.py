@@ -11,7 +11,7 @@ from mpc_market.rules.model import Side
 from mpc_market.wire.audit import check_record
 from mpc_market.wire.message import split_signed
 from mpc_market.wire.outcome import Outcome, Result, Void, VoidReason
-from parties.ledger import Ledger
+from parties.ledger import Ledger, back_up
 from parties.service import computing, driver
 from parties.service.life import BOUND_BY_DEADLINE, FINAL, State
 from parties.service.round import Round
@@ -157,9 +157,8 @@ async def test_a_party_whose_ledger_was_restored_signs_nothing_in_rounds_that_it
     town = small_town(tmp_path)
     async with town.up():
         await with_orders(town)
-        ledger = town.services[1].node.ledger
-        await ledger.backup(tmp_path / "backup.db")
-        path = ledger.path
+        path = town.services[1].node.ledger.path
+        await back_up(town.home(1).database, tmp_path / "backup.db")
         await town.stop(1)
         for each in path.parent.glob(f"{path.name}*"):
             each.unlink()
