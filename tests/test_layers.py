@@ -131,7 +131,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.rules.model",
             "mpc_market.wire",
             "parties.compute.messages",
-            "parties.compute.process",
+            "parties.compute.event_loop",
             "parties.files",
             "parties.ledger",
             "parties.net",

@@ -1,6 +1,7 @@
 """The commands of a meter that speak with the compute parties: opened, run, closed."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from parties.meter.submitting import submit
 from parties.meter.watching import Watch
 from parties.meter.wishes import Forecast, FromFile, Nothing, Wishes, WishFile, limits_of, read_wish
 
+_LEAST_MS = 5000
+"""So long before the gate an order should be on its way, or a quarter of the period if that is less."""
+
 
 def submit_once(home: str, market_path: str | None, order: tuple[str, str, str], period: str | None) -> bool:
     """Submit one order (side, price, quantity as texts); whether all parties have confirmed it."""
@@ -26,9 +30,7 @@ def submit_once(home: str, market_path: str | None, order: tuple[str, str, str],
     clock = SystemClock()
     try:
         wish = read_wish(*order, market.file, meter.maximum)
-        start = (
-            market.rhythm.next_gate(clock.now_ms()) if period is None else period_start(period, market.rhythm.length)
-        )
+        start = _next_start(market, clock) if period is None else period_start(period, market.rhythm.length)
     except InvalidOrderError as error:
         raise InputError((str(error),)) from None
     _check_open(start, market, clock.now_ms())
@@ -101,6 +103,18 @@ def _wishes(meters: Sequence[Meter], market: Market, file: WishFile | None, *, f
         except HomeError as error:
             raise InputError((str(error),)) from None
     return {meter.id: Nothing() for meter in meters}
+
+
+def _next_start(market: Market, clock: SystemClock) -> int:
+    """The period that takes orders now; if its gate is about to close, waits for the next one to open."""
+    rhythm, now_ms = market.rhythm, clock.now_ms()
+    start = rhythm.next_gate(now_ms)
+    left_ms = rhythm.gate(start) - now_ms
+    if left_ms >= min(_LEAST_MS, 250 * rhythm.length):
+        return start
+    typer.echo(f"{period_text(start)}: its gate closes in a moment: the order is for the next period")
+    time.sleep(left_ms / 1000)
+    return start + rhythm.length
 
 
 def _check_open(start: int, market: Market, now_ms: int) -> None:

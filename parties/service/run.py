@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from mpc_market.errors import MarketError
-from parties.compute.process import new_event_loop
+from parties.compute.event_loop import new_event_loop
 from parties.files.party_home import PartyHome, read_party_home
 from parties.files.problems import Problems
 from parties.service.life import State
