@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-import psutil
 import pytest
+
+from tests.leftovers import none_left
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    before = set(psutil.Process().children(recursive=True))
-    yield
-    assert not set(psutil.Process().children(recursive=True)) - before
+    with none_left():
+        yield
