@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench lock audit-deps clean
 
 demo: $(READY)  ## the main job: a day in an energy community, cleared on shares
 	$(BIN)/mpc-market demo
@@ -19,6 +19,17 @@ lint: $(READY)
 
 bench: $(READY)  ## about ten minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+lock: $(READY)  ## pin everything the container installs, by hash; keeps what still fits (UPGRADE=--upgrade: all anew)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[supply]'
+	echo 'setuptools>=77' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml - --output-file deploy/requirements.lock
+
+# An advisory service that knows nothing of a package, or is not reached, is no clean bill: --strict.
+audit-deps: $(READY)  ## look for known vulnerabilities in what the container installs; needs PyPI's advisories
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[supply]'
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement deploy/requirements.lock || \
+		{ echo 'audit-deps: vulnerable, or NOT AUDITED because the advisories could not be had: see above'; exit 1; }
 
 # Importing the kernels compiles them once; every later start loads the machine code.
 $(READY): pyproject.toml

@@ -87,7 +87,9 @@ def _beside(target: Path) -> Path:
 
 
 def _write(new: Path, target: Path, pieces: Iterable[str]) -> None:
-    with open(new, "x", encoding="utf-8", newline="") as file:
+    # Nobody but the owner can write to it, whatever the umask.
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with open(descriptor, "w", encoding="utf-8", newline="") as file:
         if target.exists():
             shutil.copymode(target, new)
         file.writelines(pieces)

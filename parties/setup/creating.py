@@ -103,7 +103,7 @@ def _growing(directory: Path) -> Iterator[Path]:
     grown = directory.absolute().with_name(f".mpc-market-{secrets.token_hex(8)}.tmp")
     try:
         grown.parent.mkdir(parents=True, exist_ok=True)
-        grown.mkdir()
+        grown.mkdir(mode=0o755)  # read by all, if the umask allows; written to by the owner alone
         yield grown
         os.replace(grown, directory)
     except OSError as error:
