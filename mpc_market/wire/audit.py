@@ -12,7 +12,7 @@ from mpc_market.wire.errors import ContextError, WireError
 from mpc_market.wire.identifiers import Period
 from mpc_market.wire.message import check_signed
 from mpc_market.wire.opening import Terms, terms_of
-from mpc_market.wire.outcome import Standing, standing
+from mpc_market.wire.outcome import Result, Standing, standing
 from mpc_market.wire.randomness import Randomness, randomness
 from mpc_market.wire.record import GENESIS, Record, SetFacts
 
@@ -50,10 +50,11 @@ def check_record(record: Record, committee: Committee) -> Audited:
         raise WireError(f"{record.period}: {len(outcomes)} signatures on a result, which needs {committee.parties}")
     result = record.result
     if result is not None:
-        if record.agreed is None or drawn is None or record.verdict_counts is None:
-            raise WireError(f"{record.period}: a result without its set, parts of the randomness or counts of verdicts")
+        if record.agreed is None or drawn is None:
+            raise WireError(f"{record.period}: a result without its set or the parts of the randomness")
         if result.set_digest != record.agreed.digest:
             raise ContextError("set", f"{record.period}: the result is that of another set")
+        _check_counts(record.period, result, record.agreed.count)
     return Audited(record.period, stands, None if result is None else result.price, terms, record.agreed, drawn)
 
 
@@ -96,11 +97,11 @@ def same_round(first: Record, second: Record) -> None:
 
 
 def _check_set(record: Record, terms: Terms | None, committee: Committee) -> Randomness | None:
-    """The set, its signatures, the counts of verdicts and the parts, as far as they are there."""
+    """The set, its signatures and the parts, as far as they are there."""
     agreed = record.agreed
     if agreed is None:
-        if record.parts or record.verdict_counts is not None:
-            raise WireError(f"{record.period}: parts of the randomness or verdicts without a set")
+        if record.parts:
+            raise WireError(f"{record.period}: parts of the randomness without a set")
         return None
     if terms is None:
         raise WireError(f"{record.period}: a set without the openings of all parties")
@@ -111,16 +112,14 @@ def _check_set(record: Record, terms: Terms | None, committee: Committee) -> Ran
         check_signed(signed, committee, record.period)
         if signed.message.set_digest != agreed.digest:
             raise ContextError("set", f"{record.period}: party {signed.message.party} signed another set")
-    _check_counts(record, agreed.count)
     if not record.parts:
         return None
     all_signed({signed.message.party: signed.message for signed in agreed.signatures}, agreed.digest, terms)
     return randomness(agreed.digest, record.parts, terms)
 
 
-def _check_counts(record: Record, orders: int) -> None:
+def _check_counts(period: Period, result: Result, orders: int) -> None:
     """Every meter has one verdict, and k orders, the same k for all."""
-    if record.verdict_counts is not None:
-        meters = sum(record.verdict_counts)
-        if (orders % meters if meters else orders) != 0:
-            raise WireError(f"{record.period}: {meters} verdicts for a set of {orders} orders")
+    meters = sum(result.verdict_counts)
+    if (orders % meters if meters else orders) != 0:
+        raise WireError(f"{period}: {meters} verdicts for a set of {orders} orders")

@@ -1,7 +1,8 @@
 """The outcome of a round: each party durably signs exactly ONE of {result, void} (parties.md "One round").
 
     … ‖ kind u8
-    kind 1, result:  set digest 32 ‖ verdicts digest 32 ‖ price word u32 (0: no trade; else tick + 1)
+    kind 1, result:  set digest 32 ‖ verdicts digest 32 ‖ per verdict code, how many submissions have it: u32
+                     ‖ price word u32 (0: no trade; else tick + 1)
     kind 2, void:    reason u8
 
 A result needs all m signatures, one void is final, neither means pending. Two different results can never become one:
@@ -14,12 +15,13 @@ from enum import Enum, IntEnum
 from typing import ClassVar, Self
 
 from mpc_market.rules.model import PRICE_BITS_MAX
-from mpc_market.wire.checks import require_bytes, require_int
+from mpc_market.wire.checks import U32_MAX, require_bytes, require_int, require_tuple
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.digest import DIGEST_BYTES
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import Period
 from mpc_market.wire.message import PartyMessage, check_party, check_same_round
+from mpc_market.wire.verdicts import Verdict
 
 _RESULT, _VOID = 1, 2
 
@@ -53,15 +55,23 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was computed. `price_word`: 0 for no trade, else the clearing price in ticks + 1. Raises: WireError."""
+    """What was computed. `verdict_counts`: how many submissions of the set have each `Verdict`: all that the public
+    learns of verdicts. `price_word`: 0 for no trade, else the clearing price in ticks + 1. Raises: WireError.
+    """
 
     set_digest: bytes
     verdicts_digest: bytes
+    verdict_counts: tuple[int, ...]
     price_word: int
 
     def __post_init__(self) -> None:
         require_bytes("the digest of a set", self.set_digest, DIGEST_BYTES)
         require_bytes("the digest of verdicts", self.verdicts_digest, DIGEST_BYTES)
+        require_tuple("the counts of verdicts", self.verdict_counts)
+        if len(self.verdict_counts) != len(Verdict):
+            raise WireError(f"{len(self.verdict_counts)} counts of verdicts: there are {len(Verdict)} codes")
+        for count in self.verdict_counts:
+            require_int("a count of verdicts", count, 0, U32_MAX)
         require_int("the price word", self.price_word, 0, 2**PRICE_BITS_MAX)
 
     @property
@@ -95,13 +105,17 @@ class Outcome(PartyMessage):
             writer.u8(_VOID).u8(self.content.reason)
         else:
             writer.u8(_RESULT).fixed(self.content.set_digest, DIGEST_BYTES)
-            writer.fixed(self.content.verdicts_digest, DIGEST_BYTES).u32(self.content.price_word)
+            writer.fixed(self.content.verdicts_digest, DIGEST_BYTES)
+            for count in self.content.verdict_counts:
+                writer.u32(count)
+            writer.u32(self.content.price_word)
 
     @classmethod
     def _read(cls, reader: Reader, period: Period, party: int) -> Self:
         kind = reader.u8()
         if kind == _RESULT:
-            return cls(period, party, Result(reader.fixed(DIGEST_BYTES), reader.fixed(DIGEST_BYTES), reader.u32()))
+            digests = reader.fixed(DIGEST_BYTES), reader.fixed(DIGEST_BYTES)
+            return cls(period, party, Result(*digests, tuple(reader.u32() for _ in Verdict), reader.u32()))
         if kind == _VOID:
             return cls(period, party, Void(_reason(reader.u8())))
         raise WireError(f"an outcome of kind {kind}: there are {_RESULT} (result) and {_VOID} (void)")

@@ -7,6 +7,8 @@
      "price_word": int or null, "sequence": int, "set": {"count", "digest", "merkle_root", "signatures": [signed …]} or
      null, "standing": "result" or "void", "verdicts": [how many of code 0, 1, 2] or null, "version": 1}
 
+`price_word`, `verdicts` and `standing` repeat, for whoever reads it without a decoder, what the outcomes say.
+
 The record of a result is complete. That of a void round holds what the party that keeps it has, each piece checked;
 so the chains of two parties may differ in void rounds, and never in a result but for `sequence` and `previous`.
 """
@@ -25,7 +27,6 @@ from mpc_market.wire.identifiers import Period
 from mpc_market.wire.message import M, Signed, split_signed
 from mpc_market.wire.opening import Opening
 from mpc_market.wire.outcome import Outcome, Result, Standing
-from mpc_market.wire.verdicts import Verdict
 
 GENESIS = bytes(DIGEST_BYTES)
 """`previous` of the first record of a chain."""
@@ -60,7 +61,6 @@ class Record:
     openings: tuple[Signed[Opening], ...] = field(repr=False)
     agreed: SetFacts | None
     parts: tuple[bytes, ...] = field(repr=False)
-    verdict_counts: tuple[int, ...] | None
     outcomes: tuple[Signed[Outcome], ...] = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -71,11 +71,6 @@ class Record:
         _check_parties("outcomes", self.outcomes)
         if not self.outcomes:
             raise WireError("a record without an outcome")
-        if self.verdict_counts is not None:
-            if len(self.verdict_counts) != len(Verdict):
-                raise WireError(f"{len(self.verdict_counts)} counts of verdicts: there are {len(Verdict)} codes")
-            for count in self.verdict_counts:
-                require_int("a count of verdicts", count, 0, U32_MAX)
 
     @property
     def standing(self) -> Standing:
@@ -104,7 +99,7 @@ class Record:
                 "sequence": self.sequence,
                 "set": None if self.agreed is None else _set_as_json(self.agreed),
                 "standing": self.standing.value,
-                "verdicts": None if self.verdict_counts is None else list(self.verdict_counts),
+                "verdicts": None if result is None else list(result.verdict_counts),
                 "version": VERSION,
             }
         )
@@ -113,7 +108,6 @@ class Record:
     def decode(cls, data: bytes) -> Self:
         """Raises: WireError if it is malformed, or JSON in another than the canonical form."""
         table = _table(_parse(data), _KEYS)
-        counts = table["verdicts"]
         record = cls(
             period=Period(table["market"], table["period"]),
             sequence=table["sequence"],
@@ -121,10 +115,9 @@ class Record:
             openings=_signed(Opening, table["openings"]),
             agreed=None if table["set"] is None else _set_from_json(table["set"]),
             parts=tuple(map(_hex, _list(table["parts"]))),
-            verdict_counts=None if counts is None else tuple(_list(counts)),
             outcomes=_signed(Outcome, table["outcomes"]),
         )
-        # covers the version, standing and price word too, which follow from the rest
+        # covers the version, standing, price word and verdicts too, which follow from the rest
         if record.encode() != data:
             raise WireError("a record that is not in its canonical form")
         return record

@@ -68,11 +68,11 @@ class Teller:
 
     def _against_settings(self, record: Record, audited: Audited) -> str:
         """What does not fit the market file, or nothing."""
-        settings, counts = self._running.settings, record.verdict_counts
+        settings, result = self._running.settings, record.result
         if audited.price is not None and audited.price >= 2**settings.price_bits:
             return f"{record.period}: the price is not on the grid of the market"
-        if audited.agreed is not None and counts is not None:
-            submissions, orders = sum(counts), audited.agreed.count
+        if audited.agreed is not None and result is not None:
+            submissions, orders = sum(result.verdict_counts), audited.agreed.count
             if submissions * settings.orders_per_submission != orders:
                 return f"{record.period}: verdicts on {submissions} submissions, for a set of {orders} orders"
         return ""

@@ -18,6 +18,7 @@ _PROVED = (
     "orders that all {parties} signed; each void round by a party that gave it up, or with different results",
     "the seed of each result follows from its signed set and from parts that the parties had committed to when they "
     "opened the round: nobody chose it, as long as one party kept its part to itself until all had signed the set",
+    "how many submissions were excluded from each result, and for which reason: all {parties} have signed it",
     "the chains tell the same outcome of every round",
 )
 
@@ -25,7 +26,7 @@ _NOT_PROVED = (
     "that price and accepted quantities follow from the orders: nobody sees those; it rests on the parties' "
     "following the protocol, and on what every meter checks of its own result",
     "that an order was taken into its round: a meter's evidence shows it (--evidence)",
-    "who was excluded, and how many: the counts of verdicts are not signed by themselves",
+    "who was excluded: a meter is told its own verdict, by every party; and that the verdicts are right",
     "that no round is missing at all parties, and that nothing came after the last record",
     "that a party stands by the chain it served: records are not signed as a whole, the messages in them are",
     "that these are the right public keys: compare the market file with that of others",

@@ -50,7 +50,9 @@ class Progress:
         if self.verdicts is not None:
             fields["verdicts"] = self.verdicts.hex()
         if self.done is not None:
-            fields["done"] = [self.done.set_digest.hex(), self.done.verdicts_digest.hex(), self.done.price_word]
+            done = self.done
+            counts = list(done.verdict_counts)
+            fields["done"] = [done.set_digest.hex(), done.verdicts_digest.hex(), counts, done.price_word]
         return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode("ascii")
 
     @classmethod
@@ -94,5 +96,5 @@ def _bytes(value: Any, size: int) -> bytes:
 
 
 def _result(value: Any) -> Result:
-    set_digest, verdicts_digest, price_word = value
-    return Result(_bytes(set_digest, 32), _bytes(verdicts_digest, 32), price_word)
+    set_digest, verdicts_digest, counts, price_word = value
+    return Result(_bytes(set_digest, 32), _bytes(verdicts_digest, 32), tuple(counts), price_word)

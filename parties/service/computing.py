@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.outcome import Outcome, Result, VoidReason
-from mpc_market.wire.verdicts import Verdict, Verdicts, verdicts_digest
+from mpc_market.wire.verdicts import Verdict, Verdicts, verdict_counts, verdicts_digest
 from parties.service.agreeing import Agreed, agreed_of, randomness_of
 from parties.service.board import Kind
 from parties.service.delivering import result_rows, total_rows
@@ -56,7 +56,7 @@ async def compute(current: Round) -> Event:
     assert enrolled is not None, "a round is opened with its roll"
     given = _Input(terms, enrolled, await agreed_of(current, terms))
     if not given.agreed.set.members:
-        nothing = Result(given.agreed.digest, verdicts_digest(given.agreed.digest, ()), 0)
+        nothing = _result(given, (), None)
         await current.say(Kind.VERDICTS, Verdicts(current.period, current.party, given.agreed.digest, ()))
         return await _sign(current, nothing)
     followers = (current.following.follow(peer) for peer in current.others)
@@ -191,8 +191,7 @@ async def _store(current: Round, given: _Input, number: int, computed: Computed)
     results = await asyncio.to_thread(result_rows, given.agreed.set, given.agreed.tree, computed)
     totals = total_rows(suppliers, computed, minimum)
     await node.ledger.put_results(current.market, current.start, number, results, totals)
-    digest = verdicts_digest(given.agreed.digest, tuple(map(Verdict, computed.verdicts)))
-    result = Result(given.agreed.digest, digest, 0 if computed.price is None else computed.price + 1)
+    result = _result(given, tuple(map(Verdict, computed.verdicts)), computed.price)
     await current.following.done(number, result)
     node.metrics.attempts.labels("done").inc()
     node.metrics.traffic.inc(computed.bytes_sent)
@@ -200,6 +199,12 @@ async def _store(current: Round, given: _Input, number: int, computed: Computed)
         node.metrics.stages.labels(stage).observe(seconds)
     current.log.info("attempt done", attempt=number, orders=given.agreed.set.count, stages=dict(computed.stages))
     return result
+
+
+def _result(given: _Input, codes: tuple[Verdict, ...], price: int | None) -> Result:
+    """What all parties sign if they have computed the same."""
+    digest = verdicts_digest(given.agreed.digest, codes)
+    return Result(given.agreed.digest, digest, verdict_counts(codes), 0 if price is None else price + 1)
 
 
 # --- the end of it ----------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from mpc_market.wire.message import M, Signed, split_signed
 from mpc_market.wire.opening import Opening, terms_of
 from mpc_market.wire.outcome import Outcome, Result, Standing, Void, VoidReason, standing
 from mpc_market.wire.record import GENESIS, Record, SetFacts
-from mpc_market.wire.verdicts import Verdicts, verdict_counts
 from parties.ledger import ContradictionError, Ledger, RecordRow
 from parties.service.agreeing import Agreed, agreed_of, parts_of
 from parties.service.board import Kind
@@ -94,7 +93,6 @@ async def _record(current: Round, sequence: int, previous: bytes) -> Record:
     signatures = await _stored(current, Kind.SET_SIGNATURE, SetSignature)
     agreed = await _agreed(current) if current.party in signatures else None
     parts = await parts_of(current) if agreed is not None else ()
-    verdicts = await current.said(Kind.VERDICTS, Verdicts) if parts else None
     return Record(
         period=current.period,
         sequence=sequence,
@@ -102,7 +100,6 @@ async def _record(current: Round, sequence: int, previous: bytes) -> Record:
         openings=_listed(openings),
         agreed=None if agreed is None else _facts(agreed, signatures),
         parts=parts,
-        verdict_counts=None if verdicts is None else verdict_counts(verdicts.codes),
         outcomes=_listed(await _stored(current, Kind.OUTCOME, Outcome)),
     )
 

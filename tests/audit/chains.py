@@ -28,7 +28,7 @@ def result(played: WireRound, party: int) -> Record:
 def void(played: WireRound, party: int) -> Record:
     """Party 1 has given the round up; every party has kept something else of it."""
     said = sign(Outcome(played.period, 1, Void(VoidReason.NOT_COMPUTED)), played.signing[1])
-    record = replace(played.record(), outcomes=(said,), verdict_counts=None, parts=())
+    record = replace(played.record(), outcomes=(said,), parts=())
     if party == 0:
         return record
     if party == 1:

@@ -123,16 +123,21 @@ def test_a_result_beside_a_void_is_void(market: Market) -> None:
     assert outcomes(report)["void (no set)"] == 1
 
 
+def with_result(played: WireRound, **changes: object) -> Record:
+    """The record of a result that all parties have signed, and that is not what was computed."""
+    content = replace(played.result, **changes)
+    signed = tuple(sign(Outcome(played.period, j, content), key) for j, key in enumerate(played.signing))
+    return replace(played.record(), outcomes=signed)
+
+
 def test_what_does_not_fit_the_market_file(market: Market) -> None:
     """All parties say so, and sign it."""
 
     def counts(played: WireRound, party: int) -> Record:
-        return replace(played.record(), verdict_counts=(2, 0, 0))
+        return with_result(played, verdict_counts=(2, 0, 0))
 
     def price(played: WireRound, party: int) -> Record:
-        content = replace(played.result, price_word=17)
-        signed = tuple(sign(Outcome(played.period, j, content), key) for j, key in enumerate(played.signing))
-        return replace(played.record(), outcomes=signed)
+        return with_result(played, price_word=17)
 
     report = market.with_content(0, counts).with_content(3, price).save().verify()
     assert len(report.wrong) == 6

@@ -294,13 +294,12 @@ class Parties:
             made = deliveries(agreed, tree, j, 0, codes, shares, keys)
             of_round.deliveries.append({one.meter: sign(one, self.keys[j]).encode() for one in made})
         word = 0 if clearing.price is None else clearing.price + 1
-        result = Result(set_digest, verdicts_digest(set_digest, codes), word)
+        result = Result(set_digest, verdicts_digest(set_digest, codes), verdict_counts(codes), word)
         of_round.outcomes = [sign(Outcome(period, j, result), key) for j, key in enumerate(self.keys)]
         signatures = tuple(sign(SetSignature(period, j, set_digest), key) for j, key in enumerate(self.keys))
         facts = SetFacts(set_digest, agreed.count, tree.root, signatures)
-        counts = verdict_counts(codes)
         record = Record(
-            period, 0, GENESIS, tuple(of_round.openings), facts, tuple(of_round.parts), counts, tuple(of_round.outcomes)
+            period, 0, GENESIS, tuple(of_round.openings), facts, tuple(of_round.parts), tuple(of_round.outcomes)
         )
         of_round.record = record.encode()
 

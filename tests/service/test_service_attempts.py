@@ -16,7 +16,8 @@ digests = st.binary(min_size=32, max_size=32)
 numbers = st.integers(0, ATTEMPT_MAX)
 addresses = st.builds(Address, st.sampled_from(["127.0.0.1", "::1", "a.example"]), ports, ports)
 offers = st.builds(Progress, numbers, addresses, st.none() | digests, st.none() | digests)
-results = st.builds(Result, digests, digests, st.integers(0, 2**20))
+counts = st.tuples(*3 * [st.integers(0, 2**32 - 1)])
+results = st.builds(Result, digests, digests, counts, st.integers(0, 2**20))
 ends = st.builds(Progress, numbers, done=results, verdicts=st.none() | digests)
 
 

@@ -298,7 +298,7 @@ async def test_an_invalid_submission_is_left_out_and_told_so(tmp_path):
             assert told.verdict is Verdict.OFF_POLYNOMIAL
             excluded = await town.private(party, f"excluded/{START}")
             assert excluded.json() == [{"meter": "eve", "verdict": 1}]
-        assert (await record_of(town, 0)).verdict_counts == (2, 1, 0)
+        assert (await record_of(town, 0)).result.verdict_counts == (2, 1, 0)
 
 
 @pytest.mark.parametrize("final", [False, True])

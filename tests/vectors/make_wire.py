@@ -150,7 +150,7 @@ def make() -> dict[str, Any]:
     seeds = randomness(agreed.digest(), PARTS, terms)
     verdicts = Verdicts(PERIOD, 0, agreed.digest(), (Verdict.VALID,) * len(items))
     price, accepted = cleared(agreed, seeds.ticket_seed)
-    result = Result(agreed.digest(), verdicts.digest, price + 1)
+    result = Result(agreed.digest(), verdicts.digest, verdict_counts(verdicts.codes), price + 1)
     return {
         **setting(roll),
         "openings": [signed(opening) for opening in openings.values()],
@@ -166,7 +166,7 @@ def make() -> dict[str, Any]:
         "void": signed(Outcome(PERIOD, 1, Void(VoidReason.NOT_COMPUTED))),
         **result_vectors(terms, agreed, price, accepted),
         "claim": make_claim(terms, 1, Claimant.METER, METER, signing(METER)).hex(),
-        **record_vector(openings, agreed, verdicts, result),
+        **record_vector(openings, agreed, result),
         "bad_submissions": bad_submissions(terms),
         "bad_messages": bad_messages(openings, result),
     }
@@ -204,9 +204,7 @@ def result_vectors(terms: Terms, agreed: AgreedSet, price: int, accepted: dict[s
     }
 
 
-def record_vector(
-    openings: dict[int, Opening], agreed: AgreedSet, verdicts: Verdicts, result: Result
-) -> dict[str, str]:
+def record_vector(openings: dict[int, Opening], agreed: AgreedSet, result: Result) -> dict[str, str]:
     """The record of the round, the first of its chain."""
     keys = [signing(f"party {j}") for j in range(PARTIES)]
     signatures = tuple(sign(SetSignature(PERIOD, j, agreed.digest()), key) for j, key in enumerate(keys))
@@ -217,7 +215,6 @@ def record_vector(
         openings=tuple(sign(openings[j], key) for j, key in enumerate(keys)),
         agreed=SetFacts(agreed.digest(), agreed.count, agreed.tree().root, signatures),
         parts=PARTS,
-        verdict_counts=verdict_counts(verdicts.codes),
         outcomes=tuple(sign(Outcome(PERIOD, j, result), key) for j, key in enumerate(keys)),
     )
     return {"record": record.encode().decode("ascii"), "record_digest": record.digest.hex()}

@@ -63,7 +63,7 @@ def bad_messages(openings: dict[int, Opening], result: Result) -> list[dict[str,
         ("opening", "bad_key_of_another_party", opening.encode() + by_another, "SignatureError"),
         ("outcome", "bad_kind_of_signature", outcome.encode() + as_set, "SignatureError"),
         ("outcome", "bad_tag_missing", outcome.encode() + key.sign("", outcome.encode()), "SignatureError"),
-        ("outcome", "bad_void_reason", outcome.encode()[:-69] + b"\x02\x00" + bytes(64), "WireError"),
+        ("outcome", "bad_void_reason", outcome.encode()[:-81] + b"\x02\x00" + bytes(64), "WireError"),
         ("receipt", "bad_meter_with_slash", slash + bytes(64), "WireError"),
     ]  # fmt: skip
     return [{"kind": kind, "name": name, "bytes": data.hex(), "error": error} for kind, name, data, error in vectors]

@@ -13,8 +13,8 @@ from mpc_market.wire.outcome import Outcome, Result, Standing, Void, VoidReason,
 from tests.wire.wire_round import MARKET, START
 
 PERIOD = Period(MARKET, START)
-RESULT = Result(bytes(32), bytes(32), 12)
-OTHER = Result(bytes(32), bytes(32), 13)
+RESULT = Result(bytes(32), bytes(32), (3, 1, 0), 12)
+OTHER = replace(RESULT, price_word=13)
 VOID = Void(VoidReason.NOT_COMPUTED)
 
 
@@ -35,6 +35,7 @@ def outcomes(*contents: Result | Void | None) -> dict[int, Outcome]:
         ((RESULT, OTHER), Standing.VOID),
         ((RESULT, RESULT, replace(RESULT, set_digest=b"\x01" * 32)), Standing.VOID),
         ((RESULT, RESULT, replace(RESULT, verdicts_digest=b"\x01" * 32)), Standing.VOID),
+        ((RESULT, RESULT, replace(RESULT, verdict_counts=(4, 0, 0))), Standing.VOID),
     ],
 )
 def test_where_a_round_stands(contents, expected):
@@ -82,12 +83,18 @@ def test_the_price_word_zero_means_no_trade():
 @pytest.mark.parametrize("word", [-1, 2**20 + 1, True])
 def test_bad_price_word(word):
     with pytest.raises(WireError):
-        Result(bytes(32), bytes(32), word)
+        replace(RESULT, price_word=word)
+
+
+@pytest.mark.parametrize("counts", [(), (1, 2), (1, 2, 3, 4), (True, 0, 0), (-1, 0, 0), (2**32, 0, 0), [4, 0, 0], 3])
+def test_bad_counts_of_verdicts(counts):
+    with pytest.raises(WireError):
+        replace(RESULT, verdict_counts=counts)
 
 
 def test_bad_kinds_and_reasons():
     prefix = Outcome(PERIOD, 0, VOID).encode()[:-2]
     assert {Outcome.decode(prefix + bytes([2, reason])).content for reason in range(1, 8)} == set(map(Void, VoidReason))
-    for end in (b"\x00", b"\x03", b"\x02\x00", b"\x02\x08", b"\x02", b"\x01" + bytes(67), b"\x02\x01\x00"):
+    for end in (b"\x00", b"\x03", b"\x02\x00", b"\x02\x08", b"\x02", b"\x01" + bytes(79), b"\x02\x01\x00"):
         with pytest.raises(WireError):
             Outcome.decode(prefix + end)

@@ -10,7 +10,7 @@ from mpc_market.wire.audit import check_chain, check_record, same_round
 from mpc_market.wire.digest import digest
 from mpc_market.wire.errors import ContextError, SignatureError, WireError
 from mpc_market.wire.message import sign
-from mpc_market.wire.outcome import Outcome, Standing, Void, VoidReason
+from mpc_market.wire.outcome import Outcome, Result, Standing, Void, VoidReason
 from mpc_market.wire.record import GENESIS, Record, SetFacts
 from tests.wire.wire_round import START, WireRound
 
@@ -27,6 +27,12 @@ def record(played) -> Record:
 
 def void(played: WireRound, party: int = 1, reason: VoidReason = VoidReason.NOT_COMPUTED) -> tuple:
     return (sign(Outcome(played.period, party, Void(reason)), played.signing[party]),)
+
+
+def signed_by_all(played: WireRound, result: Result) -> Record:
+    """The record of another result than was computed."""
+    outcomes = tuple(sign(Outcome(played.period, j, result), key) for j, key in enumerate(played.signing))
+    return replace(played.record(), outcomes=outcomes)
 
 
 def test_a_result_is_proved_by_its_record(played, record):
@@ -63,7 +69,7 @@ def test_every_party_writes_the_same_record_of_a_result(played, record):
 
 
 def test_a_void_round_may_have_stopped_anywhere(played, record):
-    nothing = replace(record, outcomes=void(played), openings=(), agreed=None, parts=(), verdict_counts=None)
+    nothing = replace(record, outcomes=void(played), openings=(), agreed=None, parts=())
     opened = replace(nothing, openings=record.openings)
     partly_signed = replace(record.agreed, signatures=record.agreed.signatures[1:])
     stages = [
@@ -84,11 +90,10 @@ def test_a_void_round_may_have_stopped_anywhere(played, record):
 
 
 def test_bad_void_records(played, record):
-    nothing = replace(record, outcomes=void(played), openings=(), agreed=None, parts=(), verdict_counts=None)
+    nothing = replace(record, outcomes=void(played), openings=(), agreed=None, parts=())
     for bad, reason in (
         (replace(nothing, agreed=record.agreed), "without the openings of all"),
         (replace(nothing, openings=record.openings, parts=record.parts), "without a set"),
-        (replace(nothing, openings=record.openings, verdict_counts=(4, 0, 0)), "without a set"),
         (
             replace(
                 record, outcomes=void(played), agreed=replace(record.agreed, signatures=record.agreed.signatures[1:])
@@ -116,10 +121,7 @@ def test_bad_records_of_a_result(played, record):
         replace(record, parts=()),
         replace(record, parts=record.parts[::-1]),
         replace(record, parts=record.parts[1:]),
-        replace(record, verdict_counts=None),
-        replace(record, verdict_counts=(3, 0, 0)),
-        replace(record, verdict_counts=(5, 0, 0)),
-        replace(record, verdict_counts=(0, 0, 0)),
+        *(signed_by_all(played, replace(played.result, verdict_counts=(count, 0, 0))) for count in (0, 3, 5)),
         replace(record, agreed=replace(agreed, count=8)),
         replace(record, agreed=replace(agreed, merkle_root=bytes(32))),
         replace(record, agreed=replace(agreed, digest=bytes(32))),
@@ -230,7 +232,7 @@ def chain(played) -> list[Record]:
         previous = records[-1].digest if records else GENESIS
         made = round_.record(i, previous)
         if i == 2:
-            made = replace(made, outcomes=void(round_), agreed=None, parts=(), verdict_counts=None)
+            made = replace(made, outcomes=void(round_), agreed=None, parts=())
         records.append(made)
     return records
 

@@ -149,7 +149,7 @@ class WireRound:
     def result(self) -> Result:
         price_word = 0 if self.clearing.price is None else self.clearing.price + 1
         verdicts = verdicts_digest(self.agreed.digest(), self.verdicts[0].codes)
-        return Result(self.agreed.digest(), verdicts, price_word)
+        return Result(self.agreed.digest(), verdicts, verdict_counts(self.verdicts[0].codes), price_word)
 
     @cached_property
     def outcomes(self) -> dict[int, Outcome]:
@@ -198,6 +198,5 @@ class WireRound:
             openings=tuple(sign(self.openings[j], key) for j, key in enumerate(self.signing)),
             agreed=SetFacts(agreed.digest(), agreed.count, agreed.tree().root, signatures),
             parts=tuple(self.parts),
-            verdict_counts=verdict_counts(self.verdicts[0].codes),
             outcomes=tuple(sign(self.outcomes[j], key) for j, key in enumerate(self.signing)),
         )
