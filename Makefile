@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench lock audit-deps clean
+.PHONY: demo test lint bench soak lock audit-deps clean
 
 demo: $(READY)  ## the main job: a day in an energy community, cleared on shares
 	$(BIN)/mpc-market demo
@@ -30,6 +30,9 @@ audit-deps: $(READY)  ## look for known vulnerabilities in what the container in
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[supply]'
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement deploy/requirements.lock || \
 		{ echo 'audit-deps: vulnerable, or NOT AUDITED because the advisories could not be had: see above'; exit 1; }
+
+soak: $(READY)  ## half an hour of crashes, bad lines and hostile peers: MINUTES=5 SEED=text make soak
+	$(BIN)/python -m soak --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) --json soak.json
 
 # Importing the kernels compiles them once; every later start loads the machine code.
 $(READY): pyproject.toml

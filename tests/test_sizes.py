@@ -18,7 +18,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 
 def sources() -> Iterator[tuple[str, str]]:
     """All our Python files, tests included, by their path in the repository."""
-    for folder in (*ROOTS, "benchmarks", "tests"):
+    for folder in (*ROOTS, "benchmarks", "soak", "tests"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
 

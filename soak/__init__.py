@@ -1,0 +1,1 @@
+"""`make soak`: what the market must survive, done to it for half an hour."""
