@@ -17,6 +17,10 @@ class InvalidOrderError(MarketError, ValueError):
     """An order does not fit the market: wrong side, price off the grid, quantity out of range, id in use."""
 
 
+class InvalidReadingError(MarketError, ValueError):
+    """A reading of a meter does not fit: no number of lots, or above the meter's enrolled maximum."""
+
+
 class BookTooLargeError(MarketError, ValueError):
     """The book is larger than the arithmetic can hold exactly (market.md §4: n · 4^quantity_bits ≤ 2^60)."""
 

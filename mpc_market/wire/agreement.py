@@ -18,7 +18,7 @@ from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.digest import DIGEST_BYTES, digest
 from mpc_market.wire.errors import ContextError, WireError
 from mpc_market.wire.header import CHALLENGE_BYTES, ORDERS_MAX, Header
-from mpc_market.wire.identifiers import Period, check_id, id_key, order_id
+from mpc_market.wire.identifiers import Period, check_member, id_key, order_id
 from mpc_market.wire.merkle import MerkleTree, leaf
 from mpc_market.wire.message import PartyMessage, check_party, of_all_parties
 from mpc_market.wire.opening import Terms
@@ -27,14 +27,18 @@ from mpc_market.wire.signing import verify
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One submission that a party holds, or that is agreed on: by the digest of its header."""
+    """One thing that a party holds, or that is agreed on: a submission, by the digest of its header.
+
+    The set of a settlement also holds the tariffs that it is computed with, that of a closing the settlements that it
+    covers: their `meter` is made by `identifiers.member`, their number and digest say which one.
+    """
 
     meter: str
     number: int
     header_digest: bytes
 
     def __post_init__(self) -> None:
-        check_id("meter", self.meter)
+        check_member(self.meter)
         require_int("the number of a submission", self.number, 1, NUMBER_MAX)
         require_bytes("the digest of a header", self.header_digest, DIGEST_BYTES)
 
@@ -203,4 +207,4 @@ def check_contradiction(first: Header, second: Header, signatures: tuple[bytes, 
     if not same or first.digest == second.digest:
         raise WireError("two headers that do not contradict each other")
     for header, signature in zip((first, second), signatures, strict=True):
-        verify(identity_key, Header.KIND, header.encode(), signature)
+        verify(identity_key, header.kind, header.encode(), signature)

@@ -3,7 +3,7 @@
     version u8 = 1 ‖ market text ‖ period start u64 ‖ party u8 ‖ id text ‖ challenge 32 ‖ signature 64
 
 It names the party that it is shown to and the round's challenge, so no party can use it at another, and none is of
-use for another round. It needs no clock. Meters and suppliers sign different kinds.
+use for another round. It needs no clock. Meters, suppliers, DSOs and TSOs sign different kinds.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,13 @@ class Claimant(Enum):
 
     METER = "claim of a meter"
     SUPPLIER = "claim of a supplier"
+    DSO = "claim of a DSO"
+    TSO = "claim of a TSO"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`name`: the id of the meter or supplier. Raises: WireError."""
+    """`name`: the id of the meter, supplier, region (DSO) or area (TSO). Raises: WireError."""
 
     period: Period
     party: int
@@ -58,7 +60,7 @@ class Claim:
 
 
 def make_claim(terms: Terms, party: int, claimant: Claimant, name: str, key: SigningKey) -> bytes:
-    """A claim to be sent to a party: message ‖ signature. Run by the meter or supplier."""
+    """A claim to be sent to a party: message ‖ signature. Run by whoever claims."""
     encoded = Claim(terms.period, party, name, terms.challenge).encode()
     return encoded + key.sign(claimant.value, encoded)
 

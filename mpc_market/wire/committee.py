@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mpc_market.wire.checks import require_digests, require_int
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import check_market_id
+from mpc_market.wire.identifiers import Stage, split_market
 
 PARTIES = (3, 5, 7)
 """How many compute parties a market may have."""
@@ -27,7 +27,7 @@ class Committee:
     keys: tuple[bytes, ...]
 
     def __post_init__(self) -> None:
-        check_market_id(self.market)
+        split_market(self.market)
         require_digests("the signing keys", self.keys)
         check_parties(len(self.keys))
         if len(set(self.keys)) < len(self.keys):
@@ -42,6 +42,10 @@ class Committee:
     def threshold(self) -> int:
         """t = (m − 1) / 2: so many parties together learn nothing."""
         return (len(self.keys) - 1) // 2
+
+    def at(self, stage: Stage) -> "Committee":
+        """The same parties in another stage."""
+        return Committee(stage.of(split_market(self.market)[0]), self.keys)
 
     def key(self, party: int) -> bytes:
         """The public signing key of a party. Raises: WireError if there is no such party."""

@@ -1,7 +1,7 @@
-"""The header of a submission: everything about it that is signed by the meter, and no share.
+"""The header of a submission, of orders or of a reading: everything about it that is signed by the meter, and no share.
 
     version u8 = 1 ‖ market text ‖ period start u64 ‖ meter text ‖ number u64 ‖ challenge 32
-    ‖ orders u8 (k ≥ 1) ‖ parties u8 (m) ‖ m × 32: for party j digest("share", words_j ‖ nonce_j)
+    ‖ orders u8 (k ≥ 1; 1 for a reading) ‖ parties u8 (m) ‖ m × 32: for party j digest("share", words_j ‖ nonce_j)
 
 Its digest, digest("header", bytes), stands for the submission everywhere else. Only the meter and the compute
 parties know it: it hides the meter in the public record as a salt does.
@@ -14,7 +14,8 @@ from mpc_market.wire.checks import NUMBER_MAX, U8_MAX, require_bytes, require_di
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.committee import check_parties
 from mpc_market.wire.digest import DIGEST_BYTES, digest
-from mpc_market.wire.identifiers import Period, check_id, order_id
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.identifiers import Period, Stage, check_id, order_id
 
 CHALLENGE_BYTES = 32
 ORDERS_MAX = U8_MAX
@@ -23,12 +24,10 @@ ORDERS_MAX = U8_MAX
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`number` ≥ 1: a higher one replaces the submission. `orders`: k. `share_digests`: m digests of 32 bytes.
+    """`number` ≥ 1: a higher one replaces the submission. `orders`: k; 1 for a reading.
 
-    Raises: WireError.
+    `share_digests`: m digests of 32 bytes. Raises: WireError.
     """
-
-    KIND = "submission"
 
     period: Period
     meter: str
@@ -41,9 +40,16 @@ class Header:
         check_id("meter", self.meter)
         require_int("the number of a submission", self.number, 1, NUMBER_MAX)
         require_bytes("the challenge", self.challenge, CHALLENGE_BYTES)
-        require_int("the number of orders", self.orders, 1, ORDERS_MAX)
+        if self.period.stage is Stage.CLOSING:
+            raise WireError("nothing is submitted to the closing of a month")
+        require_int("the number of orders", self.orders, 1, ORDERS_MAX if self.kind == "submission" else 1)
         require_digests("the digests of shares", self.share_digests)
         check_parties(len(self.share_digests))
+
+    @property
+    def kind(self) -> str:
+        """What the meter's signature is for: orders are no reading, whatever else is the same."""
+        return "submission" if self.period.stage is Stage.CLEARING else "reading"
 
     def encode(self) -> bytes:
         """The bytes that the meter signs (after the tag)."""

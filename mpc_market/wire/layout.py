@@ -1,22 +1,59 @@
-"""How an order is laid out in secret words (protocol.md "Input validity"): bits, low bit first.
+"""How an order, or a reading, is laid out in secret words (protocol.md "Input validity"): bits, low bit first.
 
-    side (1 for a buy) ‖ price: price_bits ‖ quantity: quantity_bits ‖ rest: quantity_bits
+    order      side (1 for a buy) ‖ price: price_bits ‖ quantity: quantity_bits ‖ rest: quantity_bits
+    reading    import ‖ export ‖ rest of import ‖ rest of export: quantity_bits each
 
-`rest` is the enrolled maximum minus the quantity: that it can be written in bits shows that the quantity is not above
+A `rest` is the enrolled maximum minus the quantity: that it can be written in bits shows that the quantity is not above
 the maximum. The orders of a submission follow one another.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from mpc_market.errors import InvalidOrderError
+from mpc_market.errors import InvalidOrderError, InvalidReadingError
 from mpc_market.rules.model import Market, Order, Side, check_orders
 from mpc_market.wire.header import ORDERS_MAX
-from mpc_market.wire.identifiers import order_id
+from mpc_market.wire.identifiers import Period, Stage, order_id
 
 
 def words_per_order(market: Market) -> int:
     """1 + price_bits + 2 · quantity_bits."""
     return 1 + market.price_bits + 2 * market.quantity_bits
+
+
+def words_of_submission(period: Period, orders: int, market: Market) -> int:
+    """How many words a submission to a round has: those of `orders` orders, or of one reading."""
+    if period.stage is Stage.CLEARING:
+        return orders * words_per_order(market)
+    return words_per_reading(market)
+
+
+def words_per_reading(market: Market) -> int:
+    """4 · quantity_bits."""
+    return 4 * market.quantity_bits
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a meter has measured in one period, lots."""
+
+    imported: int = field(repr=False)
+    exported: int = field(repr=False)
+
+
+def reading_bits(reading: Reading, meter: str, market: Market, maximum: int) -> list[int]:
+    """The bits of a reading. Run by the meter. `maximum`: its enrolled largest quantity, lots.
+
+    Raises: InvalidReadingError if a quantity is no number of lots, or above the maximum.
+    """
+    quantities = {"import": reading.imported, "export": reading.exported}
+    for name, lots in quantities.items():
+        if type(lots) is not int or not 0 <= lots <= maximum:
+            raise InvalidReadingError(
+                f"the {name} of meter {meter!r} is not a number of lots from 0 to its enrolled maximum of {maximum}"
+            )
+    values = [*quantities.values(), *(maximum - lots for lots in quantities.values())]
+    return [bit for value in values for bit in _low_bit_first(value, market.quantity_bits)]
 
 
 def idle_order(meter: str, k: int) -> Order:

@@ -2,9 +2,12 @@
 
     version u8 = 1 ‖ market text ‖ roll version u64
     ‖ meters u32, each: meter text ‖ identity key 32 ‖ sealing key 32 ‖ supplier text ‖ region text ‖ maximum u32
-    ‖ suppliers u16, each: supplier text ‖ identity key 32 ‖ sealing key 32                    ‖ signature 64
+    ‖ suppliers u16, each: supplier text ‖ identity key 32 ‖ sealing key 32
+    ‖ regions u16, each: region text ‖ identity key 32 ‖ sealing key 32 ‖ area text
+    ‖ areas u16, each: area text ‖ identity key 32 ‖ sealing key 32                            ‖ signature 64
 
-Meters and suppliers each in ascending sequence of their ids' bytes. Public keys only.
+Each list in ascending sequence of the ids' bytes. Public keys only. The keys of a region are those of its DSO, the keys
+of an area those of its TSO; of a region that is not listed, nobody gets the totals.
 """
 
 from dataclasses import dataclass, field
@@ -72,8 +75,56 @@ class RollSupplier:
 
 
 @dataclass(frozen=True, slots=True)
+class RollArea:
+    """The area of a TSO. `identity_key`: public Ed25519; `sealing_key`: public X25519."""
+
+    area: str
+    identity_key: bytes
+    sealing_key: bytes
+
+    def __post_init__(self) -> None:
+        check_id("area", self.area)
+        require_bytes("the identity key of a TSO", self.identity_key, KEY_BYTES)
+        require_bytes("the sealing key of a TSO", self.sealing_key, KEY_BYTES)
+
+    def write(self, writer: Writer) -> None:
+        writer.text(self.area).fixed(self.identity_key, KEY_BYTES).fixed(self.sealing_key, KEY_BYTES)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(reader.text(), reader.fixed(KEY_BYTES), reader.fixed(KEY_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class RollRegion:
+    """The region of a DSO, and the TSO area that it lies in. Keys as in `RollArea`."""
+
+    region: str
+    identity_key: bytes
+    sealing_key: bytes
+    area: str
+
+    def __post_init__(self) -> None:
+        check_id("region", self.region)
+        require_bytes("the identity key of a DSO", self.identity_key, KEY_BYTES)
+        require_bytes("the sealing key of a DSO", self.sealing_key, KEY_BYTES)
+        check_id("area", self.area)
+
+    def write(self, writer: Writer) -> None:
+        writer.text(self.region).fixed(self.identity_key, KEY_BYTES).fixed(self.sealing_key, KEY_BYTES).text(self.area)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(reader.text(), reader.fixed(KEY_BYTES), reader.fixed(KEY_BYTES), reader.text())
+
+
+@dataclass(frozen=True, slots=True)
 class Roll:
-    """One version of the roll. Raises: WireError if ids repeat or are out of sequence, or a supplier is not listed."""
+    """One version of the roll.
+
+    Raises: WireError if ids repeat or are out of sequence, or a supplier of a meter or the area of a region is not
+    listed.
+    """
 
     KIND: ClassVar[str] = "roll"
 
@@ -81,6 +132,8 @@ class Roll:
     version: int
     entries: tuple[RollEntry, ...] = field(repr=False)
     suppliers: tuple[RollSupplier, ...] = field(repr=False)
+    regions: tuple[RollRegion, ...] = field(default=(), repr=False)
+    areas: tuple[RollArea, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         check_market_id(self.market)
@@ -92,6 +145,13 @@ class Roll:
         missing = {entry.supplier for entry in self.entries} - {row.supplier for row in self.suppliers}
         if missing:
             raise WireError(f"supplier {min(missing)!r} has meters, but is not on the roll itself")
+        require_tuple("the regions of a roll", self.regions, 0, 2**16 - 1)
+        require_tuple("the areas of a roll", self.areas, 0, 2**16 - 1)
+        require_ascending("the regions of a roll", [id_key(row.region) for row in self.regions])
+        require_ascending("the areas of a roll", [id_key(row.area) for row in self.areas])
+        missing = {region.area for region in self.regions} - set(self.by_area())
+        if missing:
+            raise WireError(f"area {min(missing)!r} has regions, but is not on the roll itself")
 
     def encode(self) -> bytes:
         """The bytes that the registrar signs (after the tag)."""
@@ -101,6 +161,12 @@ class Roll:
         writer.u16(len(self.suppliers))
         for row in self.suppliers:
             row.write(writer)
+        writer.u16(len(self.regions))
+        for region in self.regions:
+            region.write(writer)
+        writer.u16(len(self.areas))
+        for area in self.areas:
+            area.write(writer)
         return writer.data()
 
     @classmethod
@@ -111,8 +177,10 @@ class Roll:
         market, version = reader.text(), reader.u64()
         entries = tuple(RollEntry.read(reader) for _ in range(reader.u32()))
         suppliers = tuple(RollSupplier.read(reader) for _ in range(reader.u16()))
+        regions = tuple(RollRegion.read(reader) for _ in range(reader.u16()))
+        areas = tuple(RollArea.read(reader) for _ in range(reader.u16()))
         reader.end()
-        return cls(market, version, entries, suppliers)
+        return cls(market, version, entries, suppliers, regions, areas)
 
     @property
     def digest(self) -> bytes:
@@ -126,6 +194,14 @@ class Roll:
     def by_supplier(self) -> dict[str, RollSupplier]:
         """All suppliers by id."""
         return {row.supplier: row for row in self.suppliers}
+
+    def by_region(self) -> dict[str, RollRegion]:
+        """All regions that are listed, by id."""
+        return {row.region: row for row in self.regions}
+
+    def by_area(self) -> dict[str, RollArea]:
+        """All areas by id."""
+        return {row.area: row for row in self.areas}
 
 
 def sign_roll(roll: Roll, key: SigningKey) -> bytes:

@@ -1,4 +1,4 @@
-"""A submission: header, the meter's signature, and for each party a seal with its shares (T2, T3, T8).
+"""A submission, of orders or of a reading: header, signature, for each party a seal with its shares (T2, T3, T8).
 
     version u8 = 1 ‖ header blob ‖ signature 64 ‖ seals u8 (1 … m) ‖ per seal, by party: party u8 ‖ box blob
 
@@ -7,7 +7,8 @@
     ‖ count u16 ‖ count words
 
 A meter sends each party a submission with that party's seal alone, or with all of them: a party that gets others' seals
-forwards them. `make` and `shares` are run by the meter, `check` and `open_seal` by a compute party.
+forwards them. Orders go to the clearing of a period, a reading to its settlement or correction; all else is the same.
+`make`, `make_reading` and `of_shares` are run by the meter, `check` and `open_seal` by a compute party.
 """
 
 import secrets
@@ -22,7 +23,7 @@ from mpc_market.wire.committee import PARTIES
 from mpc_market.wire.digest import digest
 from mpc_market.wire.errors import ContextError, SealError, WireError
 from mpc_market.wire.header import Header
-from mpc_market.wire.layout import order_bits, words_per_order
+from mpc_market.wire.layout import Reading, order_bits, reading_bits, words_of_submission
 from mpc_market.wire.message import check_party
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.roll import RollEntry
@@ -117,9 +118,23 @@ def make(
     `orders`: all k of the market (`layout.filled`). `entry`: the meter's own line of the round's roll.
     Raises: InvalidOrderError; WireError.
     """
-    words = deal(order_bits(orders, entry.meter, market, entry.maximum), terms.parties)
-    shares = [InputShare(secrets.token_bytes(NONCE_BYTES), share) for share in words]
-    return of_shares(terms, entry.meter, number, len(orders), shares, key)
+    bits = order_bits(orders, entry.meter, market, entry.maximum)
+    return of_shares(terms, entry.meter, number, len(orders), _dealt(bits, terms), key)
+
+
+def make_reading(
+    terms: Terms, entry: RollEntry, number: int, reading: Reading, market: Market, key: SigningKey
+) -> Submission:
+    """The same for a reading. `terms`: of the settlement or correction of the period that was metered.
+
+    Raises: InvalidReadingError; WireError.
+    """
+    bits = reading_bits(reading, entry.meter, market, entry.maximum)
+    return of_shares(terms, entry.meter, number, 1, _dealt(bits, terms), key)
+
+
+def _dealt(bits: Sequence[int], terms: Terms) -> list[InputShare]:
+    return [InputShare(secrets.token_bytes(NONCE_BYTES), share) for share in deal(bits, terms.parties)]
 
 
 def of_shares(
@@ -129,7 +144,7 @@ def of_shares(
     digests = tuple(share.digest for share in shares)
     header = Header(terms.period, meter, number, terms.challenge, orders, digests)
     seals = tuple(Seal(j, seal(terms.sealing_keys[j], sealed_text(header, j, share))) for j, share in enumerate(shares))
-    return Submission(header, key.sign(Header.KIND, header.encode()), seals)
+    return Submission(header, key.sign(header.kind, header.encode()), seals)
 
 
 def sealed_text(header: Header, party: int, share: InputShare) -> bytes:
@@ -160,7 +175,7 @@ def check(submission: Submission, terms: Terms, entry: RollEntry, orders: int) -
         raise ContextError("orders", f"a submission of {header.orders} orders: this market has {orders} in each")
     if header.meter != entry.meter:
         raise ContextError("meter", f"a submission of meter {header.meter!r}, not {entry.meter!r}")
-    verify(entry.identity_key, Header.KIND, header.encode(), submission.signature)
+    verify(entry.identity_key, header.kind, header.encode(), submission.signature)
 
 
 def open_seal(box: bytes, key: SealingKey, header: Header, party: int, market: Market) -> InputShare:
@@ -175,11 +190,9 @@ def open_seal(box: bytes, key: SealingKey, header: Header, party: int, market: M
         raise SealError(f"the seal for party {party} was made for another submission or party")
     reader = Reader(plaintext[len(context) :])
     nonce, count = reader.fixed(NONCE_BYTES), reader.u16()
-    if count != header.orders * words_per_order(market):
-        raise SealError(
-            f"the seal for party {party} holds {count} words: {header.orders} orders of "
-            f"{words_per_order(market)} words were to be expected"
-        )
+    due = words_of_submission(header.period, header.orders, market)
+    if count != due:
+        raise SealError(f"the seal for party {party} holds {count} words: {due} were to be expected")
     share = InputShare(nonce, reader.words(count))
     reader.end()
     if share.digest != header.share_digests[party]:

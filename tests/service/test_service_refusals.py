@@ -72,7 +72,7 @@ class Desk:
     def signed_over(self, header: Header, text: bytes) -> Submission:
         """Another header, with this in the seal for party 0, and signed."""
         box = seal(self.terms.sealing_keys[0], text)
-        return Submission(header, self.anna.key.sign(Header.KIND, header.encode()), (Seal(0, box),))
+        return Submission(header, self.anna.key.sign(header.kind, header.encode()), (Seal(0, box),))
 
 
 def word_not_below_p(desk: Desk) -> Submission:
@@ -194,7 +194,8 @@ async def test_a_meter_has_a_quota_and_nobody_else_can_use_it_up(tmp_path, monke
     async with town.up():
         await town.until(State.COLLECTING)
         desk = Desk(town, await town.terms())
-        forged = replace(desk.good, signature=SigningKey.generate().sign(Header.KIND, desk.good.header.encode()))
+        header = desk.good.header
+        forged = replace(desk.good, signature=SigningKey.generate().sign(header.kind, header.encode()))
         for _ in range(6):
             assert problem(await town.post(0, forged)) == "bad-signature"
         for _ in range(4):

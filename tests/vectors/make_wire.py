@@ -21,7 +21,6 @@ from mpc_market.wire.codec import words_bytes
 from mpc_market.wire.delivery import Delivery
 from mpc_market.wire.digest import digest
 from mpc_market.wire.enrolment import EnrolRequest
-from mpc_market.wire.header import Header
 from mpc_market.wire.identifiers import order_id
 from mpc_market.wire.layout import order_bits
 from mpc_market.wire.merkle import leaf
@@ -60,6 +59,7 @@ from tests.vectors.wire_basis import (
     signing,
     submit,
 )
+from tests.vectors.wire_settling import settling
 
 WIRE = Path(__file__).with_name("wire.json")
 PARTS = tuple(drawn(f"part {j}") for j in range(PARTIES))
@@ -86,7 +86,7 @@ def submission_vector(terms: Terms) -> dict[str, Any]:
         ],
         "header": made.header.encode().hex(),
         "header_digest": made.header.digest.hex(),
-        "signed_bytes": signed_bytes(Header.KIND, made.header.encode()).hex(),
+        "signed_bytes": signed_bytes(made.header.kind, made.header.encode()).hex(),
         "signature": made.signature.hex(),
         "all_seals": made.encode().hex(),
         "by_party": [made.only_for(j).encode().hex() for j in range(PARTIES)],
@@ -167,6 +167,7 @@ def make() -> dict[str, Any]:
         **result_vectors(terms, agreed, price, accepted),
         "claim": make_claim(terms, 1, Claimant.METER, METER, signing(METER)).hex(),
         **record_vector(openings, agreed, result),
+        "settling": settling(roll, submit(terms, METER)),
         "bad_submissions": bad_submissions(terms),
         "bad_messages": bad_messages(openings, result),
     }

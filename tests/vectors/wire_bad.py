@@ -18,7 +18,7 @@ def bad_submissions(terms: Terms) -> list[dict[str, str]]:
     def resigned(name: str, error: str, what: str, **changes: object) -> dict[str, str]:
         fields = {field: getattr(header, field) for field in Header.__slots__}
         other = Header(**{**fields, **changes})
-        made = Submission(other, signing(METER).sign(Header.KIND, other.encode()), good.seals[:1])
+        made = Submission(other, signing(METER).sign(other.kind, other.encode()), good.seals[:1])
         return {"name": name, "bytes": made.encode().hex(), "error": error, "what": what}
 
     def plain(name: str, changed: bytes, error: str) -> dict[str, str]:

@@ -122,4 +122,4 @@ def submit(terms: Terms, meter: str, number: int = 1, shares: list[InputShare] |
         Seal(j, seal(terms.sealing_keys[j], sealed_text(header, j, share), f"seal {j} of {meter}"))
         for j, share in enumerate(shares)
     )
-    return Submission(header, signing(meter).sign(Header.KIND, header.encode()), seals)
+    return Submission(header, signing(meter).sign(header.kind, header.encode()), seals)

@@ -156,7 +156,7 @@ def test_two_signed_headers_prove_a_contradiction():
     key = signing_key(first.meter)
 
     def signed(header: Header) -> bytes:
-        return key.sign(Header.KIND, header.encode())
+        return key.sign(header.kind, header.encode())
 
     second = replace(first, challenge=bytes(32))
     check_contradiction(first, second, (signed(first), signed(second)), key.public)

@@ -29,7 +29,10 @@ from mpc_market.wire.reception import receive
 from mpc_market.wire.record import Record
 from mpc_market.wire.roll import Roll, read_roll, sign_roll
 from mpc_market.wire.sealing import seal
+from mpc_market.wire.sharing import deal
+from mpc_market.wire.sheet import Content, Row, Sheet, Title, make_sheet, receive_sheet
 from mpc_market.wire.submission import Submission, check, open_seal
+from mpc_market.wire.tariff import Tariff, check_tariff, sign_tariff, split_tariff
 from mpc_market.wire.totals import Totals, receive_totals
 from mpc_market.wire.verdicts import Verdicts
 from tests.wire.wire_round import MARKET, SUPPLIER, WireRound, sealing_key, signing_key
@@ -42,6 +45,19 @@ REGISTRAR = signing_key("registrar")
 def enrol_request() -> bytes:
     key = signing_key("m")
     return EnrolRequest(MARKET, "m", key.public, sealing_key("m").public).sign(key)
+
+
+TITLE = Title(Claimant.SUPPLIER, SUPPLIER, Content.TOTALS, 1, 2, (Row("supplier/green", 5, 1), Row("supplier/red", 6)))
+SHEETS = {
+    j: make_sheet(PLAYED.period, j, TITLE, words, sealing_key(SUPPLIER).public)
+    for j, words in enumerate(deal([1, 2, 3, 4], 3))
+}
+TARIFF = Tariff(MARKET, SUPPLIER, 1, 0, 900, 2000, 400, 300)
+
+
+def read_tariff(data: bytes) -> None:
+    tariff, signature = split_tariff(data)
+    check_tariff(tariff, signature, MARKET, signing_key(SUPPLIER).public, 12)
 
 
 @cache
@@ -59,6 +75,7 @@ def party_messages() -> dict[type[PartyMessage], bytes]:
         PLAYED.outcomes[1],
         PLAYED.delivered()[0][1],
         PLAYED.totals(1, 2)[1],
+        SHEETS[1],
     ]
     return {type(message): message.encode() for message in messages}
 
@@ -72,6 +89,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "submission": (lambda data: Submission.decode(data).encode(), PLAYED.submissions[0].encode()),
     "roll": (lambda data: Roll.decode(data).encode(), PLAYED.roll.encode()),
     "record": (lambda data: Record.decode(data).encode(), PLAYED.record().encode()),
+    "tariff": (lambda data: Tariff.decode(data).encode(), TARIFF.encode()),
     "claim": (
         lambda data: b"".join((Claim.decode(data)[0].encode(), Claim.decode(data)[1])),
         make_claim(TERMS, 1, Claimant.METER, "meter-0", signing_key("meter-0")),
@@ -81,7 +99,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
 
 
 def test_the_list_of_parsers_is_complete():
-    assert len(PARSERS) == 5 + 11
+    assert len(PARSERS) == 6 + 12
     for parse, valid in PARSERS.values():
         assert parse(valid) == valid
 
@@ -128,6 +146,7 @@ def test_a_message_or_a_wire_error(name, data):
 
 SIGNED: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "roll": (lambda data: read_roll(data, MARKET, REGISTRAR.public), sign_roll(PLAYED.roll, REGISTRAR)),
+    "tariff": (read_tariff, sign_tariff(TARIFF, signing_key(SUPPLIER))),
     "enrol request": (EnrolRequest.read, enrol_request()),
     "claim": (
         lambda data: check_claim(data, TERMS, 1, Claimant.METER, "meter-0", signing_key("meter-0").public),
@@ -169,6 +188,7 @@ SEALED_TEXTS = [
     KEYS[0].open(PART_SHARE.box),
     METER.open(DELIVERED[1].box),
     SUPPLIER_KEY.open(TOTALS[1].box),
+    SUPPLIER_KEY.open(SHEETS[1].box),
 ]
 
 
@@ -176,6 +196,7 @@ def readers(text: bytes) -> list[Callable[[], object]]:
     """Everyone who opens a seal, and finds this in it."""
     delivered = {**DELIVERED, 1: replace(DELIVERED[1], box=seal(METER.public, text))}
     totals = {**TOTALS, 1: replace(TOTALS[1], box=seal(SUPPLIER_KEY.public, text))}
+    sheets = {**SHEETS, 1: replace(SHEETS[1], box=seal(SUPPLIER_KEY.public, text))}
     part_share, box = replace(PART_SHARE, box=seal(KEYS[0].public, text)), seal(KEYS[0].public, text)
     header, result, settings_ = PLAYED.submissions[0].header, PLAYED.result, PLAYED.settings
     return [
@@ -184,6 +205,7 @@ def readers(text: bytes) -> list[Callable[[], object]]:
         lambda: open_delivery(delivered[1], METER),
         lambda: receive(header, PLAYED.book[0], delivered, result, TERMS, METER),
         lambda: receive_totals(SUPPLIER, totals, result, TERMS, SUPPLIER_KEY, settings_, 1),
+        lambda: receive_sheet(Claimant.SUPPLIER, SUPPLIER, Content.TOTALS, sheets, TERMS, SUPPLIER_KEY),
     ]
 
 
@@ -218,7 +240,7 @@ def test_functions_of_a_round_take_any_message_or_raise_a_wire_error(data, party
         return parsed(kind, data)
 
     set_digest, header = PLAYED.agreed.digest(), PLAYED.submissions[0].header
-    shares = {1: one(RevealedShares), 2: one(RevealedShares)}
+    shares, market = {1: one(RevealedShares), 2: one(RevealedShares)}, PLAYED.settings
     for run in (
         lambda: terms_of({**PLAYED.openings, party: one(Opening)}, 3),
         lambda: open_part_share(one(PartShare), 0, KEYS[0], TERMS),
@@ -237,14 +259,9 @@ def test_functions_of_a_round_take_any_message_or_raise_a_wire_error(data, party
             TERMS,
             METER,
         ),
-        lambda: receive_totals(
-            SUPPLIER,
-            {**TOTALS, party: one(Totals)},
-            PLAYED.result,
-            TERMS,
-            SUPPLIER_KEY,
-            PLAYED.settings,
-            1,
+        lambda: receive_totals(SUPPLIER, {**TOTALS, party: one(Totals)}, PLAYED.result, TERMS, SUPPLIER_KEY, market, 1),
+        lambda: receive_sheet(
+            Claimant.SUPPLIER, SUPPLIER, Content.TOTALS, {**SHEETS, party: one(Sheet)}, TERMS, SUPPLIER_KEY
         ),
     ):
         try:

@@ -13,22 +13,28 @@ from mpc_market.wire.committee import Committee
 from mpc_market.wire.delivery import Delivery
 from mpc_market.wire.enrolment import EnrolRequest
 from mpc_market.wire.errors import ContextError, SealError, SignatureError, WireError
-from mpc_market.wire.header import Header
 from mpc_market.wire.identifiers import Period
 from mpc_market.wire.message import PartyMessage, check_signed, of_all_parties, read_signed, sign, split_signed
 from mpc_market.wire.receipt import Receipt
 from mpc_market.wire.roll import Roll
 from mpc_market.wire.sealing import SEAL_OVERHEAD, SealingKey, seal
+from mpc_market.wire.sheet import Content, Row, Title, make_sheet
 from mpc_market.wire.signing import SigningKey, signed_bytes, verify
-from tests.wire.wire_round import MARKET, PARTY_MESSAGES, START, WireRound, signing_key
+from mpc_market.wire.tariff import Tariff
+from tests.wire.wire_round import MARKET, PARTY_MESSAGES, START, SUPPLIER, WireRound, sealing_key, signing_key
 
 KINDS = [
-    Header.KIND,
+    "submission",
+    "reading",
+    Tariff.KIND,
     Roll.KIND,
     EnrolRequest.KIND,
     *(claimant.value for claimant in Claimant),
     *(kind.KIND for kind in PARTY_MESSAGES),
 ]
+
+
+TITLE = Title(Claimant.SUPPLIER, SUPPLIER, Content.TOTALS, 1, 2, (Row("supplier/green", 5),))
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +43,10 @@ def played() -> WireRound:
 
 
 def all_messages(played: WireRound) -> list[PartyMessage]:
+    sheet = make_sheet(played.period, 1, TITLE, (1, 2), sealing_key(SUPPLIER).public)
     receipt = Receipt(played.period, 1, "meter-0", 1, bytes(32), 5)
     tables = (played.openings, played.held, played.set_signatures, played.reveals, played.verdicts, played.outcomes)
-    return [receipt, *(table[1] for table in tables), played.delivered()[0][1], played.totals(3, 4)[1]]
+    return [receipt, *(table[1] for table in tables), played.delivered()[0][1], played.totals(3, 4)[1], sheet]
 
 
 def test_the_list_of_kinds_is_complete():
@@ -50,7 +57,7 @@ def test_the_list_of_kinds_is_complete():
 
 
 def test_kinds_are_different_and_end_with_a_zero_byte():
-    assert len(KINDS) == len(set(KINDS)) == 16
+    assert len(KINDS) == len(set(KINDS)) == 21
     assert all("\x00" not in kind and kind.isascii() for kind in KINDS)
 
 

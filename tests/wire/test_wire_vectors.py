@@ -6,6 +6,7 @@ of `mpc_market.wire`.
 
 import json
 import struct
+from dataclasses import replace
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from mpc_market.wire.committee import Committee
 from mpc_market.wire.delivery import Delivery
 from mpc_market.wire.enrolment import EnrolRequest
 from mpc_market.wire.errors import ContextError, DeliveryError, WireError
+from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.message import PartyMessage, read_signed
 from mpc_market.wire.opening import Opening, Terms, terms_of
 from mpc_market.wire.outcome import Outcome, Void, VoidReason, result_of
@@ -38,7 +40,9 @@ from mpc_market.wire.reception import receive
 from mpc_market.wire.record import Record
 from mpc_market.wire.roll import Roll, read_roll
 from mpc_market.wire.sealing import SealingKey
+from mpc_market.wire.sheet import Content, Sheet, receive_sheet
 from mpc_market.wire.submission import Submission, check, open_seal
+from mpc_market.wire.tariff import check_tariff, split_tariff
 from mpc_market.wire.totals import Totals, receive_totals
 from mpc_market.wire.verdicts import Verdicts
 from tests.vectors.make_wire import make, text_of
@@ -300,3 +304,76 @@ def test_client_draws_the_tickets():
         start = struct.pack("<Q", V["market"]["start"])
         committed = hashed("part", V["market"]["id"].encode(), start, bytes([j]), part)
         assert bytes.fromhex(V["openings"][j]["message"])[-32:] == committed
+
+
+# --- readings, tariffs, sheets ----------------------------------------------------------------------------
+
+F = V["settling"]
+SETTLED = COMMITTEE.at(Stage.SETTLEMENT)
+
+
+def settled(kind: type[PartyMessage], vector: dict[str, str], committee: Committee = SETTLED) -> Any:
+    return read_signed(kind, bytes.fromhex(vector["signed"]), committee).message
+
+
+def settled_terms() -> Terms:
+    return terms_of({j: settled(Opening, vector) for j, vector in enumerate(F["openings"])}, 3)
+
+
+def reading_taken_in(data: bytes) -> None:
+    """What party 0 does with a body."""
+    submission = Submission.decode(data)
+    check(submission, settled_terms(), roll().by_meter()[METER], 1)
+    open_seal(submission.box(0) or b"", secret("party 0"), submission.header, 0, MARKET)
+
+
+def test_the_package_takes_the_reading():
+    reading_taken_in(bytes.fromhex(F["reading"]["by_party"][0]))
+    header = Submission.decode(bytes.fromhex(F["reading"]["by_party"][0])).header
+    assert accepted({j: settled(Receipt, vector) for j, vector in enumerate(F["reading"]["receipts"])}, header)
+
+
+@pytest.mark.parametrize("vector", F["bad_readings"], ids=lambda vector: vector["name"])
+def test_bad_readings_are_refused(vector):
+    with pytest.raises(WireError) as caught:
+        reading_taken_in(bytes.fromhex(vector["bytes"]))
+    assert type(caught.value) is getattr(errors, vector["error"])
+    if isinstance(caught.value, ContextError):
+        assert caught.value.what == vector["what"]
+
+
+def test_the_package_reads_tariff_and_sheet():
+    tariff, signature = split_tariff(bytes.fromhex(F["tariff"]["signed"]))
+    check_tariff(tariff, signature, COMMITTEE.market, bytes.fromhex(V["keys"]["green"]["signing_public"]), 12)
+    assert tariff.digest.hex() == F["tariff"]["digest"]
+    committee = COMMITTEE.at(Stage.CLOSING)
+    sheets = {j: settled(Sheet, vector, committee) for j, vector in enumerate(F["sheet"]["sheets"])}
+    closing = replace(settled_terms(), period=sheets[0].period)
+    got = receive_sheet(Claimant.SUPPLIER, "green", Content.AMOUNTS, sheets, closing, secret("green"))
+    assert got.values == {f"meter/{METER}": (F["sheet"]["amount"],)}
+
+
+def test_client_makes_the_reading():
+    reading = F["reading"]
+    rests = [reading["maximum"] - reading[name] for name in ("import", "export")]
+    numbers = [reading["import"], reading["export"], *rests]
+    assert "".join(str(number >> i & 1) for number in numbers for i in range(16)) == reading["bits"]
+    head = b"\x01" + text(V["market"]["id"] + ":settlement") + struct.pack("<Q", V["market"]["start"])
+    context_ = head + text(METER) + struct.pack("<Q", reading["number"]) + bytes.fromhex(F["challenge"])
+    digests = []
+    for j, share in enumerate(reading["shares"]):
+        words, nonce = bytes.fromhex(share["words"]), bytes.fromhex(share["nonce"])
+        digests.append(hashed("share", words + nonce))
+        assert (context_ + bytes([j]) + nonce + struct.pack("<H", 64) + words).hex() == reading["sealed_texts"][j]
+    header = context_ + b"\x01\x03" + b"".join(digests)
+    assert header.hex() == reading["header"]
+    _, key = crypto_sign_seed_keypair(bytes.fromhex(V["keys"][METER]["signing_seed"]))
+    assert crypto_sign(b"mpc-market reading\x00" + header, key)[:64].hex() == reading["signature"]
+
+
+def test_client_reads_the_sheet():
+    shares = []
+    for vector in F["sheet"]["sheets"]:
+        shares.append(struct.unpack("<Q", opened(Sheet.decode(bytes.fromhex(vector["message"])).box, "green")[-8:])[0])
+    value = at_zero(shares)
+    assert value - P == F["sheet"]["amount"]

@@ -23,13 +23,14 @@ from mpc_market.wire.record import GENESIS, Record, SetFacts
 from mpc_market.wire.roll import Roll, RollEntry, RollSupplier
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.sharing import deal
+from mpc_market.wire.sheet import Sheet
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import Submission, make
 from mpc_market.wire.totals import Totals, make_totals
 from mpc_market.wire.verdicts import Verdict, Verdicts, verdict_counts, verdicts_digest
 
 PARTY_MESSAGES = (Opening, PartShare, RevealedShares, Receipt, Held, SetSignature, Reveal, Verdicts, Outcome, Delivery,
-                  Totals)  # fmt: skip
+                  Totals, Sheet)  # fmt: skip
 """Everything that a compute party signs."""
 
 MARKET = "oak-street"
