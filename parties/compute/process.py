@@ -6,14 +6,12 @@ import os
 import select
 import signal
 import socket
-import sys
 import threading
 import time
-import traceback
-from types import TracebackType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from parties.compute.channel import ChannelClosedError
+from parties.compute.complaints import say_context, without_texts
 from parties.compute.engine import Engine
 from parties.compute.event_loop import new_event_loop
 from parties.compute.service import serve
@@ -28,7 +26,7 @@ def main(engine: Engine) -> None:
     # Ctrl-C, and the end of a unit of systemd, are signalled to all processes; they are the coordinator's to act on.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
-    sys.excepthook = _print_without_text
+    without_texts()
     sock = _take_standard_input()
     # A party ends when the coordinator hangs up.
     hangup = contextlib.suppress(asyncio.CancelledError, ChannelClosedError)
@@ -39,7 +37,7 @@ def main(engine: Engine) -> None:
 async def _until_hangup(sock: socket.socket, engine: Engine) -> None:
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
-    loop.set_exception_handler(_print_context_without_text)
+    loop.set_exception_handler(say_context)
     _Hangup(sock.fileno(), loop, task).start()
     await serve(sock, engine)
 
@@ -70,16 +68,3 @@ def _take_standard_input() -> socket.socket:
     os.dup2(null, 0)
     os.close(null)
     return sock
-
-
-def _print_context_without_text(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The same for what an event loop reports."""
-    error = context.get("exception")
-    if isinstance(error, BaseException):
-        _print_without_text(type(error), error, error.__traceback__)
-
-
-def _print_without_text(kind: type[BaseException], _: BaseException, where: TracebackType | None) -> None:
-    """A traceback that names the exception but does not print its text, which might hold a secret."""
-    sys.stderr.write("".join(["Traceback (of a compute party):\n", *traceback.format_tb(where)]))
-    sys.stderr.write(f"{kind.__name__}\n")
