@@ -164,6 +164,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.wire",
             "parties.demo",
             "parties.files",
+            "parties.ledger",
             "parties.local",
             "parties.meter",
             "parties.registrar",

@@ -15,7 +15,7 @@ verdicts or two outcomes for one round (parties.md, T10).
 party may have signed something in: see `parties.ledger.backup`.
 """
 
-from parties.ledger.backup import back_up
+from parties.ledger.backup import back_up, restore
 from parties.ledger.errors import (
     ContradictionError,
     FencedError,
@@ -59,4 +59,5 @@ __all__ = [
     "TotalRow",
     "UnstorableError",
     "back_up",
+    "restore",
 ]

@@ -9,12 +9,12 @@ on twice with different inputs, whose difference gives orders away (parties.md, 
   moment it was restored: in those this party signs nothing, ever; the others can only declare them void, or
   have already published a result. It takes part again in the first round that opens afterwards.
 - Copying the database file by other means gives a ledger that does not know it was restored, and the same holds
-  for PostgreSQL's own backups: then `fence` must be called before anything else (`Ledger.fence`).
+  for PostgreSQL's own backups: then it must be fenced before anything else (`Ledger.fence`).
 - The party that was restored must be the only one: make sure that the old one will not come back.
 
-To restore a backup, put it where the ledger was (and nothing that lay beside the old one, -wal and -shm) and start
-the party. What was stored since the backup is lost: orders acknowledged in rounds that it fences, results not yet
-fetched, records of the chain, which other parties and auditors have.
+`restore` puts a backup where the ledger was; the party then starts as ever. What was stored since the backup is lost:
+orders acknowledged in rounds that it fences, results not yet fetched, records of the chain, which other parties and
+auditors have.
 """
 
 import asyncio
@@ -68,17 +68,51 @@ async def back_up(url: str, target: Path) -> None:
     """
     source = Place.of(url).path
     if source is None:
-        raise LedgerError("on PostgreSQL, backups are made with the server's tools; see `Ledger.fence`")
+        raise LedgerError("on PostgreSQL, backups are made with the server's tools")
     if target.exists():
         raise LedgerError(f"backup {target}: there is a file of this name already")
-    with reported(f"backup {target}"), tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as folder:
+    await _copy_marked(source, target, f"backup {target}", None)
+
+
+async def restore(source: Path, url: str, party: int) -> None:
+    """Put a backup where the ledger of a party is to be (SQLite only), marked: its first user fences it.
+
+    A copy of the database file that was made by other means is taken as well, and marked as if it were a backup.
+    Raises: LedgerError if there is a ledger already (it is never replaced), if `source` is no ledger of this party, or
+    on PostgreSQL, whose own tools restore: then `Ledger.fence` is to be called.
+    """
+    target = Place.of(url).path
+    if target is None:
+        raise LedgerError("on PostgreSQL, backups are restored with the server's tools")
+    pieces = [target.with_name(target.name + each) for each in ("", "-wal", "-shm")]
+    if there := [path.name for path in pieces if path.exists()]:
+        raise LedgerError(f"ledger {target}: {', '.join(there)} is there already: stop the party and move it away")
+    if not source.is_file():
+        raise LedgerError(f"backup {source}: there is no such file")
+    await _copy_marked(source, target, f"backup {source}", party)
+
+
+async def _copy_marked(source: Path, target: Path, name: str, party: int | None) -> None:
+    """Copy a ledger to a new file, marked as a backup; `party`: whose it must be. Raises: LedgerError."""
+    with reported(name), tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as folder:
         # What lies at `target` is a backup at any moment, never a copy with secrets or without its mark.
         unfinished = Path(folder) / target.name
         await asyncio.to_thread(_copy, source, unfinished)
         async with Database.open(Place.of(f"sqlite:///{unfinished}")) as copied:
             await copied.write(lambda connection: connection.run_sync(migrate))
+            if party is not None:
+                await copied.write(lambda connection: _check_party(connection, name, party))
             await copied.write(lambda connection: fence(connection, None))
         await asyncio.to_thread(_finish, unfinished, target)
+
+
+async def _check_party(connection: AsyncConnection, name: str, party: int) -> None:
+    """Raises: LedgerError."""
+    bound = await connection.scalar(select(ledger.c.party))
+    if bound is None:
+        raise LedgerError(f"{name}: it is no ledger that a party has used")
+    if bound != party:
+        raise LedgerError(f"{name}: it is the ledger of party {bound}, not of party {party}")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 from ledger_support import MARKET, PARTY, START, asynchronous, chain, create, forward, opened, submission
 
-from parties.ledger import ContradictionError, FencedError, LedgerError, ResultRow, Storing, back_up
+from parties.ledger import ContradictionError, FencedError, LedgerError, ResultRow, Storing, back_up, restore
 
 PEER = PARTY + 1
 FINISHED, UNDER_WAY, MISSED = START, START + 900, START + 1800
@@ -185,3 +185,53 @@ async def test_a_ledger_at_rest_is_backed_up_too(tmp_path):
 async def test_a_server_has_backups_of_its_own(tmp_path):
     with pytest.raises(LedgerError, match="the server's tools"):
         await back_up("postgresql://someone@host/ledger", tmp_path / "backup.db")
+
+
+@pytest.mark.parametrize("made", ["by back_up", "by other means"])
+@asynchronous
+async def test_what_is_restored_is_fenced(tmp_path, made):
+    """Also a bare copy of the file, which does not know that it is one."""
+    url, backup = f"sqlite:///{tmp_path}/ledger.db", tmp_path / "backup.db"
+    async with opened(url) as ledger:
+        await fill(ledger)
+        if made == "by back_up":
+            await back_up(url, backup)
+    if made == "by other means":
+        shutil.copy(tmp_path / "ledger.db", backup)
+    before = backup.read_bytes()
+    (tmp_path / "ledger.db").unlink()
+    await restore(backup, url, PARTY)
+    assert (tmp_path / "ledger.db").stat().st_mode & 0o077 == 0
+    assert KEY not in (tmp_path / "ledger.db").read_bytes()
+    assert backup.read_bytes() == before  # it can be restored again
+    async with opened(url) as ledger:
+        await check_restored(ledger)
+        await check_goes_on(ledger)
+    assert {path.name for path in tmp_path.iterdir()} == {"ledger.db", "ledger.db.lock", "backup.db"}
+
+
+@asynchronous
+async def test_what_is_not_restored(tmp_path):
+    url, backup = f"sqlite:///{tmp_path}/ledger.db", tmp_path / "backup.db"
+    async with opened(url) as ledger:
+        await fill(ledger)
+        await back_up(url, backup)
+        with pytest.raises(LedgerError, match=r"ledger\.db, ledger\.db-wal, ledger\.db-shm is there already"):
+            await restore(backup, url, PARTY)
+    with pytest.raises(LedgerError, match="stop the party and move it away"):
+        await restore(backup, url, PARTY)
+    empty, garbage, other = tmp_path / "empty.db", tmp_path / "garbage.db", f"sqlite:///{tmp_path}/other.db"
+    empty.write_bytes(b"")
+    garbage.write_bytes(b"no database " * 1000)
+    for source, party, reason in (
+        (backup, PEER, f"it is the ledger of party {PARTY}, not of party {PEER}"),
+        (empty, PARTY, "no ledger that a party has used"),
+        (garbage, PARTY, "damaged or no ledger at all"),
+        (tmp_path / "nowhere.db", PARTY, "there is no such file"),
+        (tmp_path, PARTY, "there is no such file"),
+    ):
+        with pytest.raises(LedgerError, match=reason):
+            await restore(source, other, party)
+        assert not (tmp_path / "other.db").exists()
+    with pytest.raises(LedgerError, match="the server's tools"):
+        await restore(backup, "postgresql://someone@host/ledger", PARTY)
