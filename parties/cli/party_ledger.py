@@ -57,8 +57,7 @@ def restore(
     that were open when it is started: they become void, and it goes on with the next one. Make sure that the old ledger
     is not used by another process, now or later. A ledger that is there is not replaced: move it away.
 
-    Without FILE the ledger that is there is taken, such as one that a server's own tools have restored; if there is none,
-    an empty one is made.
+    Without FILE it is the ledger that is there, restored by a server's own tools perhaps, or else a new, empty one.
 
     \b
     Example:
