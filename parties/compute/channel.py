@@ -61,7 +61,7 @@ class Channel:
             raise ProtocolError(f"a message header of {length} bytes: at most {HEADER_MAX} are allowed")
         try:
             header = json.loads(await self.read(length))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ProtocolError("a message header that is not JSON") from None
         if not isinstance(header, dict):
             raise ProtocolError("a message header that is not a JSON object")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mpc_market import errors
-from mpc_market.errors import HearsayError, MarketError, PeerError, ProtocolError
+from mpc_market.errors import HearsayError, InputError, MarketError, PeerError, ProtocolError
 from mpc_market.rules.model import PRICE_BITS_MAX, Market
 from parties.compute.channel import Header
 from parties.compute.fields import (
@@ -273,7 +273,7 @@ class Effort(NamedTuple):
         """From fields of a message."""
         try:
             stages = {str(name): float(value) for name, value in read(header, "stage_seconds", dict).items()}
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise malformed("stage_seconds") from None
         return cls(
             read_number(header, "communication_rounds", 2**32),
@@ -333,7 +333,7 @@ def read_failure(header: Header) -> MarketError:
         return HearsayError(read(header, "party", int), reason, read(header, "witness", int))
     if cls is PeerError:
         return PeerError(read(header, "party", int), reason)
-    if isinstance(cls, type) and issubclass(cls, MarketError):
+    if isinstance(cls, type) and issubclass(cls, MarketError) and cls is not InputError:
         return cls(reason)
     return ProtocolError(f"{name}: {reason}")
 

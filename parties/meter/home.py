@@ -105,6 +105,8 @@ def _settings(path: Path) -> dict[str, Any]:
         table = tomllib.loads(_read_private(path))
     except tomllib.TOMLDecodeError as error:
         raise HomeError(f"{path}: not TOML: {printable(str(error), 200)}") from None
+    except (ValueError, RecursionError):
+        raise HomeError(f"{path}: not TOML: a number too long, or nested too deeply") from None
     for key, value in table.items():
         if key not in _KEYS_OF_SETTINGS:
             raise HomeError(f"{path}: unknown key '{printable(key)}': a home has {', '.join(_KEYS_OF_SETTINGS)}")

@@ -111,5 +111,5 @@ def _trust(context: ssl.SSLContext, certificates: Iterable[str]) -> None:
     for certificate in certificates:
         try:
             context.load_verify_locations(cadata=certificate)
-        except (ssl.SSLError, ValueError):
+        except (ssl.SSLError, ValueError, TypeError):  # TypeError: not ASCII
             raise TlsError("what should be a certificate is none in PEM") from None
