@@ -77,14 +77,14 @@ class Ledger(Keys, Rounds, Submissions, Results):
         await self._database.write(work)
 
     async def erase(self, market: str, before: int) -> int:
-        """Erase what the finished rounds hold whose period started before `before`; how many rounds.
+        """Erase what rounds hold whose period started before `before`, if they are finished or fenced; how many rounds.
 
         Submissions, results, messages and secrets go; the rounds, their outcomes and the public records stay: no
         round is ever run a second time because the first was forgotten. On PostgreSQL the space is given back, and
         written over, in the server's own time.
         """
         statement = select(rounds.c.start).where(
-            rounds.c.market == market, rounds.c.start < before, rounds.c.finished, ~rounds.c.erased
+            rounds.c.market == market, rounds.c.start < before, rounds.c.finished | rounds.c.fenced, ~rounds.c.erased
         )
         starts = [row.start for row in await self._database.read(statement)]
         for start in starts:

@@ -90,6 +90,12 @@ class Results(Shelf):
         rows = await self._database.read(statement.order_by(records.c.sequence).limit(limit))
         return [RecordRow(*row) for row in rows]
 
+    async def record(self, market: str, start: int) -> RecordRow | None:
+        """The record of one round."""
+        key = {"market": market, "start": start}
+        rows = await self._database.read(select(*_RECORD).where(matching(records, key)))
+        return RecordRow(*rows[0]) if rows else None
+
     async def last_record(self, market: str) -> RecordRow | None:
         """The end of the chain."""
         rows = await self._database.read(_last(market))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.errors import ContradictionError, FencedError, LedgerError, StateError
@@ -52,6 +52,12 @@ class Rounds(Shelf):
         """The rounds of all markets in which there is still something to do, by gate."""
         statement = select(*_COLUMNS).where(~rounds.c.finished)
         return [RoundRow(*row) for row in await self._database.read(statement.order_by(rounds.c.gate_ms))]
+
+    async def oldest_kept(self, market: str) -> int | None:
+        """The start of the first round of which not everything is erased; None if there is none."""
+        statement = select(func.min(rounds.c.start)).where(rounds.c.market == market, ~rounds.c.erased)
+        (row,) = await self._database.read(statement)
+        return None if row[0] is None else int(row[0])
 
     async def set_state(self, market: str, start: int, expected: str, new: str, *, finished: bool = False) -> None:
         """Go from the expected state to a new one; `finished` if nothing is left to do after that.
@@ -119,9 +125,10 @@ class Rounds(Shelf):
         """One secret."""
         return await self._data(secrets, _key(market, start) | {"name": name})
 
-    async def forget_secrets(self, market: str, start: int) -> int:
-        """Delete all secrets of a round, beyond recovery (see `Database.wipe`); how many."""
-        statement = delete(secrets).where(matching(secrets, _key(market, start)))
+    async def forget_secrets(self, market: str) -> int:
+        """Delete the secrets of all finished rounds, beyond recovery (see `Database.wipe`); how many."""
+        done = select(rounds.c.start).where(rounds.c.market == market, rounds.c.finished)
+        statement = delete(secrets).where(secrets.c.market == market, secrets.c.start.in_(done))
 
         async def work(connection: AsyncConnection) -> int:
             return int((await connection.execute(statement)).rowcount)

@@ -83,7 +83,8 @@ class Desk:
         agreement = await self._lookup.agreement(start)
         if agreement is None:
             state = await self._lookup.state(start)
-            raise RefusalError(Problem.VOID if state is State.VOID else Problem.NOT_FINISHED)
+            gone = Problem.NOTHING_HERE if state is State.RESULT else Problem.NOT_FINISHED  # erased: it is too old
+            raise RefusalError(Problem.VOID if state is State.VOID else gone)
         return agreement
 
     def _check(self, claim: bytes, agreement: Agreement, claimant: Claimant, name: str, key: bytes) -> None:

@@ -5,7 +5,6 @@ from mpc_market.wire.record import Record
 from parties.files.running import Party
 from parties.service.board import Kind
 from parties.service.cache import Recent
-from parties.service.ending import stored_record
 from parties.service.life import FINAL, State
 from parties.service.lookup import Lookup
 from parties.service.node import Node
@@ -87,10 +86,10 @@ class Documents:
         """The public record of one round. Raises: RefusalError, LedgerError."""
         if await self._lookup.state(start) not in FINAL:
             raise RefusalError(Problem.NOT_FINISHED)
-        data = await stored_record(self._node.ledger, self._node.market.id, start, self._node.party)
-        if data is None:
+        row = await self._node.ledger.record(self._node.market.id, start)
+        if row is None:  # the ledger was restored, and has forgotten the end of the round
             raise RefusalError(Problem.NOTHING_HERE)
-        return data
+        return row.data
 
     async def records(self, after: int, limit: int) -> bytes:
         """A piece of the chain. Raises: LedgerError."""
@@ -122,11 +121,7 @@ class Documents:
         row = await self._lookup.row(start)
         openings = await ledger.messages(market, start, Kind.OPENING)
         agreement = await self._lookup.agreement(start)
-        outcomes = {}
-        if state in FINAL:
-            outcomes = await ledger.messages(market, start, Kind.OUTCOME)
-            own = await ledger.outcome(market, start)
-            outcomes |= {} if own is None else {self._node.party: own}
+        outcomes = await self._outcomes(start) if state in FINAL else {}
         terms = None if agreement is None else agreement.terms
         result = _result({party: unsigned(Outcome, data) for party, data in outcomes.items()}, self._node.parties)
         return PeriodDocument(
@@ -142,6 +137,16 @@ class Documents:
             outcomes=[outcomes[party].hex() for party in sorted(outcomes)],
             price=None if result is None else result.price,
         )
+
+    async def _outcomes(self, start: int) -> dict[int, bytes]:
+        """What all parties have signed at the end of a round: of its record, which stays when the rest is erased."""
+        ledger, market = self._node.ledger, self._node.market.id
+        row = await ledger.record(market, start)
+        if row is not None:
+            return {signed.message.party: signed.encode() for signed in Record.decode(row.data).outcomes}
+        own = await ledger.outcome(market, start)
+        outcomes = await ledger.messages(market, start, Kind.OUTCOME)
+        return outcomes if own is None else {**outcomes, self._node.party: own}
 
 
 def _result(outcomes: dict[int, Outcome], parties: int) -> Result | None:

@@ -49,7 +49,7 @@ _RECORD = "record"
 
 
 async def stored_record(ledger: Ledger, market: str, start: int, party: int) -> bytes | None:
-    """The record of one round, once the round is over; None after it was erased with the round (the chain keeps it)."""
+    """The record of one round, before it is appended; it is erased with the round, and the chain keeps it."""
     return await ledger.message(market, start, _RECORD, party)
 
 

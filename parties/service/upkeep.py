@@ -9,13 +9,15 @@ from typing import NoReturn
 import structlog
 
 from mpc_market.errors import MarketError
+from mpc_market.wire.opening import Opening
 from parties.files.party_home import key_folders, read_party_home
 from parties.files.problems import Problems
 from parties.ledger import LedgerError
+from parties.service.board import Kind
 from parties.service.life import State
 from parties.service.node import Node
 from parties.service.peers import UnreachableError
-from parties.service.round import together
+from parties.service.round import together, unsigned
 from parties.service.schedule import day_of
 
 LOOK_SECONDS = 2.0
@@ -120,15 +122,29 @@ class Upkeep:
             await asyncio.sleep(CLEAN_SECONDS)
 
     async def clean(self) -> None:
-        """Delete sealing keys of days whose rounds are over (T12), and what is older than the retention time."""
+        """Delete sealing keys of days whose rounds are over (T12), secrets of finished rounds, and what is older
+        than the retention time: what those rounds hold, and the versions of the roll that no later one was held with.
+        """
         node, now_ms = self._node, self._node.clock.now_ms()
         unfinished = [row for row in await node.ledger.unfinished_rounds() if State(row.state) in _SEALED]
         needed = min([now_ms // 1000, *(row.start for row in unfinished if not row.fenced)])
         keys = await node.ledger.forget_sealing_keys(day_of(needed))
         before = now_ms // 1000 - int(node.market.service.retention.total_seconds())
         rounds = await node.ledger.erase(node.market.id, before)
-        if keys or rounds:
-            _log.info("erased", sealing_keys=keys, rounds=rounds)
+        secrets = await node.ledger.forget_secrets(node.market.id)
+        rolls = await self._forget_rolls()
+        if keys or rounds or rolls:
+            _log.info("erased", sealing_keys=keys, rounds=rounds, secrets=secrets, rolls=rolls)
+
+    async def _forget_rolls(self) -> int:
+        """Versions only go up from round to round: the oldest round that is kept names the oldest that is needed."""
+        ledger, market = self._node.ledger, self._node.market.id
+        oldest = await ledger.oldest_kept(market)
+        openings = {} if oldest is None else await ledger.messages(market, oldest, Kind.OPENING)
+        if not openings:
+            return 0
+        needed = min(unsigned(Opening, data).roll_version for data in openings.values())
+        return await ledger.forget_rolls(market, min(needed, await ledger.latest_roll_version(market)))
 
 
 def _modified(path: Path) -> int | None:

@@ -134,7 +134,10 @@ async def test_secrets_are_written_once_and_are_no_messages(url):
             await ledger.put_secret(MARKET, START, "part", b"redrawn")
         assert await ledger.secret(MARKET, START, "part") == b"random"
         assert await ledger.messages(MARKET, START, "part") == {}
-        assert await ledger.forget_secrets(MARKET, START) == 1
+        assert await ledger.forget_secrets(MARKET) == 0  # the round is under way
+        await ledger.set_state(MARKET, START, "open", "keep", finished=True)
+        assert await ledger.forget_secrets("other") == 0
+        assert await ledger.forget_secrets(MARKET) == 1
         assert await ledger.secret(MARKET, START, "part") is None
 
 

@@ -151,7 +151,8 @@ async def test_what_is_forgotten_is_in_no_file(tmp_path):
         await ledger.forget_sealing_keys("2026-11-22")
         assert not in_files(tmp_path, key)
         assert in_files(tmp_path, part)
-        await ledger.forget_secrets(MARKET, START)
+        await ledger.set_state(MARKET, START, "open", "keep", finished=True)
+        await ledger.forget_secrets(MARKET)
         assert not in_files(tmp_path, part)
 
 

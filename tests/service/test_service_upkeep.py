@@ -9,6 +9,7 @@ import pytest
 from service_results import collected
 from service_running import asynchronous
 from service_town import PERIOD, START, Meter, Town, problem
+from sqlalchemy import text
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.audit import check_record
@@ -229,16 +230,50 @@ async def test_what_is_older_than_the_retention_time_is_erased(tmp_path):
         await one_round(town, START)
         terms = await town.terms()
         ledger, upkeep = town.services[0].node.ledger, town.services[0].upkeep
+        assert await ledger.secret(town.market.id, START, "part") is not None
+        document = (await town.get(0, f"periods/{START}")).json()
+        record = (await town.get(0, f"periods/{START}/record")).content
         await upkeep.clean()
         assert len(await ledger.submissions(town.market.id, START)) == 2
+        # of no use any more once the round is over
+        assert await ledger.secret(town.market.id, START, "part") is None
+        assert await ledger.secret(town.market.id, START, "dealt") is None
         town.clock.move_to(1000 * (START + 31 * 86_400))
         await upkeep.clean()
         assert await ledger.submissions(town.market.id, START) == []
         assert await ledger.outcome(town.market.id, START) is not None
-        assert problem(await town.result(0, town.meters[0], terms)) in ("nothing-here", "not-finished")
-        assert problem(await town.get(0, f"periods/{START}/record")) == "nothing-here"
-        assert (await town.get(0, f"periods/{START}")).json()["state"] == "result"
-        assert (await ledger.last_record(town.market.id)) is not None
+        for table in ("messages", "secrets", "submissions", "forwards", "results", "totals"):
+            assert await rows_of(town, table, START) == 0, table
+        # what is public stays, as it was
+        await town.stop(0)
+        await town.start(0)
+        assert problem(await town.result(0, town.meters[0], terms)) == "nothing-here"
+        assert (await town.get(0, f"periods/{START}/record")).content == record
+        kept = (await town.get(0, f"periods/{START}")).json()
+        assert kept == document | {"openings": [], "challenge": None, "roll": None}
+
+
+async def rows_of(town: Town, table: str, start: int) -> int:
+    """How many rows of a table in party 0's ledger belong to a round."""
+    statement = text(f"SELECT count(*) FROM {table} WHERE start = {start}")
+    return (await town.services[0].node.ledger._database.read(statement))[0][0]
+
+
+@asynchronous
+async def test_rolls_that_no_round_needs_are_erased(tmp_path):
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up():
+        await one_round(town, START)
+        town.write_roll(2)
+        await look(town)
+        ledger, upkeep = town.services[0].node.ledger, town.services[0].upkeep
+        await upkeep.clean()
+        assert await ledger.roll(town.market.id, 1) is not None
+        town.clock.move_to(1000 * (START + 91 * 86_400))
+        await town.until(State.COLLECTING, start=START + 91 * 86_400 + PERIOD)
+        await upkeep.clean()
+        assert await ledger.roll(town.market.id, 1) is None
+        assert await ledger.roll(town.market.id, 2) is not None
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /v1/markets HTTP/1.1\r\nhost: a\r\nx-slow: "], ids=["nothing", "half"])
