@@ -13,6 +13,10 @@ class InvalidSettingsError(MarketError, ValueError):
     """A market setting is out of its range or contradicts another one."""
 
 
+class AmountsTooLargeError(InvalidSettingsError):
+    """With these settings the amounts of a month can be larger than what is computed exactly (market.md §6)."""
+
+
 class InvalidOrderError(MarketError, ValueError):
     """An order does not fit the market: wrong side, price off the grid, quantity out of range, id in use."""
 

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from mpc_market.errors import InvalidSettingsError
+from mpc_market.errors import AmountsTooLargeError, InvalidSettingsError
 from mpc_market.rules.model import PRICE_BITS_MAX, QUANTITY_BITS_MAX, Market, Rationing
+from mpc_market.rules.money import Cents, Scale
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import check_market_id
 from parties.files.grid import Grid
@@ -19,6 +21,9 @@ from parties.files.values import decimal, duration, integer, positive
 
 ORDERS_MAX = 255
 """Orders in one submission: their number is one byte of its header."""
+
+MONTH_MAX = timedelta(days=32)
+"""No billing month is longer: 31 days, and what the clock is put back by."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class MarketFile:
 
     def __post_init__(self) -> None:
         # Each of them checks what it is made of.
-        _ = self.rules, self.prices, self.quantities
+        _ = self.rules, self.prices, self.quantities, self.scale
 
     @cached_property
     def rules(self) -> Market:
@@ -62,6 +67,15 @@ class MarketFile:
     def quantities(self) -> Grid:
         """Quantities in kWh; indices are lots."""
         return Grid.of("quantity", "lot", "kWh", first=Decimal(0), step=self.lot, bits=self.quantity_bits)
+
+    @cached_property
+    def scale(self) -> Scale:
+        """What settlement must know besides `rules`: integers only."""
+        base = Fraction(self.price_min) / Fraction(self.price_tick)
+        unit = 100 * Fraction(self.price_tick) * Fraction(self.lot)  # in cents: what a lot costs at a tick
+        periods = -(-MONTH_MAX // self.period)
+        cents = Cents(unit.numerator, unit.denominator)
+        return Scale(self.rules, int(base), self.orders_per_submission, periods, cents)
 
     def ticks(self, price: str) -> int:
         """The ticks of a price written in currency per kWh. Raises: InvalidOrderError."""
@@ -103,6 +117,9 @@ def market_table(document: Document, problems: Problems) -> MarketFile | None:
         return None
     try:
         return MarketFile(**settings)
+    except AmountsTooLargeError as error:
+        problems.add(document.where(PLACE, "price_bits" if "price_bits" in settings else "quantity_bits"), str(error))
+        return None
     except InvalidSettingsError as error:  # only the smallest price and the tick can contradict one another
         key = "price_min" if "price_min" in settings else "price_tick"
         problems.add(document.where(PLACE, key), str(error))

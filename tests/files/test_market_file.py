@@ -175,3 +175,19 @@ def test_settings_that_contradict_one_another_are_refused_in_code_too() -> None:
         MarketFile(lot=Decimal(0))
     with pytest.raises(InvalidSettingsError, match="price_bits"):
         MarketFile(price_bits=21)
+
+
+def test_what_settlement_must_know(tmp_path: Path) -> None:
+    scale = MarketFile(price_min=Decimal("-0.0100")).scale
+    assert (scale.base, scale.orders, scale.periods) == (-100, 1, 32 * 96)
+    assert (scale.cents.numerator, scale.cents.denominator) == (1, 100_000)
+    assert scale.money_price(1200) == 1100
+    coarse = MarketFile(price_tick=Decimal("0.5"), lot=Decimal("0.1")).scale.cents
+    assert (coarse.numerator, coarse.denominator) == (5, 1)
+
+
+def test_bills_that_would_not_be_exact_are_refused(tmp_path: Path) -> None:
+    market, problems = read(tmp_path / "m.toml", '[market]\nquantity_bits = 24\nprice_bits = 20\nperiod = "PT1M"\n')
+    assert market is None
+    assert len(problems) == 1
+    assert problems[0].startswith(":3: 3 · 1 orders · 2^44 · 46080 periods a month must be below 2^60")

@@ -1,0 +1,106 @@
+"""Cents, the bound within which bills are exact, price lists, and which totals may be shown."""
+
+from fractions import Fraction
+from itertools import product
+from math import floor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc_market.errors import AmountsTooLargeError, InvalidSettingsError
+from mpc_market.rules.groups import large_enough, shown_parts
+from mpc_market.rules.model import Market
+from mpc_market.rules.money import Cents, Scale
+from mpc_market.rules.settlement import Reading, amounts, settle, value
+from mpc_market.rules.tariff import NetworkFee, PriceList, Rates, Tariff
+
+CENTS = Cents(1, 100_000)
+
+
+def test_half_a_cent_goes_up():
+    assert [CENTS.of(x) for x in (49_999, 50_000, -50_000, -50_001, 150_000, -150_000, 0)] == [0, 1, 0, -1, 2, -1, 0]
+
+
+@given(st.integers(-(2**60), 2**60), st.integers(1, 1000), st.integers(1, 10**7))
+def test_rounding_is_exact(amount, numerator, denominator):
+    assert Cents(numerator, denominator).of(amount) == floor(Fraction(amount * numerator, denominator) + Fraction(1, 2))
+
+
+def test_the_bound():
+    """3 · orders · 2^(price_bits + quantity_bits) · periods < 2^60; and room to round."""
+    Scale(Market(20, 24), 0, 1, 3072, CENTS)
+    for market, orders, periods in (
+        (Market(20, 24), 1, 21_846),
+        (Market(20, 24), 8, 3072),
+        (Market(20, 20), 255, 3072),
+    ):
+        with pytest.raises(AmountsTooLargeError, match=f"3 · {orders} orders .* {periods} periods"):
+            Scale(market, 0, orders, periods, CENTS)
+    with pytest.raises(AmountsTooLargeError, match="parts of a cent"):
+        Scale(Market(20, 24), 0, 1, 3072, Cents(7, 100_000))
+    for wrong in ((0, 1), (1, 0), (1.0, 1), (2**60, 1)):
+        with pytest.raises(InvalidSettingsError, match="integer from 1"):
+            Cents(*wrong)
+
+
+@pytest.mark.parametrize("base", [0, -8, -20, 5])
+@pytest.mark.parametrize("orders", [1, 2])
+def test_no_amount_is_larger_than_the_bound(base, orders):
+    """Tried out on all extremes of a small market."""
+    scale = Scale(Market(3, 2), base, orders, 1, Cents(1, 1))
+    ends = (base, base + 7)
+    most = 4 * orders - 1
+    for price, retail, feed_in, fee in product(ends, ends, ends, (0, scale.widest_price)):
+        for bought, imported, exported in product((0, most // 2, most), (0, 3), (0, 3)):
+            for sold in {0, most - bought}:
+                cost = amounts(
+                    value(settle(bought, sold, Reading(imported, exported)), price), Rates(retail, feed_in, fee)
+                )
+                sizes = [cost.total, cost.local_purchases, cost.local_sales, cost.fee_on_sales]
+                sizes += [cost.residual_import, cost.residual_export]
+                assert max(map(abs, sizes)) <= scale.largest_amount(1)
+
+
+SCALE = Scale(Market(), -100, 1, 3072, CENTS)
+
+
+def test_prices_count_from_their_time_on():
+    tariffs = [Tariff("a", 200, 2100, 500), Tariff("a", 0, 2000, 400), Tariff("b", 100, 1900, 300)]
+    prices = PriceList(tariffs, [NetworkFee("north", 0, 300), NetworkFee("north", 150, 350)], SCALE)
+    assert prices.rates("a", "north", 149) == Rates(2000, 400, 300)
+    assert prices.rates("a", "north", 150) == Rates(2000, 400, 350)
+    assert prices.rates("a", "north", 200) == Rates(2100, 500, 350)
+    with pytest.raises(InvalidSettingsError, match="no tariff of supplier 'b' for the period that starts at 99"):
+        prices.rates("b", "north", 99)
+    with pytest.raises(InvalidSettingsError, match="no network fee of region 'south'"):
+        prices.rates("a", "south", 100)
+
+
+def test_wrong_prices_are_refused():
+    for wrong in (Tariff("a", 0, 3996, 0), Tariff("a", 0, 0, -101), Tariff("a", 0, True, 0)):
+        with pytest.raises(InvalidSettingsError, match="integers from -100 to 3995 are possible"):
+            PriceList([wrong], [], SCALE)
+    with pytest.raises(InvalidSettingsError, match="network fee of -1"):
+        PriceList([], [NetworkFee("north", 0, -1)], SCALE)
+    with pytest.raises(InvalidSettingsError, match="'a' has two prices from 7 on"):
+        PriceList([Tariff("a", 7, 1, 1), Tariff("a", 7, 2, 1)], [], SCALE)
+
+
+def test_a_total_over_nobody_is_not_shown():
+    assert [large_enough(users, 5) for users in (0, 4, 5)] == [False, False, True]
+    assert [large_enough(users, 1) for users in (0, 1)] == [False, True]
+
+
+@given(st.lists(st.integers(0, 12), max_size=6), st.integers(1, 7))
+def test_no_small_total_follows_from_those_that_are_shown(users, minimum):
+    shown = shown_parts(users, minimum)
+    rest = sum(count for count, each in zip(users, shown, strict=True) if not each)
+    assert all(count >= minimum for count, each in zip(users, shown, strict=True) if each)
+    assert rest == 0 or rest >= minimum or not any(shown)
+
+
+def test_the_rest_is_hidden_behind_the_smallest_part():
+    assert shown_parts([9, 2, 5], 5) == [True, False, False]
+    assert shown_parts([9, 0, 5], 5) == [True, False, True]
+    assert shown_parts([9, 3, 3], 5) == [True, False, False]
