@@ -1,0 +1,18 @@
+"""Malicious meters in every round: each is treated as it deserves and told so, and the honest have what is theirs."""
+
+import random
+
+from service_running import asynchronous
+
+from tests.hostile.malicious import WAYS, play_round, town_of_cheats
+
+ROUNDS = 3
+
+
+@asynchronous
+async def test_rounds_with_every_kind_of_cheat(tmp_path):
+    rng, tried = random.Random(5), []
+    async with town_of_cheats(tmp_path / "market") as town:
+        for number in range(ROUNDS):
+            tried += await play_round(town, number, rng)
+    assert len(tried) == ROUNDS * len(WAYS)
