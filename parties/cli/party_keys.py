@@ -87,7 +87,7 @@ def rotate(
     Exit code: 0 made; 1 they cannot be made; 2 bad input.
     """
     from mpc_market.errors import InvalidSettingsError  # noqa: PLC0415
-    from parties.files.party_home import read_party_home  # noqa: PLC0415
+    from parties.files.party_home import read_party_homes  # noqa: PLC0415
     from parties.files.values import moment_of, moment_text  # noqa: PLC0415
     from parties.setup.rotation import next_midnight, read_announcement  # noqa: PLC0415
     from parties.setup.rotation import rotate as make_next_keys  # noqa: PLC0415
@@ -98,15 +98,17 @@ def rotate(
         moment = moment if since is None else moment_of(since)
     except InvalidSettingsError as error:
         problems.add("--since", f"'{printable(since or '')}': {error}")
-    opened = read_party_home(home, now, problems)
+    homes = read_party_homes(home, now, problems)
     problems.check()
-    assert opened is not None
-    path = make_next_keys(opened, moment, now)
+    opened = homes[0]
+    path = make_next_keys(opened, moment, now, homes[1:])
     announced = read_announcement(str(path), problems)
     assert announced is not None
     typer.echo(f"{path}: announces keys of {printable(opened.party.name, 64)} from {moment_text(moment)} on")
     typer.echo(f"  signing key {announced.keys.signing_key.hex()}")
     typer.echo(f"  certificate {announced.keys.fingerprint}")
+    for each in homes[1:]:
+        typer.echo(f"  for market {each.market.id}: announcement-{each.market.id}.toml beside it")
     typer.echo("next, at everyone who has a market file, this party too: mpc-market party adopt")
 
 

@@ -1,15 +1,27 @@
 """`mpc-market party run`: run a compute party."""
 
+from typing import Annotated
+
+import typer
+
 from parties.cli.exits import exit_codes
 from parties.cli.party_keys import Home
 
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, show_default=False, help="Rounds that compute at once, one process each.  [default: as many as cores]"
+    ),
+]
+
 
 @exit_codes()
-def run(home: Home) -> None:
+def run(home: Home, workers: Workers = None) -> None:
     """Run a compute party: take orders, clear round after round, hand out results.
 
-    Logs are JSON lines on standard error. The roll and the market file are read again when they change. Stop it with
-    SIGTERM or Ctrl-C: a round that is under way is finished or resumed by the next start.
+    One process serves all markets of the home: the one in party.toml, and those in markets/ID/ with market.toml and
+    roll.bin of each. Logs are JSON lines on standard error. Rolls and market files are read again when they change.
+    Stop it with SIGTERM or Ctrl-C: a round that is under way is finished or resumed by the next start.
 
     \b
     Example:
@@ -19,4 +31,4 @@ def run(home: Home) -> None:
     """
     from parties.service.run import run as run_service  # noqa: PLC0415
 
-    run_service(home)
+    run_service(home, workers)

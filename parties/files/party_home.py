@@ -6,13 +6,15 @@
       tls.key            0600   secret key of the certificate
       tls.crt            0600   certificate, which others know by its fingerprint
       keys-2/ …          0700   the same three files, of the party's next keys (`mpc-market party rotate`)
+      markets/ID/ …             further markets of the same parties: market.toml and roll.bin of each
 
 Which party of the market it is, is not written down: the one whose public keys in the market file are those of this
-home. Paths in `party.toml` are relative to the home.
+home. Paths in `party.toml` are relative to the home. Keys, database, addresses and ports are the party's, whatever the
+market: a signature and a seal name the market that they are for.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ from parties.tls import Identity, TlsError, fingerprint
 
 SETTINGS, SIGNING = "party.toml", "signing.key"
 TLS_KEY, TLS_CERTIFICATE = "tls.key", "tls.crt"  # as parties.tls writes them
+
+MARKETS, MARKET, ROLL = "markets", "market.toml", "roll.bin"  # of each further market, in a folder of its own
 
 _SQLITE = "sqlite:///"
 
@@ -55,7 +59,7 @@ class HomeSettings:
 
 @dataclass(frozen=True)
 class PartyHome:
-    """A home, read and checked against the market file. `number`: which party of the market it is.
+    """A home, read and checked against one market file. `number`: which party of the market it is.
 
     `roll`, `market_path`: where the roll and the market file are, absolute. `database`: a URL with an absolute path.
     `signing_keys`: by public key; `identities`: by fingerprint.
@@ -143,6 +147,43 @@ def read_party_home(path: Path, now: int, problems: Problems) -> PartyHome | Non
     )  # fmt: skip
     _check_keys(home, now, problems)
     return home if problems.count == before else None
+
+
+def read_party_homes(path: Path, now: int, problems: Problems) -> list[PartyHome]:
+    """A home as each of its markets sees it, the one named in `party.toml` first; none if there is any problem."""
+    first, before = read_party_home(path, now, problems), problems.count
+    if first is None:
+        return []
+    homes = {first.market.id: first}
+    for folder in market_folders(path.absolute()):
+        home = _further_market(first, folder, now, problems)
+        if home is not None and home.market_path.resolve() != first.market_path.resolve():
+            if home.market.id in homes:
+                problems.add(str(home.market_path), f"market {home.market.id} is there twice")
+            homes[home.market.id] = home
+    return list(homes.values()) if problems.count == before else []
+
+
+def market_folders(path: Path) -> list[Path]:
+    """The folders of further markets."""
+    return sorted(file.parent for file in (path / MARKETS).glob(f"*/{MARKET}"))
+
+
+def _further_market(first: PartyHome, folder: Path, now: int, problems: Problems) -> PartyHome | None:
+    """The same home in another market: of the same parties, since they share their connections."""
+    market = read_running(str(folder / MARKET), problems)
+    if market is None:
+        return None
+    if market.id != folder.name:
+        problems.add(str(folder), f"is the folder of market {market.id}: call it {market.id}")
+    elif market.parties != first.market.parties:
+        differ = f"parties differ from those of market {first.market.id}: their addresses, keys and sequence"
+        problems.add(str(folder / MARKET), f"{differ} are to be the same in all markets of a home")
+    else:
+        home = replace(first, market_path=folder / MARKET, market=market, roll=folder / ROLL)
+        _check_keys(home, now, problems)
+        return home
+    return None
 
 
 def key_folders(path: Path) -> list[Path]:

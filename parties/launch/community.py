@@ -67,7 +67,7 @@ def make_community(directory: Path, parties: int, meters: int, period_seconds: i
     problems.check()
     assert made is not None
     settings, service = made
-    places = [(f"party-{number}", place) for number, place in enumerate(_places(parties))]
+    places = [(f"party-{number}", place) for number, place in enumerate(free_places(parties))]
     supplier = make_supplier_home(directory / "supplier", SUPPLIER)
     running = create_market(directory / "market", settings, service, places, [supplier.public])
     market_file = directory / "market" / MARKET
@@ -117,7 +117,7 @@ def _enrol(home: Path, meters: Sequence[Home], running: RunningMarket) -> None:
     desk.change(registrar, lambda roll, noted: changes.enrol(roll, candidates, noted))
 
 
-def _places(parties: int) -> list[Addresses]:
+def free_places(parties: int) -> list[Addresses]:
     """Addresses on this machine of which the ports are free now."""
     block = MPC_LAST + 1
     for _ in range(_TRIES):

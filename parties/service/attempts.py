@@ -1,6 +1,7 @@
 """How far a party is with attempts at the computation: what it tells the others, who all must be at the same one.
 
-    offered     it has begun attempt a: its worker listens at this address, and this is the hello token for you
+    begun       it has stored the number a, and waits for its turn to compute
+    offered     it takes part in attempt a now: its worker listens at this address, and this is the hello token for you
     done        it has stored its shares of the result of attempt a, durably; and what the result is
 
 Numbers of attempts only go up, and one is used up as soon as it is stored, whatever becomes of it. A party that is
@@ -27,7 +28,7 @@ _PORT_MAX = 2**16 - 1
 class Progress:
     """`address`, `token`: of an attempt that is offered. `verdicts`: digest of the verdicts that the party has stored.
 
-    `done`: the result of the attempt. Exactly one of `address` and `done` is there. Raises: WireError.
+    `done`: the result of the attempt. At most one of `address` and `done` is there. Raises: WireError.
     """
 
     attempt: int
@@ -37,8 +38,13 @@ class Progress:
     done: Result | None = None
 
     def __post_init__(self) -> None:
-        if (self.address is None) == (self.done is None) or not 0 <= self.attempt <= ATTEMPT_MAX:
-            raise WireError("malformed progress: an attempt is either offered or done")
+        if (self.address is not None and self.done is not None) or not 0 <= self.attempt <= ATTEMPT_MAX:
+            raise WireError("malformed progress: an attempt is begun, offered or done")
+
+    @property
+    def waiting(self) -> bool:
+        """Begun, and neither offered nor done."""
+        return self.address is None and self.done is None
 
     def encode(self) -> bytes:
         """As it is sent: JSON."""

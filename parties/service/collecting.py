@@ -25,7 +25,7 @@ async def collect(current: Round) -> Event:
     node.intake.open(opened)
     try:
         await node.clock.until(current.gate - WARM_UP_MS)
-        current.following.warm_up()
+        current.following.expect_worker()
         await node.clock.until(current.gate)
     finally:
         node.intake.close(current.start)

@@ -1,7 +1,7 @@
 """Computing a round: attempts until one is done at all parties. States `seeded` and `computing`.
 
     seeded      the number of a new attempt, stored
-    computing   worker ─ attempt offered ─ all m offer the same ─ verdicts agreed and stored
+    computing   its turn ─ worker ─ attempt offered ─ all m offer the same ─ verdicts agreed and stored
                 ─ shares of the result stored, done ─ all m done with the same result ─ signed
 
 An attempt that fails anywhere is over for this party: it begins another one, with a fresh worker and fresh keys, and
@@ -75,10 +75,13 @@ async def _attempt(current: Round, given: _Input) -> Event:
             return Event.ATTEMPT_FAILED
         else:
             try:
-                worker = await current.following.fresh_worker()
-                # It is ended after all are done: the peers' workers may still need its connections.
-                stack.push_async_callback(_end, worker)
-                result = await _try(current, given, number, worker)
+                following = current.following
+                await first_of(following.until_turn(number), following.until_overtaken(number))
+                async with node.pool.place(current.deadline):
+                    worker = await following.fresh_worker()
+                    # It is ended after all are done: the peers' workers may still need its connections.
+                    stack.push_async_callback(_end, worker)
+                    result = await _try(current, given, number, worker)
             except AttemptError as error:
                 current.log.warning("attempt failed", attempt=number, reason=str(error))
                 node.metrics.attempts.labels("failed").inc()

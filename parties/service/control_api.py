@@ -28,13 +28,11 @@ from parties.service.following import last_begun, stored_done
 from parties.service.forwarding import Forwarding
 from parties.service.http import BYTES, read_body, refuse
 from parties.service.life import FINAL, State
-from parties.service.lookup import Lookup
-from parties.service.node import Node
 from parties.service.opening import share_for
 from parties.service.problems import Problem, RefusalError
 from parties.service.round import unsigned
-from parties.service.rounds import Rounds
 from parties.service.serving import caller
+from parties.service.sites import Site, Sites
 
 WAIT_SECONDS_MAX = 60.0
 
@@ -45,16 +43,14 @@ Wait = Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX)]
 class ControlApi:
     """The handlers; `app` puts them behind their addresses."""
 
-    def __init__(self, node: Node, rounds: Rounds, forwarding: Forwarding) -> None:
-        self._node = node
-        self._rounds = rounds
-        self._lookup = Lookup(node, rounds)
+    def __init__(self, sites: Sites, forwarding: Forwarding) -> None:
+        self._sites = sites
         self._forwarding = forwarding
 
     def app(self) -> FastAPI:
         """The application."""
         app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-        refuse(app, self._node.metrics)
+        refuse(app, self._sites.metrics)
         add = partial(app.add_api_route, response_class=Response)
         market = "/control/v1/markets/{market}"
         add("/control/v1/greeting", self.greeting)
@@ -67,82 +63,84 @@ class ControlApi:
     async def greeting(self, request: Request) -> Response:
         """What time it is here, ms since 1970."""
         self._peer(request)
-        return Response(str(self._node.clock.now_ms()), media_type="text/plain")
+        return Response(str(self._sites.clock.now_ms()), media_type="text/plain")
 
     async def roll(self, request: Request, market: str, version: Annotated[int, Path(ge=0, le=NUMBER_MAX)]) -> Response:
         """A version of the roll, as the registrar signed it."""
-        self._peer(request, market)
-        data = await self._node.rolls.data(version)
+        self._peer(request)
+        data = await self._sites.of(market).node.rolls.data(version)
         if data is None:
             raise RefusalError(Problem.NOTHING_HERE)
         return Response(data, media_type=BYTES)
 
     async def published(self, request: Request, market: str, start: Start, kind: Kind, wait: Wait = 0) -> Response:
         """What this party has published in a round."""
-        peer = self._peer(request, market)
+        peer, site = self._peer(request), self._sites.of(market)
 
         async def find() -> bytes | None:
             if kind is Kind.PART_SHARE:
-                return await share_for(self._node.ledger, market, start, peer)
-            return await self._node.board.own(start, kind)
+                return await share_for(self._sites.ledger, market, start, peer)
+            return await site.node.board.own(start, kind)
 
-        return await self._answer(start, find, wait)
+        return await _answer(site, start, find, wait)
 
     async def attempt(self, request: Request, market: str, start: Start, known: str = "", wait: Wait = 0) -> Response:
         """How far this party is with attempts at a round, if that is not what is `known`."""
-        peer = self._peer(request, market)
+        peer, site = self._peer(request), self._sites.of(market)
 
         async def find() -> bytes | None:
-            told = await self._progress(start, peer)
+            told = await _progress(site, start, peer)
             return None if told is None or tag(told) == known else told
 
-        return await self._answer(start, find, wait)
+        return await _answer(site, start, find, wait)
 
     async def orders(self, request: Request, market: str, start: Start) -> Response:
         """Take a submission that a meter has given to another party; the answer is the signed receipt."""
-        self._peer(request, market)
-        opened = self._node.intake.round(start)
+        self._peer(request)
+        site = self._sites.of(market)
+        opened = site.node.intake.round(start)
         if opened is None:
-            raise RefusalError(self._lookup.why_closed(start))
-        receipt, _ = await self._node.intake.submit(opened, await read_body(request, opened.bytes_max))
+            raise RefusalError(site.lookup.why_closed(start))
+        receipt, _ = await site.node.intake.submit(opened, await read_body(request, opened.bytes_max))
         return Response(receipt, media_type=BYTES)
 
-    async def _answer(self, start: int, find: Callable[[], Awaitable[bytes | None]], wait: float) -> Response:
-        until = time.monotonic() + wait
-        while True:
-            ringing = self._node.board.bell(start).listen()
-            data = await find()
-            if data is not None:
-                return Response(data, media_type=BYTES)
-            state = await self._lookup.state(start)
-            if state is State.VOID and (outcome := await self._void(start)) is not None:
-                return Response(outcome, HTTPStatus.GONE, media_type=BYTES)
-            left = until - time.monotonic()
-            if left <= 0 or state in FINAL or self._node.board.closing:
-                return Response(status_code=HTTPStatus.NO_CONTENT)
-            await heard(ringing, left)
-
-    async def _void(self, start: int) -> bytes | None:
-        """This party's outcome, if it is void."""
-        data = await self._node.board.own(start, Kind.OUTCOME)
-        return data if data is not None and isinstance(unsigned(Outcome, data).content, Void) else None
-
-    async def _progress(self, start: int, peer: int) -> bytes | None:
-        current = self._rounds.round(start)
-        told = None if current is None else current.following.told(peer)
-        if told is None:  # after a restart, or after the round: what has been done stays done
-            ledger, market, party = self._node.ledger, self._node.market.id, self._node.party
-            _, number = await last_begun(ledger, market, start, party)
-            done = await stored_done(ledger, market, start, party, number)
-            told = None if done is None else done.encode()
-        return told
-
-    def _peer(self, request: Request, market: str | None = None) -> int:
-        """Who asks. Raises: RefusalError if it is none of the other parties, or asks about another market."""
-        if market is not None and market != self._node.market.id:
-            raise RefusalError(Problem.UNKNOWN_MARKET)
+    def _peer(self, request: Request) -> int:
+        """Who asks. Raises: RefusalError if it is none of the other parties."""
         shown = caller(request.scope["state"])
-        peer = None if shown is None else self._node.links.party_of(shown)
+        peer = None if shown is None else self._sites.links.party_of(shown)
         if peer is None:
             raise RefusalError(Problem.UNAUTHORIZED)
         return peer
+
+
+async def _answer(site: Site, start: int, find: Callable[[], Awaitable[bytes | None]], wait: float) -> Response:
+    until = time.monotonic() + wait
+    while True:
+        ringing = site.node.board.bell(start).listen()
+        data = await find()
+        if data is not None:
+            return Response(data, media_type=BYTES)
+        state = await site.lookup.state(start)
+        if state is State.VOID and (outcome := await _void(site, start)) is not None:
+            return Response(outcome, HTTPStatus.GONE, media_type=BYTES)
+        left = until - time.monotonic()
+        if left <= 0 or state in FINAL or site.node.board.closing:
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        await heard(ringing, left)
+
+
+async def _void(site: Site, start: int) -> bytes | None:
+    """This party's outcome, if it is void."""
+    data = await site.node.board.own(start, Kind.OUTCOME)
+    return data if data is not None and isinstance(unsigned(Outcome, data).content, Void) else None
+
+
+async def _progress(site: Site, start: int, peer: int) -> bytes | None:
+    current = site.rounds.round(start)
+    told = None if current is None else current.following.told(peer)
+    if told is None:  # after a restart, or after the round: what has been done stays done
+        ledger, market, party = site.node.ledger, site.node.market.id, site.node.party
+        _, number = await last_begun(ledger, market, start, party)
+        done = await stored_done(ledger, market, start, party, number)
+        told = None if done is None else done.encode()
+    return told

@@ -63,7 +63,7 @@ class Driver:
                     self.round.log.error("storage fails", state=self.state, reason=str(error))
                     await asyncio.sleep(_STORAGE_PAUSE_SECONDS)
         finally:
-            await self.round.following.close()
+            self.round.following.close()
         return self.state
 
     async def _next_event(self) -> Event:
@@ -106,7 +106,7 @@ class Driver:
         if finished:
             late = current.node.clock.now_ms() - current.gate
             current.node.metrics.lateness.observe(max(late, 0) / 1000)
-            current.node.metrics.rounds.labels(after.value).inc()
+            current.node.metrics.rounds.labels(current.market, after.value).inc()
 
     async def _stand_aside(self) -> None:
         """The ledger was restored from a backup: this party may have signed something here that it has forgotten.

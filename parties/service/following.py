@@ -1,6 +1,5 @@
 """This party's attempts at one round, and how far the others say they are with theirs (`attempts`)."""
 
-import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import NoReturn
@@ -41,7 +40,7 @@ class Following:
         current.following = self
         self._own: Progress | None = None
         self._tokens: dict[int, bytes] = {}
-        self._warming: asyncio.Task[Worker] | None = None
+        self._expects = False
         self.peers: dict[int, Progress] = {}
         self.changed = Bell()
         self.begun = 0
@@ -56,7 +55,8 @@ class Following:
         number = max([last + 1, *(progress.attempt for progress in self.peers.values())])
         kind = _BEGUN.format(count)
         await ledger.put_message(current.market, current.start, kind, current.party, number.to_bytes(4, "little"))
-        self.begun, self._own = number, None
+        self.begun = number
+        self._tell(Progress(number))
         return number
 
     def offer(self, number: int, address: Address, verdicts: bytes | None) -> None:
@@ -130,6 +130,19 @@ class Following:
                 raise AttemptError("another party has begun a later attempt")
             await change.wait()
 
+    async def until_turn(self, number: int) -> None:
+        """Wait until all others are at this attempt, and those with lower numbers offer it.
+
+        So each party gives its places (`pool`) to attempts in the sequence in which those before it have: no two
+        attempts ever hold the place that the other one waits for.
+        """
+        while True:
+            change = self.changed.listen()
+            told = self.all_at(number)
+            if told is not None and not any(told[peer].waiting for peer in told if peer < self._round.party):
+                return
+            await change.wait()
+
     async def until_offered(self, number: int) -> tuple[list[Address], dict[int, bytes], Mapping[int, Progress]]:
         """Wait until all others offer this attempt: all addresses but one's own, all tokens, and what they told.
 
@@ -138,7 +151,7 @@ class Following:
         while True:
             change = self.changed.listen()
             told = self.all_at(number)
-            if told is not None:
+            if told is not None and not any(progress.waiting for progress in told.values()):
                 return self._offers(told)
             await change.wait()
 
@@ -157,32 +170,25 @@ class Following:
 
     # --- the worker
 
-    def warm_up(self) -> None:
-        """Begin to start the first attempt's worker ahead of time."""
-        if self._warming is None:
-            self._warming = asyncio.create_task(self._start())
+    def expect_worker(self) -> None:
+        """A worker will be needed in a moment."""
+        if not self._expects:
+            self._expects = True
+            self._round.node.pool.expect(self._start)
 
     async def fresh_worker(self) -> Worker:
-        """A worker that was started for this attempt, or before the gate. Raises: AttemptError."""
-        warming, self._warming = self._warming, None
-        if warming is None:
-            return await self._start()
+        """A worker for one attempt. Raises: AttemptError."""
         try:
-            return await warming
-        except asyncio.CancelledError:
-            self._warming = warming  # for `close`
-            raise
+            return await self._round.node.pool.worker(self._start)
+        finally:
+            self.close()
 
     async def _start(self) -> Worker:
         node = self._round.node
-        return await node.workers.start(node.home, node.clock.now_ms() // 1000)
+        return await node.pool.workers.start(node.home, node.clock.now_ms() // 1000)
 
-    async def close(self) -> None:
-        """End a worker that nobody has used."""
-        warming, self._warming = self._warming, None
-        if warming is None:
-            return
-        warming.cancel()
-        await asyncio.wait({warming})
-        if not warming.cancelled() and warming.exception() is None:
-            await asyncio.shield(warming.result().end())
+    def close(self) -> None:
+        """No worker is needed any more."""
+        if self._expects:
+            self._expects = False
+            self._round.node.pool.expect_no_more()

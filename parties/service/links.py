@@ -1,12 +1,12 @@
-"""TLS of the service, and its connections to the other parties; brought up to date when keys rotate, without a
-restart.
+"""TLS of the service, and its connections to the other parties, both shared by all its markets; brought up to date when
+keys rotate, without a restart.
 """
 
 import ssl
 from dataclasses import dataclass
 
 from parties.files.party_home import PartyHome
-from parties.service.peers import Peer
+from parties.service.peers import PeerLink
 from parties.tls import Identity, client_context, fingerprint, server_context
 
 
@@ -33,7 +33,7 @@ class Links:
         basis = self._basis = _Basis.of(home, now)
         self.public = server_context(basis.identity, None)
         self.control = server_context(basis.identity, _all_others(home.number, basis))
-        self.peers: dict[int, Peer] = {}
+        self.peers: dict[int, PeerLink] = {}
         self._parties: dict[str, int] = {}
         self._connect(home)
 
@@ -73,7 +73,7 @@ class Links:
             for certificate in basis.certificates[number]:
                 self._parties[fingerprint(certificate)] = number
             tls = client_context(basis.certificates[number], basis.identity)
-            self.peers[number] = Peer(number, url, home.market.id, tls)
+            self.peers[number] = PeerLink(number, url, tls)
         recognised = {fingerprint(certificate) for certificate in _all_others(home.number, basis)}
         self._parties = {shown: number for shown, number in self._parties.items() if shown in recognised}
 

@@ -1,4 +1,6 @@
-"""What one running compute party is made of: its home and market, its storage, its peers."""
+"""One market at a running compute party: home, storage, peers. Ledger, links, pool and metrics are those of all its
+markets.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +16,14 @@ from parties.service.intake import Intake
 from parties.service.links import Links
 from parties.service.metrics import Metrics
 from parties.service.peers import Peer
+from parties.service.pool import Pool
 from parties.service.rolls import Rolls
 from parties.service.schedule import Schedule
-from parties.service.workers import Workers
 
 
 @dataclass
 class Node:
-    """One compute party. `home` is replaced when its files change."""
+    """One compute party in one market. `home` is replaced when its files change."""
 
     home: PartyHome = field(repr=False)
     ledger: Ledger
@@ -30,7 +32,7 @@ class Node:
     intake: Intake
     rolls: Rolls
     links: Links
-    workers: Workers
+    pool: Pool
     metrics: Metrics
 
     @property
@@ -46,7 +48,7 @@ class Node:
     @property
     def peers(self) -> Mapping[int, Peer]:
         """The other parties, by number."""
-        return self.links.peers
+        return {number: Peer(link, self.market.id) for number, link in self.links.peers.items()}
 
     @property
     def parties(self) -> int:

@@ -19,7 +19,8 @@ ANSWER_MAX = 2**28
 
 CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0
-_CONNECTIONS = 32
+_CONNECTIONS = 256
+"""Kept open to one peer: every round of every market waits for its answer with a few."""
 
 
 class UnreachableError(PeerError):
@@ -42,13 +43,12 @@ class Greeting:
     taken_ms: float
 
 
-class Peer:
-    """One other party. `url`: of its control API, `https://host:port`."""
+class PeerLink:
+    """The connections to one other party, for all markets. `url`: of its control API, `https://host:port`."""
 
-    def __init__(self, party: int, url: str, market: str, tls: ssl.SSLContext) -> None:
+    def __init__(self, party: int, url: str, tls: ssl.SSLContext) -> None:
         self.party = party
         self._base = f"{url}/control/v1"
-        self._market = market
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=_CONNECTIONS)
         timeout = httpx.Timeout(_ANSWER_SECONDS, connect=CONNECT_SECONDS)
         # nothing from the environment (proxies), and nothing compressed: what comes is measured as it comes
@@ -66,49 +66,22 @@ class Peer:
         """Close all connections."""
         await self._client.aclose()
 
-    async def pull(self, start: int, kind: Kind, wait: float) -> bytes | None:
-        """What the peer has published in a round, or None if it has not within `wait` seconds.
-
-        Raises: UnreachableError; RoundVoidError.
-        """
-        status, body = await self._get(f"markets/{self._market}/rounds/{start}/{kind}", {"wait": f"{wait:.3f}"}, wait)
-        if status == httpx.codes.GONE:
-            raise RoundVoidError(self.party, body)
-        return body if status == httpx.codes.OK else None
-
-    async def progress(self, start: int, known: str, wait: float) -> bytes | None:
-        """How far the peer is with attempts at a round, if that is not what is `known` already (`attempts.tag`).
-
-        Raises: UnreachableError; RoundVoidError.
-        """
-        parameters = {"wait": f"{wait:.3f}", "known": known}
-        status, body = await self._get(f"markets/{self._market}/rounds/{start}/attempt", parameters, wait)
-        if status == httpx.codes.GONE:
-            raise RoundVoidError(self.party, body)
-        return body if status == httpx.codes.OK else None
-
-    async def roll(self, version: int) -> bytes | None:
-        """A version of the roll that this party does not have, signed by the registrar. Raises: UnreachableError."""
-        status, body = await self._get(f"markets/{self._market}/rolls/{version}", {}, 0.0)
-        return body if status == httpx.codes.OK else None
-
     async def greet(self) -> bytes:
         """What time it is there, as JSON. Raises: UnreachableError."""
-        _, body = await self._get("greeting", {}, 0.0)
+        _, body = await self.get("greeting", {}, 0.0)
         return body
 
-    async def forward(self, start: int, submission: bytes) -> int:
-        """Hand over a submission with the peer's seal; the status of the answer. Raises: UnreachableError."""
-        url = f"{self._base}/markets/{self._market}/rounds/{start}/orders"
+    async def post(self, path: str, content: bytes) -> int:
+        """Hand bytes over; the status of the answer. Raises: UnreachableError."""
+        headers = {"content-type": "application/octet-stream"}
         try:
-            answer = await self._client.post(
-                url, content=submission, headers={"content-type": "application/octet-stream"}
-            )
+            answer = await self._client.post(f"{self._base}/{path}", content=content, headers=headers)
         except httpx.HTTPError as error:
             raise UnreachableError(self.party, type(error).__name__) from None
         return answer.status_code
 
-    async def _get(self, path: str, parameters: dict[str, str], wait: float) -> tuple[int, bytes]:
+    async def get(self, path: str, parameters: dict[str, str], wait: float) -> tuple[int, bytes]:
+        """Status and body of an answer that may take `wait` seconds to come. Raises: UnreachableError."""
         timeout = httpx.Timeout(_ANSWER_SECONDS + wait, connect=CONNECT_SECONDS)
         try:
             async with self._client.stream("GET", f"{self._base}/{path}", params=parameters, timeout=timeout) as answer:
@@ -123,3 +96,40 @@ class Peer:
             # 404: it has not begun the round yet
             raise UnreachableError(self.party, f"answers with status {answer.status_code}")
         return answer.status_code, bytes(body)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One other party, as one market sees it."""
+
+    link: PeerLink
+    market: str
+
+    async def pull(self, start: int, kind: Kind, wait: float) -> bytes | None:
+        """What the peer has published in a round, or None if it has not within `wait` seconds.
+
+        Raises: UnreachableError; RoundVoidError.
+        """
+        return await self._of_round(start, kind, {"wait": f"{wait:.3f}"}, wait)
+
+    async def progress(self, start: int, known: str, wait: float) -> bytes | None:
+        """How far the peer is with attempts at a round, if that is not what is `known` already (`attempts.tag`).
+
+        Raises: UnreachableError; RoundVoidError.
+        """
+        return await self._of_round(start, "attempt", {"wait": f"{wait:.3f}", "known": known}, wait)
+
+    async def roll(self, version: int) -> bytes | None:
+        """A version of the roll that this party does not have, signed by the registrar. Raises: UnreachableError."""
+        status, body = await self.link.get(f"markets/{self.market}/rolls/{version}", {}, 0.0)
+        return body if status == httpx.codes.OK else None
+
+    async def forward(self, start: int, submission: bytes) -> int:
+        """Hand over a submission with the peer's seal; the status of the answer. Raises: UnreachableError."""
+        return await self.link.post(f"markets/{self.market}/rounds/{start}/orders", submission)
+
+    async def _of_round(self, start: int, what: str, parameters: dict[str, str], wait: float) -> bytes | None:
+        status, body = await self.link.get(f"markets/{self.market}/rounds/{start}/{what}", parameters, wait)
+        if status == httpx.codes.GONE:
+            raise RoundVoidError(self.link.party, body)
+        return body if status == httpx.codes.OK else None

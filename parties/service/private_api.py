@@ -1,5 +1,7 @@
 """The private API, for whoever runs the party: is it alive, is it well, what does it count. Not for the outside."""
 
+from collections import Counter
+
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -7,8 +9,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from parties.ledger import LedgerError
 from parties.service.following import last_begun
 from parties.service.http import refuse
-from parties.service.node import Node
-from parties.service.rounds import Rounds
+from parties.service.life import FINAL, State
+from parties.service.sites import Sites
 from parties.service.upkeep import Upkeep
 
 CLOCK_MS_MAX = 1000.0
@@ -20,19 +22,18 @@ DISK_BYTES_MIN = 2**28
 class PrivateApi:
     """The handlers; `app` puts them behind their addresses."""
 
-    def __init__(self, node: Node, rounds: Rounds, upkeep: Upkeep) -> None:
-        self._node = node
-        self._rounds = rounds
+    def __init__(self, sites: Sites, upkeep: Upkeep) -> None:
+        self._sites = sites
         self._upkeep = upkeep
 
     def app(self) -> FastAPI:
         """The application."""
         app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-        refuse(app, self._node.metrics)
+        refuse(app, self._sites.metrics)
         app.add_api_route("/healthz", self.healthz)
         app.add_api_route("/readyz", self.readyz)
         app.add_api_route("/metrics", self.metrics)
-        app.add_api_route("/excluded/{start}", self.excluded)
+        app.add_api_route("/markets/{market}/excluded/{start}", self.excluded)
         return app
 
     async def healthz(self) -> Response:
@@ -54,30 +55,36 @@ class PrivateApi:
 
     async def metrics(self) -> Response:
         """For Prometheus."""
-        metrics = self._node.metrics
-        self._rounds.count_states()
+        metrics = self._sites.metrics
+        counts = sum((site.rounds.counts for site in self._sites), Counter[State]())
+        for state in State:
+            if state not in FINAL:
+                metrics.in_state.labels(state.value).set(counts[state])
+        metrics.attempts_waiting.set(self._sites.pool.waiting)
         metrics.disk_free.set(self._upkeep.disk_free)
-        metrics.ledger_waiting.set(self._node.intake.waiting)
-        latest = await self._node.rolls.latest()
-        metrics.roll_version.set(0 if latest is None else latest.version)
+        metrics.ledger_waiting.set(sum(site.node.intake.waiting for site in self._sites))
+        for site in self._sites:
+            latest = await site.node.rolls.latest()
+            metrics.roll_version.labels(site.node.market.id).set(0 if latest is None else latest.version)
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-    async def excluded(self, start: int) -> Response:
+    async def excluded(self, market: str, start: int) -> Response:
         """The meters whose submissions were found not to be orders, with the code of the verdict, by name."""
-        ledger, market = self._node.ledger, self._node.market.id
-        _, attempt = await last_begun(ledger, market, start, self._node.party)
+        ledger, node = self._sites.ledger, self._sites.of(market).node
+        _, attempt = await last_begun(ledger, market, start, node.party)
         rows = await ledger.results(market, start, attempt)
         return JSONResponse([{"meter": row.meter, "verdict": row.verdict} for row in rows if row.verdict])
 
     async def _ledger(self) -> str:
         try:
-            await self._node.ledger.check()
+            await self._sites.ledger.check()
         except LedgerError as error:
             return str(error)
         return "ok"
 
     async def _roll(self) -> str:
-        return "ok" if await self._node.rolls.latest() is not None else "there is no roll yet"
+        missing = [site.node.market.id for site in self._sites if await site.node.rolls.latest() is None]
+        return f"there is no roll yet: {', '.join(missing)}" if missing else "ok"
 
     def _disk(self) -> str:
         free = self._upkeep.disk_free

@@ -9,14 +9,10 @@ from fastapi import FastAPI, Header, Path, Query, Request, Response
 from mpc_market import __version__
 from mpc_market.wire.checks import NUMBER_MAX
 from mpc_market.wire.identifiers import START_MAX
-from parties.service.desk import Desk
-from parties.service.documents import PRICES_MAX, RECORDS_MAX, Documents
+from parties.service.documents import PRICES_MAX, RECORDS_MAX
 from parties.service.forwarding import Forwarding
 from parties.service.http import BYTES, read_body, refuse
-from parties.service.lookup import Lookup
-from parties.service.node import Node
 from parties.service.problems import MEDIA_TYPE, Problem, RefusalError
-from parties.service.rounds import Rounds
 from parties.service.schemas import (
     MarketDocument,
     MarketsDocument,
@@ -26,6 +22,7 @@ from parties.service.schemas import (
     RecordsDocument,
     RollDocument,
 )
+from parties.service.sites import Sites
 
 WAIT_SECONDS_MAX = 30.0
 
@@ -56,12 +53,8 @@ def _bytes_of(name: str) -> dict[int | str, dict[str, Any]]:
 class PublicApi:
     """The handlers; `app` puts them behind their addresses."""
 
-    def __init__(self, node: Node, rounds: Rounds, forwarding: Forwarding) -> None:
-        lookup = Lookup(node, rounds)
-        self._node = node
-        self._lookup = lookup
-        self._documents = Documents(node, rounds, lookup)
-        self._desk = Desk(node, lookup)
+    def __init__(self, sites: Sites, forwarding: Forwarding) -> None:
+        self._sites = sites
         self._forwarding = forwarding
 
     def app(self) -> FastAPI:
@@ -75,7 +68,7 @@ class PublicApi:
             redoc_url=None,
             redirect_slashes=False,
         )
-        refuse(app, self._node.metrics)
+        refuse(app, self._sites.metrics)
         add = partial(app.add_api_route, responses=_PROBLEMS)
         add("/v1/markets", self.markets, response_model=MarketsDocument)
         add(_MARKET, self.market, response_model=MarketDocument)
@@ -101,55 +94,49 @@ class PublicApi:
 
     async def markets(self) -> Response:
         """The markets that this party runs."""
-        return _json(MarketsDocument(markets=[self._node.market.id]).model_dump_json().encode())
+        return _json(MarketsDocument(markets=self._sites.ids).model_dump_json().encode())
 
     async def market(self, market: str) -> Response:
         """A market: its grid, times and parties."""
-        self._known(market)
-        return _json(await self._documents.market())
+        return _json(await self._sites.of(market).documents.market())
 
     async def roll(self, market: str) -> Response:
         """The newest version of the roll: version and digest, not who is on it."""
-        self._known(market)
-        document = await self._documents.roll()
+        document = await self._sites.of(market).documents.roll()
         if document is None:
             raise RefusalError(Problem.NOTHING_HERE)
         return _json(document.model_dump_json().encode())
 
     async def period(self, market: str, start: Start, wait: Wait = 0) -> Response:
         """One round: how far it is, its signed openings, its outcome."""
-        self._known(market)
-        return _json(await self._documents.period(start, wait))
+        return _json(await self._sites.of(market).documents.period(start, wait))
 
     async def record(self, market: str, start: Start) -> Response:
         """The public record of one round, byte for byte as it is chained."""
-        self._known(market)
-        return _json(await self._documents.record(start))
+        return _json(await self._sites.of(market).documents.record(start))
 
     async def records(self, market: str, after: After = -1, limit: Limit = RECORDS_MAX) -> Response:
         """The chain of public records."""
-        self._known(market)
-        return _json(await self._documents.records(after, limit))
+        return _json(await self._sites.of(market).documents.records(after, limit))
 
     async def prices(self, market: str, after: After | None = None, limit: Limit = RECORDS_MAX) -> Response:
         """Outcomes of past rounds: those after a record, or the latest."""
-        self._known(market)
-        return _json(await self._documents.prices(after, limit))
+        return _json(await self._sites.of(market).documents.prices(after, limit))
 
     # --- orders
 
     async def submit(self, market: str, start: Start, request: Request) -> Response:
         """Take a submission; the answer is the signed receipt, once the submission is on stable storage."""
         begun = time.perf_counter()
-        self._known(market)
-        opened = self._node.intake.round(start)
+        site = self._sites.of(market)
+        opened = site.node.intake.round(start)
         if opened is None:
-            raise RefusalError(self._lookup.why_closed(start))
+            raise RefusalError(site.lookup.why_closed(start))
         body = await read_body(request, opened.bytes_max)
-        receipt, forwards = await self._node.intake.submit(opened, body)
+        receipt, forwards = await site.node.intake.submit(opened, body)
         if forwards:
             self._forwarding.bell.ring()
-        self._node.metrics.receipts.observe(time.perf_counter() - begun)
+        self._sites.metrics.receipts.observe(time.perf_counter() - begun)
         return Response(receipt, media_type=BYTES)
 
     # --- to their owners
@@ -158,26 +145,19 @@ class PublicApi:
         self, market: str, start: Start, meter: str, number: Number, authorization: Authorization = ""
     ) -> Response:
         """The receipt that a meter was given for the submission with this number."""
-        self._known(market)
-        return _bytes(await self._desk.receipt(start, meter, number, _claim(authorization)))
+        return _bytes(await self._sites.of(market).desk.receipt(start, meter, number, _claim(authorization)))
 
     async def result(
         self, market: str, start: Start, meter: str, wait: Wait = 0, authorization: Authorization = ""
     ) -> Response:
         """A meter's result."""
-        self._known(market)
-        return _bytes(await self._desk.result(start, meter, _claim(authorization), wait))
+        return _bytes(await self._sites.of(market).desk.result(start, meter, _claim(authorization), wait))
 
     async def totals(
         self, market: str, start: Start, supplier: str, wait: Wait = 0, authorization: Authorization = ""
     ) -> Response:
         """What a supplier's users have bought and sold in total."""
-        self._known(market)
-        return _bytes(await self._desk.totals(start, supplier, _claim(authorization), wait))
-
-    def _known(self, market: str) -> None:
-        if market != self._node.market.id:
-            raise RefusalError(Problem.UNKNOWN_MARKET)
+        return _bytes(await self._sites.of(market).desk.totals(start, supplier, _claim(authorization), wait))
 
 
 def _claim(authorization: str) -> bytes:

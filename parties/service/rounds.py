@@ -14,7 +14,7 @@ from parties.ledger import LedgerError, RoundRow
 from parties.service.driver import Driver
 from parties.service.ending import Chain
 from parties.service.following import Following
-from parties.service.life import FINAL, State
+from parties.service.life import State
 from parties.service.node import Node
 from parties.service.round import Round, cancel_all
 
@@ -126,9 +126,7 @@ class Rounds:
         if not self._stopping:
             self._start(driver)
 
-    def count_states(self) -> None:
-        """Bring the metric of states up to date."""
-        counts = Counter(driver.state for driver in self._drivers.values())
-        for state in State:
-            if state not in FINAL:
-                self._node.metrics.in_state.labels(state.value).set(counts[state])
+    @property
+    def counts(self) -> Counter[State]:
+        """How many rounds are being driven, by state."""
+        return Counter(driver.state for driver in self._drivers.values())

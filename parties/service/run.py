@@ -5,6 +5,7 @@ import contextlib
 import resource
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import structlog
 
 from mpc_market.errors import MarketError
 from parties.compute.event_loop import new_event_loop
-from parties.files.party_home import PartyHome, read_party_home
+from parties.files.party_home import PartyHome, read_party_homes
 from parties.files.problems import Problems
 from parties.service.life import State
 from parties.service.logs import set_up_logs
@@ -30,35 +31,35 @@ class ServiceError(MarketError):
     """The service cannot go on."""
 
 
-def run(path: Path) -> None:
-    """Run the party whose home is at `path`.
+def run(path: Path, at_once: int | None = None) -> None:
+    """Run the party whose home is at `path`. `at_once`: attempts that may compute at the same time.
 
     Raises: InputError if the home cannot be used; LedgerError, TlsError, OSError if the service cannot start.
     """
     problems = Problems()
-    home = read_party_home(path, int(time.time()), problems)
+    homes = read_party_homes(path, int(time.time()), problems)
     problems.check()
-    assert home is not None, "no home, and no reason why not"
-    set_up_logs(home.number)
+    assert homes, "no home, and no reason why not"
+    set_up_logs(homes[0].number)
     _allow_many_connections()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_until_told_to_end(home))
+        runner.run(_until_told_to_end(homes, at_once))
 
 
-async def _until_told_to_end(home: PartyHome) -> None:
+async def _until_told_to_end(homes: Sequence[PartyHome], at_once: int | None) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_without_text)
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, told.set)
-    async with running(home, ProcessWorkers()) as service:
+    async with running(homes, ProcessWorkers(), at_once=at_once) as service:
         ending = asyncio.create_task(told.wait())
         failing = asyncio.create_task(service.fails())
         try:
             await asyncio.wait({ending, failing}, return_when=asyncio.FIRST_COMPLETED)
             if failing.done():
                 raise _failure(failing.exception())
-            await _finish(service.rounds)
+            await _finish([site.rounds for site in service.sites])
         finally:
             ending.cancel()
             failing.cancel()
@@ -77,12 +78,12 @@ def _log_without_text(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
     _log.error("event loop complains", message=context.get("message"), exc_info=context.get("exception"))
 
 
-async def _finish(rounds: Rounds) -> None:
+async def _finish(rounds: Sequence[Rounds]) -> None:
     """Let computations that are under way come to their end: to stop now would cost all parties another attempt."""
     until = time.monotonic() + FINISH_SECONDS
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FINISH_SECONDS):
-            while any(rounds.state(start) is State.COMPUTING for start in rounds.starts):
+            while any(each.counts[State.COMPUTING] for each in rounds):
                 await asyncio.sleep(0.1)
     _log.info("told to end", waited=round(FINISH_SECONDS - max(until - time.monotonic(), 0), 1))
 

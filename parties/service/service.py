@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -11,20 +12,18 @@ import structlog
 from parties.files.party_home import PartyHome
 from parties.files.values import Address
 from parties.ledger import Ledger
-from parties.service.board import Board
 from parties.service.clock import Clock, SystemClock
 from parties.service.control_api import ControlApi
 from parties.service.forwarding import Forwarding
-from parties.service.intake import Intake
 from parties.service.links import Links
-from parties.service.metrics import Metrics
 from parties.service.node import Node
+from parties.service.pool import Pool, places
 from parties.service.private_api import PrivateApi
 from parties.service.public_api import PublicApi
-from parties.service.rolls import Rolls
 from parties.service.round import cancel_all
 from parties.service.rounds import Rounds
 from parties.service.serving import serving
+from parties.service.sites import Sites
 from parties.service.upkeep import Upkeep
 from parties.service.workers import Workers
 
@@ -35,12 +34,21 @@ _log = structlog.get_logger()
 
 @dataclass
 class Service:
-    """A service that runs."""
+    """A service that runs. `node`, `rounds`: of the market that `party.toml` names."""
 
-    node: Node
-    rounds: Rounds
+    sites: Sites
     upkeep: Upkeep
     tasks: list["asyncio.Task[None]"]
+
+    @property
+    def node(self) -> Node:
+        """See there."""
+        return self.sites.first.node
+
+    @property
+    def rounds(self) -> Rounds:
+        """See there."""
+        return self.sites.first.rounds
 
     async def fails(self) -> None:
         """Returns when a part of the service has ended that never should, and raises what ended it."""
@@ -50,14 +58,20 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def running(home: PartyHome, workers: Workers, clock: Clock | None = None) -> AsyncIterator[Service]:
+async def running(
+    homes: PartyHome | Sequence[PartyHome], workers: Workers, clock: Clock | None = None, *, at_once: int | None = None
+) -> AsyncIterator[Service]:
     """Run a party's service for the length of the block.
 
+    `homes`: its home as each of its markets sees it. `at_once`: attempts that may compute at the same time.
     At its end, rounds are left as they are: they are resumed by the next start. What was acknowledged is stored.
     Raises: LedgerError, TlsError, InvalidSettingsError; OSError for an address that cannot be listened on.
     """
-    clock = clock or SystemClock()
+    homes = [homes] if isinstance(homes, PartyHome) else homes
+    home, clock = homes[0], clock or SystemClock()
     async with contextlib.AsyncExitStack() as stack:
+        pool = Pool(workers, places(at_once, home.party.mpc_ports, os.cpu_count() or 1))
+        stack.push_async_callback(pool.close)
         listeners = [
             stack.enter_context(_listen(address))
             for address in (home.listen.control, home.listen.api, home.listen.private)
@@ -66,34 +80,21 @@ async def running(home: PartyHome, workers: Workers, clock: Clock | None = None)
         stack.push_async_callback(ledger.close)
         links = Links(home, clock.now_ms() // 1000)
         stack.push_async_callback(links.close)
-        node = _node(home, ledger, links, workers, clock)
-        rounds, forwarding, upkeep = Rounds(node), Forwarding(node), Upkeep(node)
+        sites = Sites(homes, ledger, links, pool, clock)
+        forwarding, upkeep = Forwarding(sites), Upkeep(sites)
         await upkeep.look()
         control, public, private = listeners
-        await stack.enter_async_context(serving(ControlApi(node, rounds, forwarding).app(), control, links.control))
-        await stack.enter_async_context(serving(PublicApi(node, rounds, forwarding).app(), public, links.public))
-        await stack.enter_async_context(serving(PrivateApi(node, rounds, upkeep).app(), private, None))
-        stack.callback(node.board.close)
-        tasks = [asyncio.create_task(each.run()) for each in (rounds, forwarding, upkeep)]
+        await stack.enter_async_context(serving(ControlApi(sites, forwarding).app(), control, links.control))
+        await stack.enter_async_context(serving(PublicApi(sites, forwarding).app(), public, links.public))
+        await stack.enter_async_context(serving(PrivateApi(sites, upkeep).app(), private, None))
+        for site in sites:
+            stack.callback(site.node.board.close)
+        tasks = [asyncio.create_task(site.rounds.run()) for site in sites]
+        tasks += [asyncio.create_task(each.run()) for each in (forwarding, upkeep)]
         stack.push_async_callback(cancel_all, tasks)
-        _log.info("service runs", market=node.market.id, api=home.party.api)
-        yield Service(node, rounds, upkeep, tasks)
+        _log.info("service runs", markets=sites.ids, api=home.party.api, at_once=pool.places)
+        yield Service(sites, upkeep, tasks)
         _log.info("service ends")
-
-
-def _node(home: PartyHome, ledger: Ledger, links: Links, workers: Workers, clock: Clock) -> Node:
-    market, metrics = home.market.id, Metrics()
-    return Node(
-        home=home,
-        ledger=ledger,
-        clock=clock,
-        board=Board(ledger, market, home.number),
-        intake=Intake(home.number, ledger, clock, metrics),
-        rolls=Rolls(ledger, market, home.market.registrar),
-        links=links,
-        workers=workers,
-        metrics=metrics,
-    )
 
 
 def _listen(address: Address) -> socket.socket:

@@ -10,15 +10,15 @@ import structlog
 
 from mpc_market.errors import MarketError
 from mpc_market.wire.opening import Opening
-from parties.files.party_home import key_folders, read_party_home
+from parties.files.party_home import key_folders, market_folders, read_party_homes
 from parties.files.problems import Problems
 from parties.ledger import LedgerError
 from parties.service.board import Kind
 from parties.service.life import State
-from parties.service.node import Node
 from parties.service.peers import UnreachableError
 from parties.service.round import together, unsigned
 from parties.service.schedule import day_of
+from parties.service.sites import Sites
 
 LOOK_SECONDS = 2.0
 GREET_SECONDS = 5.0
@@ -41,10 +41,10 @@ class PeerState:
 class Upkeep:
     """The chores of one party. `peers`: how the others are."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
         self._seen: dict[Path, int | None] = {}
-        self.peers = {peer: PeerState() for peer in node.peers}
+        self.peers = {peer: PeerState() for peer in sites.links.peers}
 
     async def run(self) -> None:
         """Do them, until cancelled."""
@@ -53,7 +53,7 @@ class Upkeep:
     @property
     def disk_free(self) -> int:
         """Bytes free where the ledger is."""
-        path = self._node.ledger.path or self._node.home.path
+        path = self._sites.ledger.path or self._sites.first.node.home.path
         return shutil.disk_usage(path.parent if path.is_file() else path).free
 
     # --- files
@@ -68,27 +68,36 @@ class Upkeep:
 
     async def look(self) -> None:
         """Take a changed roll or market file, and keys that come into use now; wrong ones are logged, the old stay."""
-        await self._node.rolls.look(self._node.home.roll)
-        now = self._node.clock.now_ms() // 1000
+        for site in self._sites:
+            await site.node.rolls.look(site.node.home.roll)
+        now = self._sites.clock.now_ms() // 1000
         if self._changed():
-            problems = Problems()
-            home = await asyncio.to_thread(read_party_home, self._node.home.path, now, problems)
-            if home is None or home.number != self._node.party or home.market.id != self._node.market.id:
-                _log.error("market file refused", reasons=problems.shown[:3])
-            else:
-                self._node.home = home
-                self._node.rolls.registrar = home.market.registrar
-                _log.info("market file read again")
+            await self._read_again(now)
         try:
-            if await self._node.links.refresh(self._node.home, now):
+            if await self._sites.links.refresh(self._sites.first.node.home, now):
                 _log.info("keys or addresses of parties have changed")
         except MarketError as error:
             _log.error("keys not taken into use", reason=str(error))
 
+    async def _read_again(self, now: int) -> None:
+        problems, node = Problems(), self._sites.first.node
+        read = await asyncio.to_thread(read_party_homes, node.home.path, now, problems)
+        homes = {home.market.id: home for home in read or [] if home.number == node.party}
+        if not homes.keys() >= set(self._sites.ids):
+            _log.error("market file refused", reasons=problems.shown[:3])
+            return
+        for site in self._sites:
+            site.node.home = homes[site.node.market.id]
+            site.node.rolls.registrar = site.node.market.registrar
+        _log.info("market file read again")
+        if len(homes) > len(self._sites.ids):
+            _log.warning("new markets are served after a restart", markets=sorted(homes.keys() - set(self._sites.ids)))
+
     def _changed(self) -> bool:
-        """Whether the market file or the private directory has changed since the last look."""
-        home = self._node.home
-        watched = [home.market_path, home.path / "party.toml", *key_folders(home.path)]
+        """Whether a market file or the private directory has changed since the last look."""
+        home = self._sites.first.node.home
+        markets = [site.node.home.market_path for site in self._sites]
+        watched = [*markets, home.path / "party.toml", *key_folders(home.path), *market_folders(home.path)]
         times = {path: _modified(path) for path in watched}
         changed = bool(self._seen) and times != self._seen
         self._seen = dict(times)
@@ -97,12 +106,12 @@ class Upkeep:
     # --- peers
 
     async def _greet(self, peer: int) -> NoReturn:
-        metrics, clock = self._node.metrics, self._node.clock
+        metrics, clock = self._sites.metrics, self._sites.clock
         while True:
             state = self.peers[peer]
             asked = clock.now_ms()
             try:
-                there = int(await self._node.peers[peer].greet())
+                there = int(await self._sites.links.peers[peer].greet())
                 state.ahead_ms = there - (asked + clock.now_ms()) / 2
                 state.reachable = True
             except (UnreachableError, ValueError):
@@ -125,20 +134,22 @@ class Upkeep:
         """Delete sealing keys of days whose rounds are over (T12), secrets of finished rounds, and what is older
         than the retention time: what those rounds hold, and the versions of the roll that no later one was held with.
         """
-        node, now_ms = self._node, self._node.clock.now_ms()
-        unfinished = [row for row in await node.ledger.unfinished_rounds() if State(row.state) in _SEALED]
-        needed = min([now_ms // 1000, *(row.start for row in unfinished if not row.fenced)])
-        keys = await node.ledger.forget_sealing_keys(day_of(needed))
-        before = now_ms // 1000 - int(node.market.service.retention.total_seconds())
-        rounds = await node.ledger.erase(node.market.id, before)
-        secrets = await node.ledger.forget_secrets(node.market.id)
-        rolls = await self._forget_rolls()
-        if keys or rounds or rolls:
-            _log.info("erased", sealing_keys=keys, rounds=rounds, secrets=secrets, rolls=rolls)
+        ledger, now = self._sites.ledger, self._sites.clock.now_ms() // 1000
+        unfinished = [row for row in await ledger.unfinished_rounds() if State(row.state) in _SEALED]
+        needed = min([now, *(row.start for row in unfinished if not row.fenced)])
+        keys = await ledger.forget_sealing_keys(day_of(needed))
+        if keys:
+            _log.info("erased", sealing_keys=keys)
+        for market in [site.node.market for site in self._sites]:
+            rounds = await ledger.erase(market.id, now - int(market.service.retention.total_seconds()))
+            secrets = await ledger.forget_secrets(market.id)
+            rolls = await self._forget_rolls(market.id)
+            if rounds or rolls:
+                _log.info("erased", market=market.id, rounds=rounds, secrets=secrets, rolls=rolls)
 
-    async def _forget_rolls(self) -> int:
+    async def _forget_rolls(self, market: str) -> int:
         """Versions only go up from round to round: the oldest round that is kept names the oldest that is needed."""
-        ledger, market = self._node.ledger, self._node.market.id
+        ledger = self._sites.ledger
         oldest = await ledger.oldest_kept(market)
         openings = {} if oldest is None else await ledger.messages(market, oldest, Kind.OPENING)
         if not openings:

@@ -71,11 +71,12 @@ def next_midnight(now: int) -> int:
     return (now // _DAY + 2) * _DAY
 
 
-def rotate(home: PartyHome, since: int, now: int) -> Path:
+def rotate(home: PartyHome, since: int, now: int, further: Sequence[PartyHome] = ()) -> Path:
     """Make the next keys of a party, in use from `since` on; the path of the announcement. Run by the party.
 
-    Moments in seconds since 1970. Raises: InputError if `since` is not later than now and than the party's last keys;
-    OutputError.
+    `further`: the same home in its other markets; the announcement for each lies beside the first, with its id in the
+    name. Moments in seconds since 1970.
+    Raises: InputError if `since` is not later than now and than the party's last keys; OutputError.
     """
     *_, last = home.party.keys
     if since <= now:
@@ -86,10 +87,13 @@ def rotate(home: PartyHome, since: int, now: int) -> Path:
     folder = home.path / f"keys-{len(key_folders(home.path)) + 1}"
     make_directory(folder)
     key, keys = make_keys(folder, since, home.party.name, home.party.control[0])
-    message = _signed_bytes(home.market.id, home.party.name, old.public, keys)
-    announcement = Announcement(home.market.id, home.party.name, keys, old.sign(KIND, message), key.sign(KIND, message))
-    write_new(folder / ANNOUNCEMENT, _text(announcement).encode())
-    return folder / ANNOUNCEMENT
+    paths = [folder / ANNOUNCEMENT, *(folder / f"announcement-{each.market.id}.toml" for each in further)]
+    for each, path in zip((home, *further), paths, strict=True):
+        market, name = each.market.id, each.party.name
+        message = _signed_bytes(market, name, old.public, keys)
+        announcement = Announcement(market, name, keys, old.sign(KIND, message), key.sign(KIND, message))
+        write_new(path, _text(announcement).encode())
+    return paths[0]
 
 
 def read_announcement(path: str, problems: Problems) -> Announcement | None:

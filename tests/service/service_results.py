@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from service_town import START, Meter, Town
 
+from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
+from mpc_market.wire.audit import check_chain
 from mpc_market.wire.delivery import Delivery
 from mpc_market.wire.layout import filled
 from mpc_market.wire.message import read_signed
@@ -43,3 +45,17 @@ async def collected(town: Town, meter: Meter, sent: Submission, wishes: Sequence
         town.settings.orders_per_submission,
     )
     return receive(sent.header, book, deliveries, result, terms, meter.sealing)
+
+
+def expected(town: Town, wishes: dict[str, Sequence[Wish]], record: Record) -> tuple[int | None, dict[str, tuple]]:
+    """The plaintext rule."""
+    audited = check_chain([record], town.committee_of, record.previous, record.sequence)[0]
+    each = town.settings.orders_per_submission
+    book = [
+        order
+        for name in sorted(wishes, key=str.encode)
+        for order in filled(name, [Order(f"{name}/{k}", *wish) for k, wish in enumerate(wishes[name])], each)
+    ]
+    clearing = clear(book, town.settings.rules, audited.randomness.ticket_seed)
+    by_order = dict(zip((order.order_id for order in book), clearing.accepted, strict=True))
+    return clearing.price, {name: tuple(by_order[f"{name}/{k}"] for k in range(each)) for name in wishes}

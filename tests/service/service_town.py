@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,13 +25,15 @@ from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import Submission, make
 from parties.files.market import MarketFile
-from parties.files.party_home import Listen, PartyHome, read_party_home
+from parties.files.party_home import Listen, PartyHome, read_party_homes
 from parties.files.private import replace as replace_file
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
 from parties.files.running import Service as ServiceTimes
-from parties.registrar.home import read_registrar_home
+from parties.files.running_toml import running_text
+from parties.registrar.home import RegistrarHome, read_registrar_home
 from parties.service.life import FINAL, State
+from parties.service.node import Node
 from parties.service.service import Service, running
 from parties.setup.addresses import Addresses
 from parties.setup.creating import create_market, party_folder
@@ -103,10 +106,12 @@ class Town:
         self.settings = settings
         self.market: RunningMarket = create_market(path, settings, TIMES, _places(parties))
         self.clock = Clock(self.gate - 1000 * PERIOD + 240_000)  # the round before has expired
+        self.at_once: int | None = None
         self.meeting = Meeting()
         self.workers = [MemoryWorkers(self.meeting) for _ in range(parties)]
         self.services: dict[int, Service] = {}
         self._stops: dict[int, contextlib.AsyncExitStack] = {}
+        self.rolls = [self.path / "roll.bin"]
         self.write_roll(1)
 
     @property
@@ -123,24 +128,46 @@ class Town:
 
     def write_roll(self, version: int) -> None:
         """Publish a version of the roll with all meters."""
-        problems = Problems()
-        registrar = read_registrar_home(self.path / "registrar", problems)
-        problems.check()
+        registrar = self.registrar()
         suppliers = [
             RollSupplier(name, key.public, seal.public) for name, (key, seal) in sorted(self.suppliers.items())
         ]
         entries = tuple(sorted((meter.entry for meter in self.meters), key=lambda entry: entry.meter.encode()))
         roll = Roll(self.market.id, version, entries, tuple(suppliers))
-        replace_file(registrar.roll, sign_roll(roll, registrar.key))
+        for path in self.rolls:
+            replace_file(path, sign_roll(roll, registrar.key))
+
+    def registrar(self) -> RegistrarHome:
+        problems = Problems()
+        registrar = read_registrar_home(self.path / "registrar", problems)
+        problems.check()
+        return registrar
 
     def committee_of(self, period: Period) -> Committee:
         return self.market.committee(period.start)
 
     def home(self, party: int) -> PartyHome:
+        return self.homes(party)[0]
+
+    def homes(self, party: int) -> list[PartyHome]:
         problems = Problems()
-        home = read_party_home(self.path / party_folder(party), self.clock.now_ms() // 1000, problems)
+        homes = read_party_homes(self.path / party_folder(party), self.clock.now_ms() // 1000, problems)
         problems.check()
-        return home
+        return homes
+
+    def further(self, market: str, meters: Sequence[Meter] = ()) -> "Town":
+        """Another market of the same parties, in their homes before they start: it shares all but its files."""
+        other = copy(self)
+        other.meters = [replace(meter, market=self.settings.rules) for meter in meters]
+        other.settings = replace(self.settings, id=market)
+        other.market = replace(self.market, settings=other.settings)
+        folders = [self.path / party_folder(party) / "markets" / market for party in range(self.parties)]
+        for folder in folders:
+            folder.mkdir(parents=True)
+            (folder / "market.toml").write_text(running_text(other.market))
+        other.rolls = [folder / "roll.bin" for folder in folders]
+        other.write_roll(1)
+        return other
 
     # --- services
 
@@ -152,7 +179,7 @@ class Town:
     async def _start(self, party: int) -> None:
         stack = self._stops[party] = contextlib.AsyncExitStack()
         self.services[party] = await stack.enter_async_context(
-            running(self.home(party), self.workers[party], self.clock)
+            running(self.homes(party), self.workers[party], self.clock, at_once=self.at_once)
         )
 
     async def stop(self, *parties: int) -> None:
@@ -170,6 +197,9 @@ class Town:
         finally:
             await self.stop()
 
+    def node(self, party: int) -> Node:
+        return self.services[party].sites.of(self.market.id).node
+
     async def state(self, party: int, start: int = START) -> State | None:
         row = await self.services[party].node.ledger.round(self.market.id, start)
         return None if row is None else State(row.state)
@@ -182,7 +212,7 @@ class Town:
             for party in parties if parties is not None else sorted(self.services):
                 while await self.state(party, start) not in states:
                     await asyncio.sleep(0.02)
-                while states == (State.COLLECTING,) and not self.services[party].node.intake.round(start):
+                while states == (State.COLLECTING,) and not self.node(party).intake.round(start):
                     await asyncio.sleep(0.02)
 
     async def run_round(self, *parties: int) -> None:

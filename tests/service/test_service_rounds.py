@@ -10,16 +10,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from service_results import Wish, collected, record_of
+from service_results import Wish, collected, expected, record_of
 from service_running import asynchronous
 from service_town import SETTINGS, START, Meter, Town, problem
 
-from mpc_market.rules.clearing import clear
-from mpc_market.rules.model import Order, Rationing, Side
+from mpc_market.rules.model import Rationing, Side
 from mpc_market.wire.audit import check_chain, same_round
 from mpc_market.wire.claim import Claimant, make_claim
 from mpc_market.wire.delivery import Delivery
-from mpc_market.wire.layout import filled
 from mpc_market.wire.message import read_signed
 from mpc_market.wire.reception import Received
 from mpc_market.wire.record import Record
@@ -41,20 +39,6 @@ async def play(town: Town, wishes: dict[str, Sequence[Wish]]) -> dict[str, Recei
     await town.run_round()
     assert [await town.state(party) for party in range(town.parties)] == [State.RESULT] * town.parties
     return {name: await collected(town, meters[name], sent[name], wishes[name], terms) for name in wishes}
-
-
-def expected(town: Town, wishes: dict[str, Sequence[Wish]], record: Record) -> tuple[int | None, dict[str, tuple]]:
-    """The plaintext rule."""
-    audited = check_chain([record], town.committee_of, record.previous, record.sequence)[0]
-    each = town.settings.orders_per_submission
-    book = [
-        order
-        for name in sorted(wishes, key=str.encode)
-        for order in filled(name, [Order(f"{name}/{k}", *wish) for k, wish in enumerate(wishes[name])], each)
-    ]
-    clearing = clear(book, town.settings.rules, audited.randomness.ticket_seed)
-    by_order = dict(zip((order.order_id for order in book), clearing.accepted, strict=True))
-    return clearing.price, {name: tuple(by_order[f"{name}/{k}"] for k in range(each)) for name in wishes}
 
 
 @asynchronous
@@ -296,7 +280,7 @@ async def test_an_invalid_submission_is_left_out_and_told_so(tmp_path):
             answer = await town.result(party, eve, terms)
             told = read_signed(Delivery, answer.content, committee, terms.period, party).message
             assert told.verdict is Verdict.OFF_POLYNOMIAL
-            excluded = await town.private(party, f"excluded/{START}")
+            excluded = await town.private(party, f"markets/{town.market.id}/excluded/{START}")
             assert excluded.json() == [{"meter": "eve", "verdict": 1}]
         assert (await record_of(town, 0)).result.verdict_counts == (2, 1, 0)
 

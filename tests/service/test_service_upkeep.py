@@ -20,7 +20,7 @@ from parties.files.problems import Problems
 from parties.registrar.home import read_registrar_home
 from parties.service import serving
 from parties.service.life import FINAL, State
-from parties.service.peers import Peer
+from parties.service.peers import PeerLink
 from parties.setup.rotation import adopt_into, rotate
 
 
@@ -167,10 +167,10 @@ async def test_health(tmp_path, monkeypatch):
 
 @asynchronous
 async def test_clocks_are_compared(tmp_path, monkeypatch):
-    async def greet(self: Peer) -> bytes:
+    async def greet(self: PeerLink) -> bytes:
         return str(town.clock.now_ms() + 5000).encode()
 
-    monkeypatch.setattr(Peer, "greet", greet)
+    monkeypatch.setattr(PeerLink, "greet", greet)
     town = Town(tmp_path / "market")
     async with town.up(0):
         async with asyncio.timeout(20):
@@ -188,11 +188,11 @@ async def test_metrics_of_a_round(tmp_path):
         text = (await town.private(1, "metrics")).text
         for line in (
             "mpc_market_orders_total 2.0",
-            'mpc_market_rounds_total{state="result"} 1.0',
+            'mpc_market_rounds_total{market="oak-street",state="result"} 1.0',
             'mpc_market_attempts_total{ended="done"} 1.0',
             'mpc_market_clearing_seconds_count{stage="validity"} 1.0',
             "mpc_market_round_lateness_seconds_count 1.0",
-            "mpc_market_roll_version 1.0",
+            'mpc_market_roll_version{market="oak-street"} 1.0',
             "mpc_market_receipt_seconds_count 2.0",
             'mpc_market_peer_up{party="0"} 1.0',
         ):

@@ -1,0 +1,80 @@
+"""All markets of one party, by their ids: what a request about one of them is answered with, and by nothing else."""
+
+from collections.abc import Iterator, Sequence
+
+from parties.files.party_home import PartyHome
+from parties.ledger import Ledger
+from parties.service.board import Board
+from parties.service.clock import Clock
+from parties.service.desk import Desk
+from parties.service.documents import Documents
+from parties.service.intake import Intake
+from parties.service.links import Links
+from parties.service.lookup import Lookup
+from parties.service.metrics import Metrics
+from parties.service.node import Node
+from parties.service.pool import Pool
+from parties.service.problems import Problem, RefusalError
+from parties.service.rolls import Rolls
+from parties.service.rounds import Rounds
+
+
+class Site:
+    """One market at one party: its rounds, and who answers about them."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.rounds = Rounds(node)
+        self.lookup = Lookup(node, self.rounds)
+        self.documents = Documents(node, self.rounds, self.lookup)
+        self.desk = Desk(node, self.lookup)
+
+    def __repr__(self) -> str:
+        return f"Site({self.node.market.id})"
+
+
+class Sites:
+    """The markets of one party, and what they share: ledger, connections, places to compute, counts, the clock."""
+
+    def __init__(self, homes: Sequence[PartyHome], ledger: Ledger, links: Links, pool: Pool, clock: Clock) -> None:
+        self.ledger, self.links, self.pool, self.clock = ledger, links, pool, clock
+        self.metrics = Metrics()
+        self._sites = {home.market.id: Site(self._node(home)) for home in homes}
+
+    def __iter__(self) -> Iterator[Site]:
+        return iter(self._sites.values())
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the markets."""
+        return list(self._sites)
+
+    @property
+    def first(self) -> Site:
+        """The market that `party.toml` names. What is the same in all of them can be asked of it."""
+        return next(iter(self))
+
+    def get(self, market: str) -> Site | None:
+        """A market, if this party runs it."""
+        return self._sites.get(market)
+
+    def of(self, market: str) -> Site:
+        """The same for a request. Raises: RefusalError."""
+        site = self.get(market)
+        if site is None:
+            raise RefusalError(Problem.UNKNOWN_MARKET)
+        return site
+
+    def _node(self, home: PartyHome) -> Node:
+        market = home.market.id
+        return Node(
+            home=home,
+            ledger=self.ledger,
+            clock=self.clock,
+            board=Board(self.ledger, market, home.number),
+            intake=Intake(home.number, self.ledger, self.clock, self.metrics),
+            rolls=Rolls(self.ledger, market, home.market.registrar),
+            links=self.links,
+            pool=self.pool,
+            metrics=self.metrics,
+        )
