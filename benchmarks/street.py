@@ -1,4 +1,4 @@
-"""The meters of one market, played by one client: makes a market's files, sends an order for each meter, checks results.
+"""The meters of one market, played by one client: its files are made, an order sent for each meter, results checked.
 
 An order is made, sealed and signed as a meter does it; there is no store behind it, so that the parties are measured.
 """
@@ -184,7 +184,7 @@ class Street:
         return str((await self._clients[0].get(f"periods/{start}", params={"wait": 20})).json()["state"])
 
     async def check(self, start: int) -> int:
-        """Compare what every meter receives with the plaintext rule; how many orders took part. Raises: RuntimeError."""
+        """Compare what every meter receives with the rule; how many orders took part. Raises: RuntimeError."""
         assert self._terms is not None
         record = Record.decode((await self._clients[0].get(f"periods/{start}/record")).content)
         committee = self.running.committee(start)
