@@ -12,8 +12,11 @@ from parties.cli.exits import FAILED, exit_codes
 from parties.launch.setups import SetUp
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from parties.launch.community import Community
     from parties.launch.running import Run
+    from parties.meter.home import Home
 
 PERIOD_MIN = 5
 """Seconds: shorter ones leave no time to compute on a machine that all parties share."""
@@ -21,17 +24,33 @@ PERIOD_MIN = 5
 
 @exit_codes()
 def up(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", show_default=False, help="A market directory: one with a community.toml."),
+    ] = None,
     *,
-    parties: Annotated[int, typer.Option(help="Compute parties: 3, 5 or 7.")] = 3,
-    meters: Annotated[int, typer.Option(min=1, max=10_000, help="Smart meters.")] = 20,
-    set_up: Annotated[
-        SetUp,
-        typer.Option(
-            "--set-up", help="Who submits: each party's own meters or customers, representatives, every meter itself."
-        ),
-    ] = SetUp.INDIRECT_CUSTOMERS,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds in which they take part.")] = 3,
-    period: Annotated[str, typer.Option(metavar="DURATION", help="Period: seconds such as 10s, or ISO 8601.")] = "10s",
+    parties: Annotated[
+        int | None, typer.Option(show_default=False, help="Compute parties: 3, 5 or 7.  [default: 3]")
+    ] = None,
+    meters: Annotated[
+        int | None, typer.Option(min=1, max=10_000, show_default=False, help="Smart meters.  [default: 20]")
+    ] = None,
+    set_up: Annotated[
+        SetUp | None,
+        typer.Option(
+            "--set-up",
+            show_default=False,
+            help="Who submits: each party's own meters or customers, representatives, every meter itself.  "
+            "[default: indirect-customers]",
+        ),
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", show_default=False, help="Period: seconds such as 10s, or ISO 8601.  [default: 10s]"
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep all files here, in a new directory.  [default: a temporary one]"),
@@ -43,39 +62,66 @@ def up(
     fetch their results and verify them: everything as it is run on separate hosts, in one directory. It protects
     nobody, since whoever administers this machine can read the shares of all parties.
 
+    With DIR it is the market that DIR/community.toml describes: who runs the parties, and who submits for which meters.
+    Keys are made in DIR when it is used first, and it goes on with them when it is used again.
+
     \b
     Examples:
       mpc-market up
       mpc-market up --set-up indirect-peers --meters 9
+      mpc-market up examples/S3-indirect-customers
       mpc-market up --parties 5 --meters 100 --rounds 5 --period 20s --out try
 
     Exit code: 0 all results and records are verified; 1 not all; 2 bad input; 130 Ctrl-C.
     """
-    seconds = _seconds(period)
+    if directory is not None:
+        said = {"parties": parties, "meters": meters, "set-up": set_up, "period": period, "out": out}
+        run = _run_directory(directory, [f"--{name}" for name, value in said.items() if value is not None], rounds)
+    else:
+        numbers = 3 if parties is None else parties, 20 if meters is None else meters, _seconds(period or "10s")
+        run = _run_drawn(numbers, set_up or SetUp.INDIRECT_CUSTOMERS, rounds, out)
+    raise typer.Exit(0 if run.verified and run.audit.holds else FAILED)
+
+
+def _run_directory(directory: Path, more: list[str], rounds: int) -> "Run":
+    """The market of a directory. `more`: options that say what the directory says. Raises: InputError."""
+    from parties.launch.directory import open_directory  # noqa: PLC0415
+
+    if more:
+        raise InputError((f"{', '.join(more)}: with a DIR, its community.toml says that",))
+    community, clients = open_directory(directory.absolute())
+    return _run(community, clients, rounds)
+
+
+def _run_drawn(numbers: tuple[int, int, int], set_up: SetUp, rounds: int, out: Path | None) -> "Run":
+    """A market of so many parties, meters and seconds. Raises: InputError."""
+    from parties.launch.community import make_community  # noqa: PLC0415
+    from parties.launch.setups import clients  # noqa: PLC0415
+
+    parties, meters, seconds = numbers
     if parties not in (3, 5, 7):
         raise InputError((f"--parties: {parties}: a market has 3, 5 or 7 compute parties",))
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError((f"--out: {out} is there already: name a new or an empty directory",))
     place = tempfile.TemporaryDirectory(prefix="mpc-market-") if out is None else nullcontext(str(out))
-    with place as directory:
-        run = _run(Path(directory).absolute(), (parties, meters, rounds, seconds), set_up)
-    raise typer.Exit(0 if run.verified and run.audit.holds else FAILED)
+    with place as name:
+        directory = Path(name).absolute()
+        directory.mkdir(parents=True, exist_ok=True)
+        community = make_community(directory, parties, meters, seconds)
+        return _run(community, clients(set_up, community.meters, parties), rounds)
 
 
-def _run(directory: Path, numbers: tuple[int, int, int, int], set_up: SetUp) -> "Run":
-    parties, meters, rounds, seconds = numbers
+def _run(community: "Community", clients: "Mapping[str, Sequence[Home]]", rounds: int) -> "Run":
     import asyncio  # noqa: PLC0415
 
     from parties.audit.wording import report_lines, verdict_line  # noqa: PLC0415
-    from parties.launch.community import make_community  # noqa: PLC0415
     from parties.launch.running import run  # noqa: PLC0415
     from parties.launch.screen import live  # noqa: PLC0415
 
-    directory.mkdir(parents=True, exist_ok=True)
-    community = make_community(directory, parties, meters, seconds)
-    _tell(community, seconds)
+    meters, seconds = len(community.meters), community.running.period_seconds
+    typer.echo(f"a market with {meters} meters, a period of {seconds} s: {community.directory}")
     with live(community.running.settings) as show:
-        done = asyncio.run(run(community, set_up, rounds, show, typer.echo))
+        done = asyncio.run(run(community, clients, rounds, show, typer.echo))
     typer.echo("")
     for line in report_lines(done.audit):
         typer.echo(line)
@@ -84,10 +130,6 @@ def _run(directory: Path, numbers: tuple[int, int, int, int], set_up: SetUp) -> 
         "all meters have verified their results" if done.verified else "NOT all meters could verify their results"
     )
     return done
-
-
-def _tell(community: "Community", seconds: int) -> None:
-    typer.echo(f"a market with {len(community.meters)} meters, a period of {seconds} s: {community.directory}")
 
 
 def _seconds(text: str) -> int:

@@ -22,7 +22,7 @@ from parties.meter.home import Home, create_home
 from parties.meter.periods import period_text
 from parties.registrar import changes, desk
 from parties.registrar.changes import Candidate
-from parties.registrar.home import read_registrar_home
+from parties.registrar.home import RegistrarHome, read_registrar_home
 from parties.setup.addresses import MPC_LAST, PRIVATE, Addresses, addresses_from
 from parties.setup.creating import MARKET, REGISTRAR, create_market, party_folder
 from parties.setup.settings import new_settings
@@ -76,20 +76,25 @@ def make_community(directory: Path, parties: int, meters: int, period_seconds: i
         create_home(directory / "meters" / name, name, str(market_file), MAXIMUM_KWH)
         for name in (f"meter-{number:0{width}}" for number in range(1, meters + 1))
     ]
-    _enrol(directory / "market" / REGISTRAR, homes, running)
+    _enrol_all(directory / "market" / REGISTRAR, homes, running)
     return Community(directory, running, tuple(homes))
 
 
 def write_orders(community: Community, client: str, homes: Sequence[Home], starts: Sequence[int]) -> Path:
-    """Draw an order for every meter of a client and every period: buys and sells, equally likely. Raises: OSError."""
+    """Draw an order for every meter of a client and every period: buys and sells, equally likely. Raises: OSError.
+
+    Prices are around a third of the market's grid, lower ones for sells, so that there is something to trade;
+    quantities up to a fifth of a meter's maximum.
+    """
     file, path = community.running.settings, community.orders(client)
+    ticks = 2**file.price_bits
     rows = ["meter,period,side,price,quantity"]
     for home in homes:
         for start in starts:
             sells = secrets.randbelow(2) == 1
-            least, most = (700, 1500) if sells else (800, 2000)  # ten-thousandths of the currency per kWh
-            price = file.price_text(least + secrets.randbelow(most - least))
-            quantity = file.quantity_text(100 + secrets.randbelow(2_000))
+            least, most = (ticks // 6, ticks * 3 // 8) if sells else (ticks // 5, ticks // 2)
+            price = file.price_text(least + secrets.randbelow(max(most - least, 1)))
+            quantity = file.quantity_text(1 + secrets.randbelow(max(file.lots(home.maximum) // 5, 1)))
             rows.append(f"{home.meter},{period_text(start)},{'sell' if sells else 'buy'},{price},{quantity}")
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(rows) + "\n", encoding="ascii")
@@ -101,7 +106,12 @@ def deadline_of(running: RunningMarket) -> timedelta:
     return running.service.gate_lead - running.service.deadline
 
 
-def _enrol(home: Path, meters: Sequence[Home], running: RunningMarket) -> None:
+def enrol(registrar: RegistrarHome, candidates: Sequence[Candidate]) -> None:
+    """Give the roll its next version, with these meters too. Raises: InputError; OutputError."""
+    desk.change(registrar, lambda roll, noted: changes.enrol(roll, candidates, noted))
+
+
+def _enrol_all(home: Path, meters: Sequence[Home], running: RunningMarket) -> None:
     problems = Problems()
     registrar = read_registrar_home(home, problems)
     problems.check()
@@ -114,7 +124,7 @@ def _enrol(home: Path, meters: Sequence[Home], running: RunningMarket) -> None:
         )
         for each in meters
     ]
-    desk.change(registrar, lambda roll, noted: changes.enrol(roll, candidates, noted))
+    enrol(registrar, candidates)
 
 
 def free_places(parties: int) -> list[Addresses]:

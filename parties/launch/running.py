@@ -13,7 +13,6 @@ from parties.audit.fetching import PublicApi, fetch
 from parties.audit.verifying import Report, verify
 from parties.launch.community import Community, write_orders
 from parties.launch.processes import Processes, Running
-from parties.launch.setups import SetUp, clients
 from parties.launch.watching import Seen, see, until_ready
 from parties.meter.api import UnreachableError, pinned
 from parties.meter.home import Home
@@ -35,8 +34,10 @@ class Run:
     audit: Report
 
 
-async def run(community: Community, set_up: SetUp, rounds: int, show: Show, say: Callable[[str], None]) -> Run:
-    """Run so many rounds. Nothing is left behind but files.
+async def run(
+    community: Community, clients: Mapping[str, Sequence[Home]], rounds: int, show: Show, say: Callable[[str], None]
+) -> Run:
+    """Run so many rounds. Nothing is left behind but files. `clients`: who submits, by name, with their meters' homes.
 
     Raises: ProcessEndedError; MarketError if the parties do not come up, or serve no chain of records.
     """
@@ -50,7 +51,7 @@ async def run(community: Community, set_up: SetUp, rounds: int, show: Show, say:
         await _watched(until_ready(api), processes)
         starts = _starts(community, rounds + _SPARE_ROUNDS)
         meters = []
-        for name, homes in clients(set_up, community.meters, len(running.parties)).items():
+        for name, homes in clients.items():
             orders = write_orders(community, name, homes, starts)
             meters.append(await processes.start(name, _watch_arguments(orders, homes, rounds)))
         say(f"{len(community.meters)} meters of {len(meters)} clients take part in {rounds} rounds")

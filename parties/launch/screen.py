@@ -17,9 +17,9 @@ def live(file: MarketFile) -> Iterator[Callable[[Mapping[int, Seen]], None]]:
     """Gives what shows the rounds; the table stays on the screen."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        latest: dict[int, Seen] = {}
-        yield latest.update
-        console.print(table(latest, file))
+        shown: list[Mapping[int, Seen]] = [{}]
+        yield shown.append
+        console.print(table(shown[-1], file))
         return
     with Live(console=console, auto_refresh=False) as screen:
         yield lambda rounds: screen.update(table(rounds, file), refresh=True)

@@ -5,7 +5,8 @@
     S3 indirect-customers  representatives submit for their users to compute parties that others run
     S4 indirect-peers      every prosumer's meter submits by itself to compute parties that others run
 
-On one machine what differs is which client process holds which meters.
+On one machine what differs is which client process holds which meters. `examples/` has each of them as a ready market
+directory (`directory`), where parties and clients have names.
 """
 
 from collections.abc import Sequence

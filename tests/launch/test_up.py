@@ -15,8 +15,10 @@ from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order
 from mpc_market.wire.audit import check_record
 from mpc_market.wire.record import Record
+from parties.launch.description import COMMUNITY
 from parties.meter.sources import find_homes, open_meters
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 COMMAND = [sys.executable, "-m", "parties.cli.main", "up"]
 
 
@@ -24,19 +26,38 @@ def up(*arguments: str, timeout: float = 150) -> "subprocess.CompletedProcess[st
     return subprocess.run([*COMMAND, *arguments], check=False, capture_output=True, text=True, timeout=timeout)
 
 
-@pytest.mark.parametrize(
-    ("set_up", "clients", "rounds"),
-    [("direct-peers", 3, 1), ("direct-customers", 3, 1), ("indirect-customers", 2, 2), ("indirect-peers", 6, 1)],
-)
-def test_a_whole_market_clears_by_the_rule(tmp_path: Path, set_up: str, clients: int, rounds: int) -> None:
-    """S1 to S4: orders of meters, through the services of all parties and back: as the plaintext rule says."""
+def test_a_whole_market_clears_by_the_rule(tmp_path: Path) -> None:
+    """Orders of meters, through the services of all parties and back: as the plaintext rule says."""
     out = tmp_path / "market"
-    done = up("--meters", "6", "--rounds", str(rounds), "--set-up", set_up, "--period", "10s", "--out", str(out))
+    done = up("--meters", "6", "--rounds", "2", "--period", "10s", "--out", str(out))
+    check_run(done, out, meters=6, clients=2, rounds=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "meters", "clients"),
+    [
+        ("S1-direct-peers", 6, 3),
+        ("S2-direct-customers", 9, 3),
+        ("S3-indirect-customers", 6, 2),
+        ("S4-indirect-peers", 5, 5),
+    ],
+)
+def test_a_ready_market_directory(tmp_path: Path, name: str, meters: int, clients: int) -> None:
+    """S1 to S4, by configuration alone: the committed directory, in which keys are made when it is used first."""
+    out = tmp_path / name
+    out.mkdir()
+    (out / COMMUNITY).write_bytes((EXAMPLES / name / COMMUNITY).read_bytes())
+    done = up(str(out), "--rounds", "1")
+    check_run(done, out, meters=meters, clients=clients, rounds=1)
+
+
+def check_run(done: "subprocess.CompletedProcess[str]", out: Path, *, meters: int, clients: int, rounds: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"6 meters of {clients} clients" in done.stdout
+    assert f"{meters} meters of {clients} clients" in done.stdout
     assert "all meters have verified their results" in done.stdout
     assert "audit: everything that can be checked holds" in done.stdout
-    assert len(re.findall(r"^\d\d:\d\d:\d\d +result +6 +6 ", done.stdout, re.MULTILINE)) == rounds
+    row = rf"^\d\d:\d\d:\d\d +result +{meters} +{meters} "
+    assert len(re.findall(row, done.stdout, re.MULTILINE)) == rounds
     assert equals_the_rule(out) == rounds
     assert not [each for each in psutil.process_iter(["cmdline"]) if str(out) in " ".join(each.info["cmdline"] or [])]
     for name in ("signing.key", "tls.key"):
@@ -86,6 +107,9 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
         (["--meters", "0"], "--meters"),
         (["--rounds", "0"], "--rounds"),
         (["--out", "."], "name a new or an empty directory"),
+        (["--set-up", "S5"], "--set-up"),
+        (["nowhere"], "nowhere/community.toml: no such file"),
+        ([str(EXAMPLES / "S1-direct-peers"), "--meters", "3", "--out", "x"], "--meters, --out: with a DIR"),
     ],
 )
 def test_wrong_input_is_refused(arguments: list[str], message: str) -> None:
