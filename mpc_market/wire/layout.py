@@ -1,7 +1,7 @@
 """How an order, or a reading, is laid out in secret words (protocol.md "Input validity"): bits, low bit first.
 
     order      side (1 for a buy) ‖ price: price_bits ‖ quantity: quantity_bits ‖ rest: quantity_bits
-    reading    import ‖ export ‖ rest of import ‖ rest of export: quantity_bits each
+    reading    import ‖ rest of import ‖ export ‖ rest of export: quantity_bits each
 
 A `rest` is the enrolled maximum minus the quantity: that it can be written in bits shows that the quantity is not above
 the maximum. The orders of a submission follow one another.
@@ -52,7 +52,7 @@ def reading_bits(reading: Reading, meter: str, market: Market, maximum: int) -> 
             raise InvalidReadingError(
                 f"the {name} of meter {meter!r} is not a number of lots from 0 to its enrolled maximum of {maximum}"
             )
-    values = [*quantities.values(), *(maximum - lots for lots in quantities.values())]
+    values = [value for lots in quantities.values() for value in (lots, maximum - lots)]
     return [bit for value in values for bit in _low_bit_first(value, market.quantity_bits)]
 
 

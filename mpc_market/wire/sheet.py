@@ -1,25 +1,27 @@
 """What settling reveals, each to its one reader: a table of which each party hands over its shares, sealed.
 
     … ‖ reader u8 ‖ id text ‖ content u8 ‖ attempt u32 ‖ columns u8
-    ‖ rows u32, each: name text ‖ users u32 ‖ estimated u32 ‖ box blob
+    ‖ rows u32, each: name text ‖ users u32 ‖ facts u8, each i64 ‖ box blob
 
     inside the box: version u8 = 1 ‖ market text ‖ period start u64 ‖ reader u8 ‖ id text ‖ content u8 ‖ attempt u32
     ‖ columns u8 ‖ party u8 ‖ rows u32 ‖ rows · columns words, row by row
 
 Reader 1: a meter, 2: a supplier, 3: the DSO of a region, 4: the TSO of an area. A word above (p − 1)/2 stands for the
-negative number word − p. Names of rows and numbers of users are public to the parties; values are not.
+negative number word − p. Names of rows, numbers of users and facts are known to the parties; values are not.
 
-| content | stage | reader | rows | columns |
-|---|---|---|---|---|
-| 1 totals | settlement | supplier | `supplier/ID` | import, export (lots) |
-| | | DSO | `region/ID`, then each `supplier/ID` in it | the same |
-| | | TSO | each `region/ID` | the same |
-| 2 corrections | closing | as totals | as totals | the same |
-| 3 amounts | closing | supplier | `meter/ID` of each user | what is due, in hundredths of the currency |
-| 4 bill | closing | meter | `supplier/ID` of each supplier in the month | `BILL_COLUMNS`, in ticks × lots |
+    content        stage        reader     rows                                    columns
+    1 totals       settlement   supplier   supplier/ID                             TOTALS_COLUMNS: lots
+                                DSO        region/ID, supplier/ID of each in it    the same
+                                TSO        region/ID of each in the area           the same
+    2 corrections  closing      as totals  as totals                               the same
+    3 amounts      closing      supplier   meter/ID of each user                   AMOUNT_COLUMNS: cents
+                                meter      supplier/ID of each in the month        the same
+    4 bill         closing      meter      supplier/ID of each line                BILL_COLUMNS: lots, ticks × lots
 
 `users`: of totals and corrections, over how many users a row is, at least `minimum_group`; of amounts and bills, over
-how many entries (periods settled or corrected). `estimated`: how many of those rest on an estimate.
+how many entries (periods settled or corrected). `facts`: of amounts, how many entries rest on an estimate; of a line of
+a bill, its retail price, feed-in price and fee (ticks, prices counted from 0), the start of the month that the periods
+lie in, and 1 if it is estimated, else 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,8 +41,7 @@ from mpc_market.wire.sharing import recombine
 
 TOTALS_COLUMNS = ("import", "export")
 AMOUNT_COLUMNS = ("amount",)
-BILL_COLUMNS = ("bought", "sold", "retail", "feed_in", "amount")
-"""What was paid for bought and received for sold energy, for what the supplier delivered and took; and the sum."""
+BILL_COLUMNS = ("bought", "sold", "residual_import", "residual_export", "bought_value", "sold_value")
 
 
 class Content(IntEnum):
@@ -52,6 +53,8 @@ class Content(IntEnum):
     BILL = 4
 
 
+_HALF = 2**63
+
 _READERS = {Claimant.METER: 1, Claimant.SUPPLIER: 2, Claimant.DSO: 3, Claimant.TSO: 4}
 _BY_CODE = {code: reader for reader, code in _READERS.items()}
 
@@ -62,12 +65,25 @@ class Row:
 
     name: str
     users: int
-    estimated: int = 0
+    facts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_member(self.name)
         require_int("the users of a row", self.users, 1, U32_MAX)
-        require_int("the estimates in a row", self.estimated, 0, self.users)
+        require_tuple("the facts of a row", self.facts, 0, U8_MAX)
+        for fact in self.facts:
+            require_int("a fact", fact, -_HALF, _HALF - 1)
+
+    def write(self, writer: Writer) -> None:
+        writer.text(self.name).u32(self.users).u8(len(self.facts))
+        for fact in self.facts:
+            writer.u64(fact % (2 * _HALF))
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        name, users = reader.text(), reader.u32()
+        facts = (reader.u64() for _ in range(reader.u8()))
+        return cls(name, users, tuple(fact - 2 * _HALF if fact >= _HALF else fact for fact in facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +102,8 @@ class Title:
         require_int("the attempt", self.attempt, 0, U32_MAX)
         require_int("the number of columns", self.columns, 1, U8_MAX)
         require_tuple("the rows of a sheet", self.rows, 1)
-        if len({row.name for row in self.rows}) < len(self.rows):
-            raise WireError("two rows of a sheet have one name")
+        if len({(row.name, row.facts) for row in self.rows}) < len(self.rows):
+            raise WireError("two rows of a sheet have one name and the same facts")
 
     @property
     def words(self) -> int:
@@ -117,7 +133,7 @@ class Sheet(PartyMessage):
     def _write(self, writer: Writer) -> None:
         self.title.write_head(writer).u32(len(self.title.rows))
         for row in self.title.rows:
-            writer.text(row.name).u32(row.users).u32(row.estimated)
+            row.write(writer)
         writer.blob(self.box)
 
     @classmethod
@@ -126,7 +142,7 @@ class Sheet(PartyMessage):
         if code not in _BY_CODE or content not in set(Content):
             raise WireError("a sheet for a reader, or of a content, that there is not")
         attempt, columns = reader.u32(), reader.u8()
-        rows = tuple(Row(reader.text(), reader.u32(), reader.u32()) for _ in range(reader.u32()))
+        rows = tuple(Row.read(reader) for _ in range(reader.u32()))
         title = Title(_BY_CODE[code], name, Content(content), attempt, columns, rows)
         return cls(period, party, title, reader.blob())
 
@@ -143,11 +159,11 @@ def make_sheet(period: Period, party: int, title: Title, words: Sequence[int], s
 
 @dataclass(frozen=True, slots=True)
 class ReceivedSheet:
-    """What a reader learns: `values` by row name, in columns. `verified`: all m parties have delivered."""
+    """What a reader learns: `values` of each row, in columns. `verified`: all m parties have delivered."""
 
     title: Title
     verified: bool
-    values: Mapping[str, tuple[int, ...]] = field(repr=False)
+    values: tuple[tuple[int, ...], ...] = field(repr=False)
 
 
 def receive_sheet(
@@ -173,8 +189,7 @@ def receive_sheet(
         reason = f"{terms.period}: the shares of a sheet do not lie on one polynomial"
         raise DeliveryError("polynomial", reason, error.suspect) from None
     numbers = [word if word <= P // 2 else word - P for word in words]
-    rows = (tuple(numbers[i * title.columns : (i + 1) * title.columns]) for i in range(len(title.rows)))
-    values = dict(zip((row.name for row in title.rows), rows, strict=True))
+    values = tuple(tuple(numbers[i * title.columns : (i + 1) * title.columns]) for i in range(len(title.rows)))
     return ReceivedSheet(title, len(sheets) == terms.parties, values)
 
 

@@ -125,7 +125,7 @@ def _tariff_vector() -> dict[str, Any]:
 def _sheet_vector() -> dict[str, Any]:
     """What a supplier gets of a month: one customer's amount, a negative one."""
     closing = Period(f"{PERIOD.market}:closing", PERIOD.start)
-    title = Title(Claimant.SUPPLIER, SUPPLIER, Content.AMOUNTS, 1, 1, (Row(member("meter", METER), 2976, 1),))
+    title = Title(Claimant.SUPPLIER, SUPPLIER, Content.AMOUNTS, 1, 1, (Row(member("meter", METER), 2976, (1,)),))
     reader = b"\x02" + len(SUPPLIER).to_bytes(2, "little") + SUPPLIER.encode()
     head = reader + b"\x03" + (1).to_bytes(4, "little") + b"\x01"
     sheets = []

@@ -47,7 +47,9 @@ def enrol_request() -> bytes:
     return EnrolRequest(MARKET, "m", key.public, sealing_key("m").public).sign(key)
 
 
-TITLE = Title(Claimant.SUPPLIER, SUPPLIER, Content.TOTALS, 1, 2, (Row("supplier/green", 5, 1), Row("supplier/red", 6)))
+TITLE = Title(
+    Claimant.SUPPLIER, SUPPLIER, Content.TOTALS, 1, 2, (Row("supplier/green", 5, (1, -1)), Row("supplier/red", 6))
+)
 SHEETS = {
     j: make_sheet(PLAYED.period, j, TITLE, words, sealing_key(SUPPLIER).public)
     for j, words in enumerate(deal([1, 2, 3, 4], 3))

@@ -350,13 +350,13 @@ def test_the_package_reads_tariff_and_sheet():
     sheets = {j: settled(Sheet, vector, committee) for j, vector in enumerate(F["sheet"]["sheets"])}
     closing = replace(settled_terms(), period=sheets[0].period)
     got = receive_sheet(Claimant.SUPPLIER, "green", Content.AMOUNTS, sheets, closing, secret("green"))
-    assert got.values == {f"meter/{METER}": (F["sheet"]["amount"],)}
+    assert [row.name for row in got.title.rows] == [f"meter/{METER}"]
+    assert got.values == ((F["sheet"]["amount"],),)
 
 
 def test_client_makes_the_reading():
     reading = F["reading"]
-    rests = [reading["maximum"] - reading[name] for name in ("import", "export")]
-    numbers = [reading["import"], reading["export"], *rests]
+    numbers = [n for name in ("import", "export") for n in (reading[name], reading["maximum"] - reading[name])]
     assert "".join(str(number >> i & 1) for number in numbers for i in range(16)) == reading["bits"]
     head = b"\x01" + text(V["market"]["id"] + ":settlement") + struct.pack("<Q", V["market"]["start"])
     context_ = head + text(METER) + struct.pack("<Q", reading["number"]) + bytes.fromhex(F["challenge"])
