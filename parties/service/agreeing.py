@@ -107,7 +107,8 @@ async def _say_held(current: Round, terms: Terms) -> None:
     if await current.said(Kind.HELD, Held) is not None:
         return
     rows = await current.node.ledger.submissions(current.market, current.start)
-    items = sorted((Item(row.meter, row.number, row.header_digest) for row in rows), key=lambda item: item.sort_key)
+    items = [Item(row.meter, row.number, row.header_digest) for row in rows]
+    items = sorted(items + await current.node.business.further_items(current), key=lambda item: item.sort_key)
     await current.say(Kind.HELD, Held(current.period, current.party, terms.challenge, tuple(items)))
 
 

@@ -26,7 +26,7 @@ async def collect(current: Round) -> Event:
     try:
         await node.clock.until(current.gate - WARM_UP_MS)
         current.following.expect_worker()
-        await node.clock.until(current.gate)
+        await node.business.until_closed(current, opened)
     finally:
         node.intake.close(current.start)
     await node.ledger.close_intake(current.market, current.start)

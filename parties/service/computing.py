@@ -11,32 +11,23 @@ all.
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.opening import Terms
 from mpc_market.wire.outcome import Outcome, Result, VoidReason
 from mpc_market.wire.verdicts import Verdict, Verdicts, verdict_counts, verdicts_digest
-from parties.service.agreeing import Agreed, agreed_of, randomness_of
+from parties.service.agreeing import agreed_of
 from parties.service.board import Kind
-from parties.service.delivering import result_rows, total_rows
+from parties.service.business import Finished, Given, Way
 from parties.service.following import last_begun, stored_done
 from parties.service.life import Event
-from parties.service.rolls import Enrolled
 from parties.service.round import GivenUpError, Round, first_of
-from parties.service.workers import AttemptError, Computed, Task, Worker
+from parties.service.workers import AttemptError, Worker
 
 SHORT_ATTEMPT_SECONDS = 15.0
 """An attempt may always take so long, if the deadline allows it."""
 
-
-@dataclass(frozen=True)
-class _Input:
-    """Everything that the attempts at one round have in common."""
-
-    terms: Terms
-    enrolled: Enrolled
-    agreed: Agreed
+LONG_ATTEMPT_SECONDS = 3600.0
+"""None takes longer, however far the deadline is."""
 
 
 async def begin_attempt(current: Round) -> Event:
@@ -54,16 +45,17 @@ async def compute(current: Round) -> Event:
     terms = await current.terms()
     enrolled = await current.enrolled(terms)
     assert enrolled is not None, "a round is opened with its roll"
-    given = _Input(terms, enrolled, await agreed_of(current, terms))
-    if not given.agreed.set.members:
-        nothing = _result(given, (), None)
-        await current.say(Kind.VERDICTS, Verdicts(current.period, current.party, given.agreed.digest, ()))
-        return await _sign(current, nothing)
+    given = Given(terms, enrolled, await agreed_of(current, terms))
+    nothing = await current.node.business.nothing_to_compute(current, given)
+    if nothing is not None:
+        codes, price_word = nothing
+        await current.say(Kind.VERDICTS, Verdicts(current.period, current.party, given.agreed.digest, codes))
+        return await _sign(current, _result(given, codes, price_word))
     followers = (current.following.follow(peer) for peer in current.others)
     return await first_of(_attempt(current, given), *followers)
 
 
-async def _attempt(current: Round, given: _Input) -> Event:
+async def _attempt(current: Round, given: Given) -> Event:
     node = current.node
     _, number = await last_begun(node.ledger, current.market, current.start, current.party)
     async with AsyncExitStack() as stack:
@@ -93,7 +85,7 @@ async def _end(worker: Worker) -> None:
     await asyncio.shield(worker.end())
 
 
-async def _try(current: Round, given: _Input, number: int, worker: Worker) -> Result:
+async def _try(current: Round, given: Given, number: int, worker: Worker) -> Result:
     """One attempt up to the point where this party is done with it. Raises: AttemptError; GivenUpError; LedgerError."""
     following = current.following
     known = await current.said(Kind.VERDICTS, Verdicts)
@@ -102,32 +94,32 @@ async def _try(current: Round, given: _Input, number: int, worker: Worker) -> Re
     addresses = [*others[: current.party], worker.address, *others[current.party :]]
     holders = [peer for peer in sorted(told) if told[peer].verdicts is not None]
 
-    async def work() -> Computed:
+    async def work() -> Finished:
         verdicts = await _known_verdicts(current, given, holders)
-        task = await _task(current, given, verdicts)
-        return await worker.compute(addresses, tokens, task, on_verdicts)
+        way = Way(addresses, tokens, _attempt_seconds(current))
+        return await current.node.business.compute(current, given, worker, way, verdicts, on_verdicts)
 
     async def on_verdicts(codes: bytes) -> None:
         await _settle(current, given, tuple(map(Verdict, codes)))
 
     try:
         async with asyncio.timeout(_attempt_seconds(current)):
-            computed = await first_of(work(), following.until_overtaken(number))
+            finished = await first_of(work(), following.until_overtaken(number))
     except TimeoutError:
         raise AttemptError("the computation stalls") from None
-    return await _store(current, given, number, computed)
+    return await _store(current, given, number, finished)
 
 
 def _attempt_seconds(current: Round) -> float:
     """How long an attempt may take: half of what is left before the deadline, so that there is time for another."""
     left = max(current.deadline - current.node.clock.now_ms(), 0) / 1000
-    return max(left / 2, min(left, SHORT_ATTEMPT_SECONDS))
+    return min(max(left / 2, min(left, SHORT_ATTEMPT_SECONDS)), LONG_ATTEMPT_SECONDS)
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------
 
 
-async def _known_verdicts(current: Round, given: _Input, holders: list[int]) -> tuple[Verdict, ...] | None:
+async def _known_verdicts(current: Round, given: Given, holders: list[int]) -> tuple[Verdict, ...] | None:
     """The verdicts of an earlier attempt, if any party has stored some; then all parties say the same before going on.
 
     All know the same `holders`, since each told so when it offered this attempt.
@@ -141,7 +133,7 @@ async def _known_verdicts(current: Round, given: _Input, holders: list[int]) -> 
     return known[0].codes
 
 
-async def _settle(current: Round, given: _Input, codes: tuple[Verdict, ...]) -> None:
+async def _settle(current: Round, given: Given, codes: tuple[Verdict, ...]) -> None:
     """Say the verdicts, once and for all, and wait until all parties have said the same. Raises: GivenUpError."""
     mine = Verdicts(current.period, current.party, given.agreed.digest, codes)
     said = {current.party: await current.say(Kind.VERDICTS, mine)}
@@ -151,63 +143,36 @@ async def _settle(current: Round, given: _Input, codes: tuple[Verdict, ...]) -> 
         raise GivenUpError(VoidReason.DIFFERENT_VERDICTS)
 
 
-async def _hear(current: Round, given: _Input, peer: int) -> Verdicts:
+async def _hear(current: Round, given: Given, peer: int) -> Verdicts:
     return await current.hear(peer, Kind.VERDICTS, Verdicts, lambda message: _check_verdicts(message, given))
 
 
-def _check_verdicts(message: Verdicts, given: _Input) -> None:
+def _check_verdicts(message: Verdicts, given: Given) -> None:
     if message.set_digest != given.agreed.digest or len(message.codes) != len(given.agreed.set.members):
         raise WireError(f"verdicts of party {message.party} on another set")
 
 
-# --- what goes in, and what comes out ---------------------------------------------------------------------
+# --- what comes out ---------------------------------------------------------------------------------------
 
 
-async def _task(current: Round, given: _Input, verdicts: tuple[Verdict, ...] | None) -> Task:
-    """What the worker is to compute: this party's share words of the agreed set, and what is public."""
-    agreed, members = given.agreed.set, given.agreed.set.members
-    keys = [(item.meter, item.number) for item in members]
-    words = await current.node.ledger.submission_words(current.market, current.start, keys)
-    seeds = await randomness_of(current, given.terms, given.agreed.digest)
-    suppliers = {supplier: place for place, supplier in enumerate(given.enrolled.suppliers)}
-    entries = [given.enrolled.meters[item.meter] for item in members]
-    return Task(
-        meters=[item.meter for item in members],
-        maxima=[entry.maximum for entry in entries],
-        suppliers=[suppliers[entry.supplier] for entry in entries],
-        supplier_count=len(suppliers),
-        orders=agreed.orders,
-        rules=current.settings.rules,
-        check_seed=seeds.check_seed,
-        ticket_seed=seeds.ticket_seed,
-        verdicts=None if verdicts is None else bytes(verdicts),
-        words=words,
-        seconds=_attempt_seconds(current),
-    )
-
-
-async def _store(current: Round, given: _Input, number: int, computed: Computed) -> Result:
+async def _store(current: Round, given: Given, number: int, finished: Finished) -> Result:
     """Store this party's shares of the result, then that it is done. Raises: AttemptError, LedgerError."""
     node = current.node
-    suppliers = list(given.enrolled.suppliers)
-    minimum = current.settings.minimum_group
-    results = await asyncio.to_thread(result_rows, given.agreed.set, given.agreed.tree, computed)
-    totals = total_rows(suppliers, computed, minimum)
-    await node.ledger.put_results(current.market, current.start, number, results, totals)
-    result = _result(given, tuple(map(Verdict, computed.verdicts)), computed.price)
+    await node.business.store(current, given, number, finished)
+    result = _result(given, tuple(map(Verdict, finished.verdicts)), finished.price_word)
     await current.following.done(number, result)
     node.metrics.attempts.labels("done").inc()
-    node.metrics.traffic.inc(computed.bytes_sent)
-    for stage, seconds in computed.stages.items():
+    node.metrics.traffic.inc(finished.bytes_sent)
+    for stage, seconds in finished.stages.items():
         node.metrics.stages.labels(stage).observe(seconds)
-    current.log.info("attempt done", attempt=number, orders=given.agreed.set.count, stages=dict(computed.stages))
+    current.log.info("attempt done", attempt=number, members=given.agreed.set.count, stages=dict(finished.stages))
     return result
 
 
-def _result(given: _Input, codes: tuple[Verdict, ...], price: int | None) -> Result:
+def _result(given: Given, codes: tuple[Verdict, ...], price_word: int) -> Result:
     """What all parties sign if they have computed the same."""
     digest = verdicts_digest(given.agreed.digest, codes)
-    return Result(given.agreed.digest, digest, verdict_counts(codes), 0 if price is None else price + 1)
+    return Result(given.agreed.digest, digest, verdict_counts(codes), price_word)
 
 
 # --- the end of it ----------------------------------------------------------------------------------------

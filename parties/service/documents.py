@@ -5,6 +5,7 @@ from mpc_market.wire.record import Record
 from parties.files.running import Party
 from parties.service.board import Kind
 from parties.service.cache import Recent
+from parties.service.clearing import schedule_of
 from parties.service.life import FINAL, State
 from parties.service.lookup import Lookup
 from parties.service.node import Node
@@ -38,7 +39,7 @@ class Documents:
     async def market(self) -> bytes:
         """The market."""
         market, now = self._node.market, self._node.clock.now_ms()
-        settings, schedule = market.settings, self._node.schedule
+        settings, schedule = market.settings, schedule_of(market)
         return (
             MarketDocument(
                 id=market.id,

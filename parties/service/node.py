@@ -11,6 +11,7 @@ from parties.files.party_home import PartyHome
 from parties.files.running import RunningMarket
 from parties.ledger import Ledger
 from parties.service.board import Board
+from parties.service.business import Business, Timetable
 from parties.service.clock import Clock
 from parties.service.intake import Intake
 from parties.service.links import Links
@@ -18,7 +19,6 @@ from parties.service.metrics import Metrics
 from parties.service.peers import Peer
 from parties.service.pool import Pool
 from parties.service.rolls import Rolls
-from parties.service.schedule import Schedule
 
 
 @dataclass
@@ -34,6 +34,7 @@ class Node:
     links: Links
     pool: Pool
     metrics: Metrics
+    business: Business
 
     @property
     def party(self) -> int:
@@ -56,9 +57,9 @@ class Node:
         return len(self.market.parties)
 
     @property
-    def schedule(self) -> Schedule:
+    def schedule(self) -> Timetable:
         """When rounds open, close and expire."""
-        return schedule_of(self.market)
+        return self.business.timetable(self.market)
 
     def committee(self, start: int) -> Committee:
         """The signing keys of the parties in the round of a period."""
@@ -67,9 +68,3 @@ class Node:
     def key(self, start: int) -> SigningKey:
         """The key that signs this party's messages in the round of a period. Raises: InvalidSettingsError."""
         return self.home.signing_key(start)
-
-
-def schedule_of(market: RunningMarket) -> Schedule:
-    """The rhythm that a market file describes. Raises: InvalidSettingsError."""
-    lead, deadline = market.service.gate_lead, market.service.deadline
-    return Schedule(market.period_seconds, int(lead.total_seconds() * 1000), int(deadline.total_seconds() * 1000))

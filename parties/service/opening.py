@@ -23,7 +23,6 @@ from parties.service.life import Event
 from parties.service.peers import UnreachableError
 from parties.service.rolls import Enrolled
 from parties.service.round import GivenUpError, Pause, Round
-from parties.service.schedule import day_of
 
 PART, DEALT = "part", "dealt"
 """Names of secrets: this party's part of the randomness, and its shares for the others, sealed and signed."""
@@ -49,8 +48,8 @@ async def open_round(current: Round) -> Event:
 
 async def sealing_key(current: Round) -> SealingKey:
     """This party's private sealing key of the round: that of its day."""
-    create = SealingKey.generate
-    return SealingKey(await current.node.ledger.sealing_key(day_of(current.start), lambda: create().secret()))
+    create, name = SealingKey.generate, current.node.business.key_name(current.start)
+    return SealingKey(await current.node.ledger.sealing_key(name, lambda: create().secret()))
 
 
 async def share_for(ledger: Ledger, market: str, start: int, holder: int) -> bytes | None:
@@ -79,9 +78,9 @@ async def _say_opening(current: Round) -> None:
 
 
 async def _latest_roll(current: Round) -> Enrolled:
-    """The newest roll that this party has; waits for the first one."""
+    """The roll to open with; waits for the first one."""
     pause = Pause()
-    while (enrolled := await current.node.rolls.latest()) is None:
+    while (enrolled := await current.node.business.roll(current)) is None:
         current.log.warning("no roll yet")
         await pause()
     return enrolled

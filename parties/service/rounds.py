@@ -81,8 +81,9 @@ class Rounds:
     async def _open_due(self) -> None:
         """Open every round whose time has come. One that this party has missed altogether is left out."""
         schedule, market = self._node.schedule, self._node.market.id
+        first = await self._node.business.first(self._node)
         for start in schedule.open_starts(self._node.clock.now_ms()):
-            if start in self._drivers or await self._node.ledger.round(market, start) is not None:
+            if start < first or start in self._drivers or await self._node.ledger.round(market, start) is not None:
                 continue
             self._node.key(start)  # is it there?
             row = await self._node.ledger.create_round(

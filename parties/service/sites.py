@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from parties.files.party_home import PartyHome
 from parties.ledger import Ledger
 from parties.service.board import Board
+from parties.service.clearing import Clearing
 from parties.service.clock import Clock
 from parties.service.desk import Desk
 from parties.service.documents import Documents
@@ -77,4 +78,5 @@ class Sites:
             links=self.links,
             pool=self.pool,
             metrics=self.metrics,
+            business=Clearing(),
         )

@@ -52,6 +52,11 @@ class Computed:
     stages: Mapping[str, float]
     bytes_sent: int
 
+    @property
+    def price_word(self) -> int:
+        """0 for no trade, else the price + 1."""
+        return 0 if self.price is None else self.price + 1
+
 
 OnVerdicts = Callable[[bytes], Awaitable[None]]
 """Takes the verdicts (one code each) that were just found; returns when all parties have stored the same ones."""

@@ -1,0 +1,125 @@
+"""What is particular to the rounds of one stage: when they are, what goes in, what is computed, what is kept.
+
+The life of a round (`life`), and all that the parties say to one another in it, is the same for the clearing of a
+period, its settlement, its correction, and the closing of a month.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from mpc_market.wire.agreement import Item
+from mpc_market.wire.opening import Terms
+from mpc_market.wire.verdicts import Verdict
+from parties.files.running import RunningMarket
+from parties.net import Address
+from parties.service.rolls import Enrolled
+from parties.service.workers import OnVerdicts, Worker
+
+if TYPE_CHECKING:
+    from parties.service.agreeing import Agreed
+    from parties.service.intake import OpenRound
+    from parties.service.node import Node
+    from parties.service.round import Round
+
+
+@dataclass(frozen=True)
+class Given:
+    """Everything that the attempts at one round have in common."""
+
+    terms: Terms
+    enrolled: Enrolled
+    agreed: "Agreed"
+
+
+class Timetable(Protocol):
+    """When rounds are. Starts are in seconds, moments in ms, both since 1970."""
+
+    def is_start(self, start: int) -> bool:
+        """Whether there is a round of this start."""
+
+    def opens(self, start: int) -> int:
+        """When the parties begin to open it."""
+
+    def gate(self, start: int) -> int:
+        """When nothing is taken in any more."""
+
+    def deadline(self, start: int) -> int:
+        """When it is void if this party has signed no result."""
+
+    def next_start(self, now_ms: int) -> int:
+        """The first start whose round opens later than `now_ms`."""
+
+    def open_starts(self, now_ms: int) -> list[int]:
+        """The starts whose rounds have opened and can still have a result, earliest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a worker reaches those of the other parties, and how long it may take."""
+
+    addresses: Sequence[Address]
+    tokens: Mapping[int, bytes]
+    seconds: float
+
+
+class Finished(Protocol):
+    """What a worker has computed."""
+
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Seconds of each."""
+
+    @property
+    def bytes_sent(self) -> int:
+        """To the others' workers."""
+
+    @property
+    def price_word(self) -> int:
+        """For the outcome: 0, or a price in ticks + 1."""
+
+    @property
+    def verdicts(self) -> bytes:
+        """One code for each member of the set."""
+
+
+class Business(Protocol):
+    """Run by every party."""
+
+    def timetable(self, market: RunningMarket) -> Timetable:
+        """When the rounds of this stage are. Raises: InvalidSettingsError."""
+
+    async def first(self, node: "Node") -> int:
+        """The earliest start of a round that this party takes part in."""
+
+    def key_name(self, start: int) -> str:
+        """The name of the sealing key of a round: of its day, and of the stage, which needs it longer than others."""
+
+    async def roll(self, current: "Round") -> Enrolled | None:
+        """The version of the roll that this party opens a round with; None: there is none yet."""
+
+    async def until_closed(self, current: "Round", opened: "OpenRound") -> None:
+        """Take in what comes, until the gate or until nothing more can come."""
+
+    async def further_items(self, current: "Round") -> list[Item]:
+        """What the set holds besides submissions."""
+
+    async def nothing_to_compute(self, current: "Round", given: Given) -> tuple[tuple[Verdict, ...], int] | None:
+        """Verdicts and price word, if they follow without a computation."""
+
+    async def compute(
+        self,
+        current: "Round",
+        given: Given,
+        worker: Worker,
+        way: Way,
+        verdicts: tuple[Verdict, ...] | None,
+        on_verdicts: OnVerdicts,
+    ) -> Finished:
+        """Have the worker compute. `verdicts`: one for each member, if they are known; else `on_verdicts` is called.
+
+        Raises: AttemptError; whatever `on_verdicts` raises.
+        """
+
+    async def store(self, current: "Round", given: Given, number: int, finished: Finished) -> None:
+        """Store this party's shares of the result of attempt `number`. Raises: AttemptError, LedgerError."""

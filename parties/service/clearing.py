@@ -1,0 +1,99 @@
+"""The clearing of a period: the business of the rounds in which orders become accepted quantities and a price."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mpc_market.wire.agreement import Item
+from mpc_market.wire.verdicts import Verdict
+from parties.files.running import RunningMarket
+from parties.service.agreeing import randomness_of
+from parties.service.business import Finished, Given, Way
+from parties.service.delivering import result_rows, total_rows
+from parties.service.intake import OpenRound
+from parties.service.rolls import Enrolled
+from parties.service.round import Round
+from parties.service.schedule import Schedule, day_of
+from parties.service.workers import Computed, OnVerdicts, Task, Worker
+
+if TYPE_CHECKING:
+    from parties.service.node import Node
+
+
+class Clearing:
+    """See `Business`."""
+
+    def timetable(self, market: RunningMarket) -> Schedule:
+        """The rhythm that a market file describes."""
+        return schedule_of(market)
+
+    async def first(self, node: "Node") -> int:  # noqa: ARG002
+        """Any: one that this party has missed altogether is left out by its deadline."""
+        return 0
+
+    def key_name(self, start: int) -> str:
+        """The day alone: it is deleted first."""
+        return day_of(start)
+
+    async def roll(self, current: Round) -> Enrolled | None:
+        """The newest."""
+        return await current.node.rolls.latest()
+
+    async def until_closed(self, current: Round, opened: OpenRound) -> None:  # noqa: ARG002
+        """Until the gate, however many have come: nobody is to learn from the moment who takes part."""
+        await current.node.clock.until(current.gate)
+
+    async def further_items(self, current: Round) -> list[Item]:  # noqa: ARG002
+        """None."""
+        return []
+
+    async def nothing_to_compute(
+        self,
+        current: Round,  # noqa: ARG002
+        given: Given,
+    ) -> tuple[tuple[Verdict, ...], int] | None:
+        """An empty set: no trade."""
+        return None if given.agreed.set.members else ((), 0)
+
+    async def compute(
+        self,
+        current: Round,
+        given: Given,
+        worker: Worker,
+        way: Way,
+        verdicts: tuple[Verdict, ...] | None,
+        on_verdicts: OnVerdicts,
+    ) -> Computed:
+        """This party's share words of the agreed set, and what is public, become shares of the result."""
+        agreed, members = given.agreed.set, given.agreed.set.members
+        keys = [(item.meter, item.number) for item in members]
+        words = await current.node.ledger.submission_words(current.market, current.start, keys)
+        seeds = await randomness_of(current, given.terms, given.agreed.digest)
+        suppliers = {supplier: place for place, supplier in enumerate(given.enrolled.suppliers)}
+        entries = [given.enrolled.meters[item.meter] for item in members]
+        task = Task(
+            meters=[item.meter for item in members],
+            maxima=[entry.maximum for entry in entries],
+            suppliers=[suppliers[entry.supplier] for entry in entries],
+            supplier_count=len(suppliers),
+            orders=agreed.orders,
+            rules=current.settings.rules,
+            check_seed=seeds.check_seed,
+            ticket_seed=seeds.ticket_seed,
+            verdicts=None if verdicts is None else bytes(verdicts),
+            words=words,
+            seconds=way.seconds,
+        )
+        return await worker.compute(way.addresses, way.tokens, task, on_verdicts)
+
+    async def store(self, current: Round, given: Given, number: int, finished: Finished) -> None:
+        """Results of meters, totals of suppliers."""
+        assert isinstance(finished, Computed)
+        results = await asyncio.to_thread(result_rows, given.agreed.set, given.agreed.tree, finished)
+        totals = total_rows(list(given.enrolled.suppliers), finished, current.settings.minimum_group)
+        await current.node.ledger.put_results(current.market, current.start, number, results, totals)
+
+
+def schedule_of(market: RunningMarket) -> Schedule:
+    """The rhythm that a market file describes. Raises: InvalidSettingsError."""
+    lead, deadline = market.service.gate_lead, market.service.deadline
+    return Schedule(market.period_seconds, int(lead.total_seconds() * 1000), int(deadline.total_seconds() * 1000))
