@@ -134,6 +134,10 @@ class Street:
         roll = Roll(self.running.id, before.version + 1, entries, before.suppliers)
         replace(folder / "roll.bin", sign_roll(roll, registrar.key))
 
+    async def get(self, path: str) -> httpx.Response:
+        """Ask party 0 about the market."""
+        return await self._clients[0].get(path)
+
     async def is_open(self, start: int) -> bool:
         """Whether all parties take orders for this round."""
         for client in self._clients:

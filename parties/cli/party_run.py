@@ -14,9 +14,16 @@ Workers = Annotated[
     ),
 ]
 
+StandBy = Annotated[
+    bool,
+    typer.Option(
+        "--stand-by", help="If another process runs this party on the same database, wait, and take over when it ends."
+    ),
+]
+
 
 @exit_codes()
-def run(home: Home, workers: Workers = None) -> None:
+def run(home: Home, workers: Workers = None, stand_by: StandBy = False) -> None:
     """Run a compute party: take orders, clear round after round, hand out results.
 
     One process serves all markets of the home: the one in party.toml, and those in markets/ID/ with market.toml and
@@ -31,4 +38,4 @@ def run(home: Home, workers: Workers = None) -> None:
     """
     from parties.service.run import run as run_service  # noqa: PLC0415
 
-    run_service(home, workers)
+    run_service(home, workers, stand_by=stand_by)

@@ -19,6 +19,7 @@ from parties.ledger.backup import back_up, restore
 from parties.ledger.errors import (
     ContradictionError,
     FencedError,
+    InUseError,
     LedgerError,
     LedgerFullError,
     SchemaError,
@@ -26,6 +27,7 @@ from parties.ledger.errors import (
     UnstorableError,
 )
 from parties.ledger.ledger import Ledger
+from parties.ledger.place import PATIENCE_S
 from parties.ledger.rows import (
     MAX_NUMBER,
     Forward,
@@ -41,10 +43,12 @@ from parties.ledger.rows import (
 
 __all__ = [
     "MAX_NUMBER",
+    "PATIENCE_S",
     "ContradictionError",
     "FencedError",
     "Forward",
     "HeldSubmission",
+    "InUseError",
     "Ledger",
     "LedgerError",
     "LedgerFullError",

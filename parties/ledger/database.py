@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from parties.ledger.errors import LedgerError
+from parties.ledger.errors import InUseError, LedgerError
 from parties.ledger.failures import reported
 from parties.ledger.place import PATIENCE_S, Place, claimed, make_private
 from parties.ledger.writer import Writer
@@ -26,6 +26,9 @@ READERS = 4
 
 ROWS_AT_ONCE = 1000
 """Rows in memory when a statement is read through."""
+
+STAND_BY_S = 1.0
+"""How often a process that stands by asks whether it is its turn."""
 
 _LOCKED_S = 5
 """How long SQLite waits for another program (a backup tool, say) to unlock the file."""
@@ -49,8 +52,10 @@ class Database:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, place: Place) -> AsyncIterator["Database"]:
+    async def open(cls, place: Place, patience_s: float = PATIENCE_S) -> AsyncIterator["Database"]:
         """The database, checked, with this process as its only user; closed at the end.
+
+        `patience_s`: how long another user may take to go.
 
         Raises: LedgerError.
         """
@@ -58,7 +63,7 @@ class Database:
             logging.getLogger(name).setLevel(logging.WARNING)
         async with contextlib.AsyncExitStack() as stack:
             if place.path is not None:
-                await stack.enter_async_context(claimed(place.path))
+                await stack.enter_async_context(claimed(place.path, patience_s))
                 make_private(place.path)
             # The file turns to WAL, and the server is asked for its lock, with the first connection that writes.
             writer = _engine(place, 1)
@@ -68,7 +73,7 @@ class Database:
             stack.push_async_callback(reader.dispose)
             database = cls(place, reader, writer)
             stack.push_async_callback(database.writer.close)
-            await database._check()
+            await database._check(patience_s)
             yield database
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -122,13 +127,13 @@ class Database:
 
         await self.writer.run_alone(work)
 
-    async def _check(self) -> None:
+    async def _check(self, patience_s: float) -> None:
         """Refuse a damaged file, and a server that would lose what it has committed.
 
         Raises: LedgerError.
         """
         if self.place.path is None:
-            await self._own()
+            await self._own(patience_s)
             if (await self.write(_pragma("SHOW fsync"))) != "on":
                 raise LedgerError(
                     f"ledger {self.place.name}: the server has fsync off and would lose what it was given"
@@ -141,23 +146,19 @@ class Database:
         if found != "ok":
             raise LedgerError(f"ledger {self.place.name}: it is damaged, restore a backup ({found})")
 
-    async def _own(self) -> None:
+    async def _own(self, patience_s: float) -> None:
         """Wait for a predecessor to go.
 
-        Raises: LedgerError if it stays.
+        Raises: InUseError if it stays.
         """
-        end = asyncio.get_running_loop().time() + PATIENCE_S
+        end = asyncio.get_running_loop().time() + patience_s
         while True:
             try:
                 return await self.write(_nothing)
             except InUseError:
                 if asyncio.get_running_loop().time() > end:
                     raise
-            await asyncio.sleep(0.1)
-
-
-class InUseError(LedgerError):
-    """Another process is the user of this database."""
+            await asyncio.sleep(0.1 if patience_s <= PATIENCE_S else STAND_BY_S)
 
 
 def _pragma(statement: str) -> Callable[[AsyncConnection], Awaitable[str]]:

@@ -8,6 +8,10 @@ class LedgerError(MarketError):
     the very commit, perhaps stored): nothing may be acknowledged, and asking again is always safe."""
 
 
+class InUseError(LedgerError):
+    """Another process is the user of this ledger, which has one at a time."""
+
+
 class LedgerFullError(LedgerError):
     """There is no space left. Nothing that was acknowledged is lost; storing goes on as soon as there is space."""
 

@@ -14,7 +14,7 @@ from parties.ledger.database import Database
 from parties.ledger.errors import LedgerError
 from parties.ledger.keys import Keys
 from parties.ledger.migrate import migrate
-from parties.ledger.place import Place
+from parties.ledger.place import PATIENCE_S, Place
 from parties.ledger.results import Results
 from parties.ledger.rounds import Rounds
 from parties.ledger.schema import forwards, ledger, messages, results, rounds, secrets, submissions, totals
@@ -36,18 +36,19 @@ class Ledger(Keys, Rounds, Submissions, Results):
         self._resources = resources
 
     @classmethod
-    async def open(cls, url: str, party: int) -> "Ledger":
+    async def open(cls, url: str, party: int, patience_s: float = PATIENCE_S) -> "Ledger":
         """Create the ledger, upgrade it or find it as it is.
 
         `url`: "sqlite:///relative/path", "sqlite:////absolute/path" or "postgresql://user:password@host/database"
         (libpq's parameters, such as `sslmode`, are understood). `party`: the number of the compute party, to which a
-        ledger is bound from the first time on.
+        ledger is bound from the first time on. `patience_s`: how long another process that has it open may take to go;
+        infinite for one that stands by.
         Raises: LedgerError (another party's ledger, used by another process, damaged, locked, without permission …);
         SchemaError if a newer program has used it.
         """
         place = Place.of(url)
         async with contextlib.AsyncExitStack() as stack:
-            database = await stack.enter_async_context(Database.open(place))
+            database = await stack.enter_async_context(Database.open(place, patience_s))
             await database.write(lambda connection: connection.run_sync(migrate))
             await database.write(lambda connection: _bind(connection, place.name, party))
             if await database.write(fence_if_backup):

@@ -15,11 +15,13 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from parties.ledger.errors import LedgerError
+from parties.ledger.errors import InUseError, LedgerError
 from parties.ledger.failures import reported
 
 PATIENCE_S = 5.0
-"""How long a predecessor may take to go: the time a server needs to notice that a killed client is gone."""
+"""How long a predecessor may take to go: the time a server needs to notice that a killed client is gone. Whoever
+stands by waits longer.
+"""
 
 _PRIVATE = 0o600
 
@@ -51,30 +53,30 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def claimed(path: Path) -> AsyncIterator[None]:
+async def claimed(path: Path, patience_s: float) -> AsyncIterator[None]:
     """Hold the lock beside an SQLite file: its process is the only one that has this ledger open.
 
-    Raises: LedgerError if another process keeps it.
+    Raises: InUseError if another process keeps it.
     """
     with reported(str(path)):
         lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, _PRIVATE)
     try:
         with reported(str(path)):
-            await _lock(lock, path)
+            await _lock(lock, path, patience_s)
         yield
     finally:
         os.close(lock)
 
 
-async def _lock(lock: int, path: Path) -> None:
+async def _lock(lock: int, path: Path, patience_s: float) -> None:
     loop = asyncio.get_running_loop()
-    end = loop.time() + PATIENCE_S
+    end = loop.time() + patience_s
     while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if loop.time() > end:
-                raise LedgerError(f"ledger {path}: another process has it open") from None
+                raise InUseError(f"ledger {path}: another process has it open") from None
         await asyncio.sleep(0.05)
 
 

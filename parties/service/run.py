@@ -19,7 +19,7 @@ from parties.service.life import State
 from parties.service.logs import set_up_logs
 from parties.service.process_workers import ProcessWorkers
 from parties.service.rounds import Rounds
-from parties.service.service import running
+from parties.service.service import Service, running
 
 FINISH_SECONDS = 10.0
 """A computation that is under way when the service is told to end may take so long to come to its end."""
@@ -31,8 +31,9 @@ class ServiceError(MarketError):
     """The service cannot go on."""
 
 
-def run(path: Path, at_once: int | None = None) -> None:
-    """Run the party whose home is at `path`. `at_once`: attempts that may compute at the same time.
+def run(path: Path, at_once: int | None = None, *, stand_by: bool = False) -> None:
+    """Run the party whose home is at `path`. `at_once`: attempts that may compute at the same time. `stand_by`:
+    wait as long as another process runs it on the same database.
 
     Raises: InputError if the home cannot be used; LedgerError, TlsError, OSError if the service cannot start.
     """
@@ -43,26 +44,43 @@ def run(path: Path, at_once: int | None = None) -> None:
     set_up_logs(homes[0].number)
     _allow_many_connections()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_until_told_to_end(homes, at_once))
+        runner.run(_until_told_to_end(homes, at_once, stand_by))
 
 
-async def _until_told_to_end(homes: Sequence[PartyHome], at_once: int | None) -> None:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
+async def _until_told_to_end(homes: Sequence[PartyHome], at_once: int | None, stand_by: bool) -> None:
+    told, up = asyncio.Event(), asyncio.Event()
+    loop, this = asyncio.get_running_loop(), asyncio.current_task()
+    assert this is not None
     loop.set_exception_handler(_log_without_text)
+
+    def end() -> None:
+        told.set()
+        if not up.is_set():  # it stands by, perhaps for days
+            this.cancel()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, told.set)
-    async with running(homes, ProcessWorkers(), at_once=at_once) as service:
-        ending = asyncio.create_task(told.wait())
-        failing = asyncio.create_task(service.fails())
-        try:
-            await asyncio.wait({ending, failing}, return_when=asyncio.FIRST_COMPLETED)
-            if failing.done():
-                raise _failure(failing.exception())
-            await _finish([site.rounds for site in service.sites])
-        finally:
-            ending.cancel()
-            failing.cancel()
+        loop.add_signal_handler(each, end)
+    try:
+        async with running(homes, ProcessWorkers(), at_once=at_once, stand_by=stand_by) as service:
+            up.set()
+            await _until(told, service)
+    except asyncio.CancelledError:
+        if up.is_set() or not told.is_set():
+            raise
+
+
+async def _until(told: asyncio.Event, service: Service) -> None:
+    """Returns when the service is told to end. Raises: MarketError if it cannot go on."""
+    ending = asyncio.create_task(told.wait())
+    failing = asyncio.create_task(service.fails())
+    try:
+        await asyncio.wait({ending, failing}, return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            raise _failure(failing.exception())
+        await _finish([site.rounds for site in service.sites])
+    finally:
+        ending.cancel()
+        failing.cancel()
 
 
 def _failure(error: BaseException | None) -> MarketError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +12,7 @@ import structlog
 
 from parties.files.party_home import PartyHome
 from parties.files.values import Address
-from parties.ledger import Ledger
+from parties.ledger import PATIENCE_S, Ledger
 from parties.service.clock import Clock, SystemClock
 from parties.service.control_api import ControlApi
 from parties.service.forwarding import Forwarding
@@ -59,11 +60,17 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def running(
-    homes: PartyHome | Sequence[PartyHome], workers: Workers, clock: Clock | None = None, *, at_once: int | None = None
+    homes: PartyHome | Sequence[PartyHome],
+    workers: Workers,
+    clock: Clock | None = None,
+    *,
+    at_once: int | None = None,
+    stand_by: bool = False,
 ) -> AsyncIterator[Service]:
     """Run a party's service for the length of the block.
 
-    `homes`: its home as each of its markets sees it. `at_once`: attempts that may compute at the same time.
+    `homes`: its home as each of its markets sees it. `at_once`: attempts that may compute at the same time. `stand_by`:
+    as long as another process runs the party on this ledger, wait; nothing is listened on before the ledger is ours.
     At its end, rounds are left as they are: they are resumed by the next start. What was acknowledged is stored.
     Raises: LedgerError, TlsError, InvalidSettingsError; OSError for an address that cannot be listened on.
     """
@@ -72,12 +79,14 @@ async def running(
     async with contextlib.AsyncExitStack() as stack:
         pool = Pool(workers, places(at_once, home.party.mpc_ports, os.cpu_count() or 1))
         stack.push_async_callback(pool.close)
+        if stand_by:
+            _log.info("stands by, or begins")
+        ledger = await Ledger.open(home.database, home.number, math.inf if stand_by else PATIENCE_S)
+        stack.push_async_callback(ledger.close)
         listeners = [
             stack.enter_context(_listen(address))
             for address in (home.listen.control, home.listen.api, home.listen.private)
         ]
-        ledger = await Ledger.open(home.database, home.number)
-        stack.push_async_callback(ledger.close)
         links = Links(home, clock.now_ms() // 1000)
         stack.push_async_callback(links.close)
         sites = Sites(homes, ledger, links, pool, clock)

@@ -12,7 +12,7 @@ from mpc_market.errors import MarketError
 from mpc_market.wire.opening import Opening
 from parties.files.party_home import key_folders, market_folders, read_party_homes
 from parties.files.problems import Problems
-from parties.ledger import LedgerError
+from parties.ledger import InUseError, LedgerError
 from parties.service.board import Kind
 from parties.service.life import State
 from parties.service.peers import UnreachableError
@@ -22,6 +22,7 @@ from parties.service.sites import Sites
 
 LOOK_SECONDS = 2.0
 GREET_SECONDS = 5.0
+OWN_SECONDS = 10.0
 CLEAN_SECONDS = 600.0
 
 _SEALED = frozenset({State.OPENING, State.COLLECTING, State.CLOSING, State.AGREED})
@@ -48,13 +49,27 @@ class Upkeep:
 
     async def run(self) -> None:
         """Do them, until cancelled."""
-        await together(self._look(), self._clean(), *(self._greet(peer) for peer in self.peers))
+        await together(self._look(), self._clean(), self._own(), *(self._greet(peer) for peer in self.peers))
 
     @property
     def disk_free(self) -> int:
         """Bytes free where the ledger is."""
         path = self._sites.ledger.path or self._sites.first.node.home.path
         return shutil.disk_usage(path.parent if path.is_file() else path).free
+
+    async def _own(self) -> NoReturn:
+        """Make sure that the ledger is still this process's. Raises: InUseError when another has taken over: this one
+        ends, so that nobody goes on asking it.
+        """
+        while True:
+            await asyncio.sleep(OWN_SECONDS)
+            if self._sites.ledger.path is None:  # a file stays locked whatever happens, a server drops who is cut off
+                try:
+                    await self._sites.ledger.check()
+                except InUseError:
+                    raise
+                except LedgerError as error:
+                    _log.error("storage fails", reason=str(error))
 
     # --- files
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ledger_support import MARKET, PARTY, START, asynchronous, create, opened, submission
 
-from parties.ledger import Ledger, LedgerError, LedgerFullError, Storing, place
+from parties.ledger import Ledger, LedgerError, LedgerFullError, Storing
 from tests.postgres import cluster
 
 HERE = Path(__file__).parent
@@ -171,13 +171,11 @@ async def test_every_commit_is_synchronised(tmp_path):
 
 
 @asynchronous
-async def test_a_ledger_has_one_process(url, monkeypatch):
-    monkeypatch.setattr(place, "PATIENCE_S", 0.2)
-    monkeypatch.setattr("parties.ledger.database.PATIENCE_S", 0.2)
+async def test_a_ledger_has_one_process(url):
     async with opened(url) as ledger:
         await create(ledger)
         with pytest.raises(LedgerError, match="another process has it open"):
-            await Ledger.open(url, PARTY)
+            await Ledger.open(url, PARTY, patience_s=0.2)
         await ledger.check()
     async with opened(url):
         pass

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.postgres import postgres
+
+__all__ = ["postgres"]
+
 # httpcore leaves the socket of a TLS handshake that is cancelled to the garbage collector, when a service is stopped
 # while it connects with a peer. Python warns about it when it is collected.
 LEFT_BY_HTTPCORE = pytest.mark.filterwarnings("ignore:unclosed (transport|<socket):ResourceWarning")

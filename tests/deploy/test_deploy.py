@@ -1,0 +1,267 @@
+"""All in deploy/ that can be checked without a container engine or a cluster; and that the runbook tells the truth."""
+
+import asyncio
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from parties.service.metrics import Metrics
+from parties.tls import Identity, client_context, server_context
+from parties.tls.certificate import make_key_pair
+from tests.postgres import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY, RUNBOOK = ROOT / "deploy", ROOT / "docs" / "running.md"
+KUBERNETES = "1.31"
+FILES = {
+    "Containerfile",
+    "alerts.yaml",
+    "compose.yaml",
+    "kubernetes.yaml",
+    "mpc-market.service",
+    "nginx.conf",
+    "requirements.lock",
+}
+
+
+def program(name: str) -> str:
+    """A program of the system; the test is skipped where it is not installed, but not in CI, which installs it."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    if found is None:
+        text = f"{name} is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(text)
+        pytest.skip(text)
+    return found
+
+
+def run(*command: str | Path) -> str:
+    """Run a command that must succeed."""
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=ROOT, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def document(name: str) -> Any:
+    return yaml.safe_load((DEPLOY / name).read_text("utf-8"))
+
+
+def manifests() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8")))
+
+
+def test_there_are_few_files_and_the_runbook_names_each_one():
+    assert {path.name for path in DEPLOY.iterdir()} == FILES
+    for name in FILES:
+        assert f"`{name}`" in RUNBOOK.read_text("utf-8"), name
+
+
+# --- containers
+
+
+def test_the_compose_file_keeps_to_the_schema():
+    """check-jsonschema brings the compose specification's schema with it."""
+    run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
+
+
+def test_every_party_in_the_compose_file_has_a_volume_and_a_network_of_its_own():
+    compose = document("compose.yaml")
+    parties = {name: service for name, service in compose["services"].items() if name.startswith("party-")}
+    assert len(parties) == 3
+    shared = {"between-parties", "handed-round"}
+    owners: dict[str, str] = {}
+    for name, service in parties.items():
+        own = [*service["networks"], *(volume.partition(":")[0] for volume in service["volumes"])]
+        assert set(own) <= {*compose["networks"], *compose["volumes"]}
+        for each in set(own) - shared:
+            assert owners.setdefault(each, name) == name
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+    assert len(owners) == 6, "party-a, the network and the volume, and cache-a; and so on"
+
+
+def test_the_image_installs_only_what_is_pinned_and_does_not_run_as_root():
+    text = (DEPLOY / "Containerfile").read_text("utf-8")
+    installs = [line for line in text.splitlines() if "pip install" in line]
+    assert len(installs) == 2
+    assert "--require-hashes" in installs[0]
+    assert "--no-index" in installs[1]
+    assert "--no-deps" in installs[1]
+    users = re.findall(r"^USER (\S+)$", text, re.MULTILINE)
+    assert users == ["10001:10001"]
+    for source in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
+        assert all((ROOT / each).exists() for each in source.split())
+
+
+# --- Kubernetes
+
+
+def test_the_manifests_keep_to_the_schemas():
+    kinds = []
+    for manifest in manifests():
+        kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+        kinds.append(manifest["kind"])
+    assert kinds == ["Namespace", "Deployment", "Service", "Service", "NetworkPolicy"]
+
+
+def test_a_manifest_with_an_unknown_field_is_refused():
+    deployment = manifests()[1]
+    deployment["spec"]["replica"] = 2
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(deployment, KUBERNETES, strict=True)
+
+
+def test_the_manifests_fit_together():
+    _, deployment, public, between, policy = manifests()
+    pod = deployment["spec"]["template"]
+    labels = pod["metadata"]["labels"]
+    for selector in (
+        deployment["spec"]["selector"]["matchLabels"],
+        public["spec"]["selector"],
+        between["spec"]["selector"],
+        policy["spec"]["podSelector"]["matchLabels"],
+    ):
+        assert selector == labels
+    volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
+    containers = [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]
+    mounted = {mount["name"] for container in containers for mount in container["volumeMounts"]}
+    assert mounted == volumes
+    assert {container["image"] for container in containers} == {containers[0]["image"]}
+    for container in containers:
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+    (party,) = pod["spec"]["containers"]
+    check_command(["mpc-market", *party["args"]])
+    ports = [port["port"] for port in between["spec"]["ports"]]
+    workers = int(party["args"][party["args"].index("--workers") + 1])
+    assert len(ports) - 1 >= 4 * workers, "four mpc_ports for each worker"
+    assert ports[1:] == list(range(8450, 8466))
+
+
+# --- systemd, Prometheus, nginx
+
+
+def test_the_unit_is_well_formed_and_confined(tmp_path):
+    analyze = program("systemd-analyze")
+    text = (DEPLOY / "mpc-market.service").read_text("utf-8")
+    (command,) = re.findall(r"^ExecStart=(.+)$", text, re.MULTILINE)
+    check_command(["mpc-market", *shlex.split(command)[1:]])
+    unit = tmp_path / "mpc-market.service"  # with a program that is there
+    unit.write_text(text.replace("/opt/mpc-market/bin/mpc-market", "/bin/true"))
+    assert "mpc-market.service" not in run(analyze, "verify", "--man=no", unit)
+    run(analyze, "security", "--offline=yes", "--threshold=25", unit)
+    unit.write_text(text.replace("/opt/mpc-market/bin/mpc-market", "/bin/true").replace("UMask=", "Umaske="))
+    done = subprocess.run([analyze, "verify", "--man=no", unit], capture_output=True, text=True, check=False)
+    assert "Umaske" in done.stderr, "what is wrong is noticed"
+
+
+def test_the_rules_are_well_formed():
+    assert "SUCCESS" in run(program("promtool"), "check", "rules", DEPLOY / "alerts.yaml")
+
+
+def test_alerts_are_about_metrics_that_there_are():
+    known: dict[str, set[str]] = {}
+    for family in Metrics().registry.collect():
+        for suffix in ("", "_total", "_bucket", "_count", "_sum"):
+            known[family.name + suffix] = set()
+    rules = document("alerts.yaml")["groups"][0]["rules"]
+    used = {name for rule in rules for name in re.findall(r"\bmpc_market_\w+", rule["expr"])}
+    assert used <= known.keys()
+    assert len(used) >= 8
+    labels = {"state": {"void"}, "ended": {"failed"}, "reason": {"storage"}, "job": {"mpc-market"}}
+    for rule in rules:
+        for label, value in re.findall(r'(\w+)="([^"]*)"', rule["expr"]):
+            assert value in labels[label]
+
+
+def test_nginx_passes_tls_through_to_the_party(tmp_path):
+    """The client sees the certificate that it pins, which only the party behind has."""
+    nginx, pair = program("nginx"), make_key_pair("party", ["127.0.0.1"])
+    pair.write(tmp_path)
+    identity = Identity(tmp_path / "tls.crt", tmp_path / "tls.key")
+    outside = free_port()
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"from the party")
+        writer.close()
+
+    async def ask() -> bytes:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server_context(identity, None))
+        inside = server.sockets[0].getsockname()[1]
+        text = (DEPLOY / "nginx.conf").read_text("utf-8")
+        text = text.replace("listen 443;", f"listen 127.0.0.1:{outside};").replace(":8443;", f":{inside};")
+        conf = tmp_path / "nginx.conf"
+        conf.write_text(f"daemon off;\npid {tmp_path}/pid;\nerror_log {tmp_path}/log;\n{text}")
+        assert "test is successful" in await asyncio.to_thread(run, nginx, "-t", "-c", conf)
+        process = await asyncio.create_subprocess_exec(nginx, "-c", str(conf), stderr=asyncio.subprocess.DEVNULL)
+        try:
+            async with asyncio.timeout(30), server:
+                return await told(outside, pair.certificate)
+        finally:
+            process.terminate()
+            await process.wait()
+
+    assert asyncio.run(ask()) == b"from the party"
+
+
+async def told(port: int, certificate: str) -> bytes:
+    """What is told to a client that pins this certificate; waits until somebody listens."""
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client_context([certificate]))
+            break
+        except ConnectionError:
+            await asyncio.sleep(0.1)
+    data = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return data
+
+
+# --- the runbook
+
+
+def commands() -> list[list[str]]:
+    """Every `mpc-market` command in the code blocks of the runbook."""
+    blocks = re.findall(r"```sh\n(.*?)```", RUNBOOK.read_text("utf-8"), re.DOTALL)
+    found = []
+    for line in "\n".join(blocks).splitlines():
+        words = shlex.split(line)
+        while "mpc-market" in words:
+            words = words[words.index("mpc-market") :]
+            if len(words) > 1 and words[1] in {"party", "registrar", "meter", "audit", "init", "supplier"}:
+                found.append(words)
+            words = words[1:]
+    return found
+
+
+def check_command(words: list[str]) -> None:
+    """That the command exists, and takes these options."""
+    names = [word for word in words[1:3] if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
+    names = names[:1] if names[0] == "init" else names
+    told = run(sys.executable, "-m", "parties.cli.main", *names, "--help")
+    for option in [word for word in words if word.startswith("--")]:
+        assert re.search(rf"^\s+{re.escape(option)}\b", told, re.MULTILINE), (words, option)
+
+
+def test_every_command_of_the_runbook_exists():
+    found = commands()
+    assert len(found) >= 12
+    for words in found:
+        check_command(words)
+
+
+def test_a_command_that_does_not_exist_is_noticed():
+    with pytest.raises(AssertionError):
+        check_command(["mpc-market", "party", "restart"])
+    with pytest.raises(AssertionError):
+        check_command(["mpc-market", "party", "run", "--replicas", "2"])
