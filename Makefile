@@ -17,7 +17,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## about ten minutes; see benchmarks/README.md
+bench: $(READY)  ## about twenty minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
 lock: $(READY)  ## pin everything the container installs, by hash; keeps what still fits (UPGRADE=--upgrade: all anew)
