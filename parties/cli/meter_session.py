@@ -20,9 +20,6 @@ from parties.meter.submitting import submit
 from parties.meter.watching import Watch
 from parties.meter.wishes import Forecast, FromFile, Nothing, Wishes, WishFile, limits_of, read_wish
 
-_LEAST_MS = 5000
-"""So long before the gate an order should be on its way, or a quarter of the period if that is less."""
-
 
 def submit_once(home: str, market_path: str | None, order: tuple[str, str, str], period: str | None) -> bool:
     """Submit one order (side, price, quantity as texts); whether all parties have confirmed it."""
@@ -109,11 +106,10 @@ def _next_start(market: Market, clock: SystemClock) -> int:
     """The period that takes orders now; if its gate is about to close, waits for the next one to open."""
     rhythm, now_ms = market.rhythm, clock.now_ms()
     start = rhythm.next_gate(now_ms)
-    left_ms = rhythm.gate(start) - now_ms
-    if left_ms >= min(_LEAST_MS, 250 * rhythm.length):
+    if not rhythm.closes_soon(start, now_ms):
         return start
     typer.echo(f"{period_text(start)}: its gate closes in a moment: the order is for the next period")
-    time.sleep(left_ms / 1000)
+    time.sleep((rhythm.gate(start) - now_ms) / 1000)
     return start + rhythm.length
 
 

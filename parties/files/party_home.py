@@ -131,6 +131,8 @@ def read_home_settings(path: Path, problems: Problems) -> HomeSettings | None:
 def read_party_home(path: Path, now: int, problems: Problems) -> PartyHome | None:
     """Read a home and its market file; None if there is any problem. `now`: seconds since 1970."""
     before, path = problems.count, path.absolute()
+    if not check_directory(path, problems):
+        return None
     settings = read_home_settings(path, problems)
     market_path = None if settings is None else path / settings.market
     market = None if market_path is None else read_running(str(market_path), problems)

@@ -12,6 +12,7 @@ back to the same market.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from mpc_market.errors import InvalidSettingsError
@@ -86,6 +87,13 @@ def _id(value: object) -> str:
         raise InvalidSettingsError(str(error)) from None
 
 
+def _retention(value: object) -> timedelta:
+    length = values.duration(value)
+    if length < timedelta(days=1):
+        raise InvalidSettingsError("at least P1D is expected: meters that were away fetch their results later")
+    return length
+
+
 def _certificate(value: object) -> str:
     if isinstance(value, str) and value.count("-----BEGIN ") == 1:
         try:
@@ -104,7 +112,7 @@ def _tables(value: object) -> list[dict[str, object]]:
 
 _TABLES = {"market": "[market]", "service": "[service]", "registrar": "[registrar]", "party": "[[party]]",
            "supplier": "[[supplier]]"}  # fmt: skip
-SERVICE = {"gate_lead": values.duration, "deadline": values.duration, "retention": values.duration}
+SERVICE = {"gate_lead": values.duration, "deadline": values.duration, "retention": _retention}
 _REGISTRAR = {"key": values.octets(32)}
 ADDRESSES = {
     "name": values.name,

@@ -42,6 +42,10 @@ def period_start(text: str, length: int) -> int:
     return start
 
 
+_SOON_MS = 5000
+"""So long before the gate an order should be on its way, or a quarter of the period if that is less."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rhythm:
     """When rounds open and close. `length`: seconds of a period; `gate_lead_ms`: from the gate to the start."""
@@ -56,6 +60,10 @@ class Rhythm:
     def opens(self, start: int) -> int:
         """When the round opens, ms since 1970."""
         return self.gate(start) - 1000 * self.length
+
+    def closes_soon(self, start: int, now_ms: int) -> bool:
+        """Whether so little time is left before the gate that an order may well come too late."""
+        return self.gate(start) - now_ms < min(_SOON_MS, 250 * self.length)
 
     def next_gate(self, now_ms: int) -> int:
         """The period whose gate is the next one to close (later than now): the round that takes orders now."""

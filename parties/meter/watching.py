@@ -65,7 +65,7 @@ class Watch:
         """
         tasks: list[asyncio.Task[bool]] = []
         async with asyncio.TaskGroup() as group:
-            start = self._rhythm.next_gate(self._clock.now_ms())
+            start = await self._first()
             for earlier, meters in (await self._unfinished(start)).items():
                 tasks.append(group.create_task(self._finish(earlier, meters)))
             while rounds is None or rounds > 0:
@@ -78,6 +78,13 @@ class Watch:
                 # while the clock stood still or was set, rounds have passed: they are over
                 start = max(start + self._rhythm.length, self._rhythm.next_gate(self._clock.now_ms()))
         return all(task.result() for task in tasks)
+
+    async def _first(self) -> int:
+        """The round to begin with: the one that is open, unless its gate closes soon and nothing was begun for it."""
+        start = self._rhythm.next_gate(self._clock.now_ms())
+        if not self._rhythm.closes_soon(start, self._clock.now_ms()) or start in await self._unfinished(start + 1):
+            return start
+        return start + self._rhythm.length
 
     async def _refresh(self, start: int) -> None:
         """What is to be done before each round, and once a day."""

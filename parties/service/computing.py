@@ -161,6 +161,10 @@ async def _store(current: Round, given: Given, number: int, finished: Finished) 
     await node.business.store(current, given, number, finished)
     result = _result(given, tuple(map(Verdict, finished.verdicts)), finished.price_word)
     await current.following.done(number, result)
+    if any(result.verdict_counts[1:]):
+        current.log.warning(
+            "submissions excluded", off_polynomial=result.verdict_counts[1], no_order=result.verdict_counts[2]
+        )
     node.metrics.attempts.labels("done").inc()
     node.metrics.traffic.inc(finished.bytes_sent)
     for stage, seconds in finished.stages.items():

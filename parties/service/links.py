@@ -2,12 +2,17 @@
 keys rotate, without a restart.
 """
 
+import math
 import ssl
+import time
 from dataclasses import dataclass
 
 from parties.files.party_home import PartyHome
 from parties.service.peers import PeerLink
 from parties.tls import Identity, client_context, fingerprint, server_context
+
+RETIRED_SECONDS = 60.0
+"""So long after new ones were made the old connections are closed: nothing is waited for longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Links:
         self.control = server_context(basis.identity, _all_others(home.number, basis))
         self.peers: dict[int, PeerLink] = {}
         self._parties: dict[str, int] = {}
+        self._retired: list[tuple[float, PeerLink]] = []
         self._connect(home)
 
     def party_of(self, shown: str) -> int | None:
@@ -42,11 +48,13 @@ class Links:
         return self._parties.get(shown)
 
     async def refresh(self, home: PartyHome, now: int) -> bool:
-        """Take new keys and addresses into use; whether there were any. Connections that stand, stay.
+        """Take new keys and addresses into use; whether there were any. To be called every few seconds.
 
+        What is being asked over the old connections is still answered: to close them would leave who asks waiting.
         Raises: TlsError, InvalidSettingsError; then everything is as before.
         """
         basis = _Basis.of(home, now)
+        await self._close_retired(time.monotonic() - RETIRED_SECONDS)
         if basis == self._basis:
             return False
         for context in (self.public, self.control):
@@ -54,15 +62,22 @@ class Links:
         for certificate in _all_others(home.number, basis):
             # What is no longer recognised stays in the context, and is refused by its fingerprint.
             self.control.load_verify_locations(cadata=certificate)
-        self._basis, before = basis, list(self.peers.values())
+        self._basis = basis
+        self._retired += [(time.monotonic(), peer) for peer in self.peers.values()]
         self._connect(home)
-        for peer in before:
-            await peer.close()
         return True
 
     async def close(self) -> None:
         """Close the connections to the other parties."""
+        await self._close_retired(math.inf)
         for peer in self.peers.values():
+            await peer.close()
+
+    async def _close_retired(self, before: float) -> None:
+        """Close the connections that went out of use before this moment."""
+        closing = [peer for since, peer in self._retired if since < before]
+        self._retired = [(since, peer) for since, peer in self._retired if since >= before]
+        for peer in closing:
             await peer.close()
 
     def _connect(self, home: PartyHome) -> None:

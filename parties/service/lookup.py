@@ -1,7 +1,9 @@
 """Finding a round that somebody asks about: being driven, finished, to come, or none of this market."""
 
+import asyncio
 from dataclasses import dataclass
 
+from mpc_market.wire.agreement import Contradiction, Held, agree
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.opening import Opening, Terms, terms_of
 from parties.ledger import RoundRow
@@ -94,6 +96,16 @@ class Lookup:
         while state not in FINAL and not self._node.board.closing and (left := (until - now_ms()) / 1000) > 0:
             state = await self.change(start, left)
         return state
+
+    async def contradictions(self, start: int) -> tuple[Contradiction, ...]:
+        """The meters that were left out of the set because they contradicted themselves; none before there is a set."""
+        agreement = await self.agreement(start)
+        messages = await self._node.ledger.messages(self._node.market.id, start, Kind.HELD)
+        if agreement is None or len(messages) < self._node.parties:
+            return ()
+        held = {party: unsigned(Held, data) for party, data in messages.items()}
+        orders = self._node.market.settings.orders_per_submission
+        return (await asyncio.to_thread(agree, held, agreement.terms, orders)).contradictions
 
     async def agreement(self, start: int) -> Agreement | None:
         """What a round was opened with, or None if the parties have not all opened it."""

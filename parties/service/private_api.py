@@ -69,11 +69,17 @@ class PrivateApi:
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     async def excluded(self, market: str, start: int) -> Response:
-        """The meters whose submissions were found not to be orders, with the code of the verdict, by name."""
-        ledger, node = self._sites.ledger, self._sites.of(market).node
-        _, attempt = await last_begun(ledger, market, start, node.party)
+        """By name: the meters whose submissions were found not to be orders, with the code of the verdict; and those
+        that signed two headers with one number, with the digests of these.
+        """
+        ledger, site = self._sites.ledger, self._sites.of(market)
+        _, attempt = await last_begun(ledger, market, start, site.node.party)
         rows = await ledger.results(market, start, attempt)
-        return JSONResponse([{"meter": row.meter, "verdict": row.verdict} for row in rows if row.verdict])
+        found: list[dict[str, object]] = [{"meter": row.meter, "verdict": row.verdict} for row in rows if row.verdict]
+        for each in await site.lookup.contradictions(start):
+            digests = [digest.hex() for digest in each.header_digests]
+            found.append({"meter": each.meter, "number": each.number, "header_digests": digests})
+        return JSONResponse(found)
 
     async def _ledger(self) -> str:
         try:

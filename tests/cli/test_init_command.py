@@ -117,6 +117,10 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "no introduction": (["--join", "wrong.toml"], "wrong.toml:1: there is no table [introduction]"),
     "a market id": (["--parties", HOSTS, "--id", "Oak Street"], '--id: "Oak Street": a market id is'),
     "a period": (["--parties", HOSTS, "--period", "15m"], '--period: "15m": an ISO 8601 duration'),
+    "a retention time": (
+        ["--parties", HOSTS, "--retention", "PT23H"],
+        '--retention: "PT23H": at least P1D is expected',
+    ),
     "a gate lead": (["--parties", HOSTS, "--gate-lead", "-PT5M"], '--gate-lead: "-PT5M": an ISO 8601 duration'),
     "a rationing rule": (["--parties", HOSTS, "--rationing", "fair"], '--rationing: "fair": "pro-rata" or "lottery"'),
     "a tick": (["--parties", HOSTS, "--price-tick", "0,01"], '--price-tick: "0,01": a decimal number'),

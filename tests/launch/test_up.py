@@ -1,8 +1,12 @@
 """`mpc-market up` as a user runs it: real processes, real TLS, real storage; and what it refuses."""
 
+import contextlib
+import json
 import os
 import re
 import signal
+import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -14,6 +18,7 @@ import pytest
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order
 from mpc_market.wire.audit import check_record
+from mpc_market.wire.outcome import Standing
 from mpc_market.wire.record import Record
 from parties.launch.description import COMMUNITY
 from parties.meter.sources import find_homes, open_meters
@@ -22,14 +27,24 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 COMMAND = [sys.executable, "-m", "parties.cli.main", "up"]
 
 
+TRIES = 3
+
+
+def is_void(done: "subprocess.CompletedProcess[str]") -> bool:
+    """Whether a round that meters took part in is void: on a busy machine it may not be computed in its few seconds."""
+    return re.search(r"^\d\d:\d\d:\d\d +void +\d", done.stdout, re.MULTILINE) is not None
+
+
 def up(*arguments: str, timeout: float = 150) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*COMMAND, *arguments], check=False, capture_output=True, text=True, timeout=timeout)
 
 
 def test_a_whole_market_clears_by_the_rule(tmp_path: Path) -> None:
     """Orders of meters, through the services of all parties and back: as the plaintext rule says."""
-    out = tmp_path / "market"
-    done = up("--meters", "6", "--rounds", "2", "--period", "10s", "--out", str(out))
+    for out in (tmp_path / f"market-{tried}" for tried in range(TRIES)):
+        done = up("--meters", "6", "--rounds", "2", "--period", "10s", "--out", str(out))
+        if not is_void(done):
+            break
     check_run(done, out, meters=6, clients=2, rounds=2)
 
 
@@ -47,7 +62,10 @@ def test_a_ready_market_directory(tmp_path: Path, name: str, meters: int, client
     out = tmp_path / name
     out.mkdir()
     (out / COMMUNITY).write_bytes((EXAMPLES / name / COMMUNITY).read_bytes())
-    done = up(str(out), "--rounds", "1")
+    for _ in range(TRIES):
+        done = up(str(out), "--rounds", "1")
+        if not is_void(done):
+            break
     check_run(done, out, meters=meters, clients=clients, rounds=1)
 
 
@@ -59,14 +77,32 @@ def check_run(done: "subprocess.CompletedProcess[str]", out: Path, *, meters: in
     row = rf"^\d\d:\d\d:\d\d +result +{meters} +{meters} "
     assert len(re.findall(row, done.stdout, re.MULTILINE)) == rounds
     assert equals_the_rule(out) == rounds
+    check_logs(out)
     assert not [each for each in psutil.process_iter(["cmdline"]) if str(out) in " ".join(each.info["cmdline"] or [])]
     for name in ("signing.key", "tls.key"):
         for path in out.rglob(name):
             assert path.stat().st_mode & 0o077 == 0
 
 
+def check_logs(out: Path) -> None:
+    """The parties' logs are JSON, line by line, and hold no id of a meter and no share of an order."""
+    meters = {path.name for path in (out / "meters").iterdir()}
+    for home in (out / "market").glob("party-*"):
+        log = (out / "logs" / f"{home.name}.log").read_text()
+        for line in log.splitlines():
+            assert "event" in json.loads(line)
+        assert not meters & set(re.findall(r"[\w.-]+", log))
+        with contextlib.closing(sqlite3.connect(home / "ledger.db")) as ledger:
+            held = ledger.execute("SELECT words FROM submissions UNION ALL SELECT words FROM results")
+            rows = [row for (row,) in held]
+        words = {word for row in rows for (word,) in struct.iter_unpack("<Q", row) if word >= 2**32}
+        assert len(words) > 100
+        assert not words & {int(number) for number in re.findall(r"\d{6,20}", log)}
+        assert not any(struct.pack("<Q", word).hex() in log for word in words)
+
+
 def equals_the_rule(out: Path) -> int:
-    """Compare every round that meters took part in with the rule on what they ordered; how many there were."""
+    """Compare every round that meters took part in with the rule on what they ordered; how many had a result."""
     _, market, meters = open_meters(find_homes([str(out / "meters" / "*")]), None)
     audited = {}
     for line in (out / "records" / "party-0.jsonl").read_bytes().splitlines():
@@ -75,6 +111,9 @@ def equals_the_rule(out: Path) -> int:
     ordered: dict[int, list[tuple[Order, int]]] = {}
     for meter in meters:
         for entry in meter.store.history(10):
+            if audited[entry.start].standing is Standing.VOID:
+                assert entry.state == "void"
+                continue
             ordered.setdefault(entry.start, []).extend(zip(entry.orders, entry.accepted, strict=True))
     for start, book in ordered.items():
         expected = clear([order for order, _ in book], market.file.rules, audited[start].randomness.ticket_seed)

@@ -82,6 +82,20 @@ def test_submissions_are_spread_over_the_first_quarter_of_the_round(small):
     assert max(moments) <= 1000 * Q / 4 + 10
 
 
+@pytest.mark.parametrize("left_ms", [6000, 4000])
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_round_whose_gate_closes_in_a_moment_is_begun_with_only_if_it_was_before(small, left_ms, begun):
+    """Orders that come in the last seconds may miss a party: better to take part in the next round, and for sure."""
+    meter = small.meter()
+    if begun:
+        small.run(submit(meter, small.rounds, START, [BUY]))
+    small.clock.now = small.parties.market.rhythm.gate(START) - left_ms
+    watched, _ = watch(small, [meter])
+    assert small.run(watched.run(1)) is True
+    first = START if begun or left_ms == 6000 else START + Q
+    assert states(meter) == [(first, "verified")]
+
+
 def test_what_a_crash_left_undone_is_done_first(small):
     """Submitted, and killed before the gate; started again two periods later."""
     meter = small.meter()

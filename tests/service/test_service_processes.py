@@ -14,12 +14,14 @@ import httpx
 import pytest
 from service_results import collected
 from service_running import asynchronous
-from service_town import Meter, Town
+from service_town import PERIOD, START, Meter, Town
 
 from mpc_market.rules.model import Side
+from parties.files.problems import Problems
 from parties.service import computing
 from parties.service.life import FINAL, State
 from parties.service.process_workers import ProcessWorker, ProcessWorkers
+from parties.setup.rotation import adopt_into, rotate
 
 COMMAND = (sys.executable, "-m", "parties.cli.main", "party", "run", "--home")
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +72,34 @@ async def test_a_round_computed_by_processes(tmp_path, monkeypatch, strike):
             assert len(workers.started) == attempts
             for worker in workers.started:
                 assert worker._worker._process.exit_status() is not None
+
+
+@asynchronous
+async def test_processes_know_each_other_by_their_new_certificates(tmp_path):
+    """Party 1's keys have changed since the service was started: the MPC goes on over the new ones."""
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    town.workers = [KeptWorkers() for _ in range(3)]
+    async with town.up():
+        since, problems = START + PERIOD, Problems()
+        announcement = rotate(town.home(1), since, town.clock.now_ms() // 1000)
+        town.market = adopt_into(str(tmp_path / "market" / "market.toml"), [str(announcement)], problems)
+        problems.check()
+        for moment in (town.clock.now_ms(), 1000 * since):
+            town.clock.move_to(moment)
+            for service in town.services.values():
+                await service.upkeep.look()
+        start = START + 2 * PERIOD
+        await town.until(State.COLLECTING, start=start, seconds=60)
+        terms = await town.terms(start)
+        anna, ben = town.meters
+        sent = anna.submission(terms, 1, (Side.SELL, 5, 10))
+        await town.submit(sent, start)
+        await town.submit(ben.submission(terms, 1, (Side.BUY, 9, 6)), start)
+        town.clock.move_to(1000 * start - 300_000)
+        await town.until(*FINAL, start=start, seconds=90)
+        assert (await collected(town, anna, sent, [(Side.SELL, 5, 10)], terms)).accepted == (6,)
+        new = town.home(1).path / "keys-2"
+        assert {worker._tls.identity.key.parent for worker in town.workers[1].started[-1:]} == {new}
 
 
 def lines(log: Path) -> list[dict]:

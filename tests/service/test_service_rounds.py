@@ -261,18 +261,23 @@ async def test_rounds_follow_one_another_and_are_chained(tmp_path):
 
 @asynchronous
 async def test_an_invalid_submission_is_left_out_and_told_so(tmp_path):
-    """Shares off the polynomial, at one party: excluded, by name to the operator; the others trade."""
-    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben"), Meter("eve")])
+    """Shares off the polynomial, at one party; two headers with one number: excluded, by name to the operator; the
+    others trade.
+    """
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben"), Meter("eve"), Meter("zoe")])
     async with town.up():
         await town.until(State.COLLECTING)
         terms = await town.terms()
-        anna, ben, eve = town.meters
+        anna, ben, eve, zoe = town.meters
         words = (1,) * (1 + SETTINGS.price_bits + 2 * SETTINGS.quantity_bits)
         shares = [InputShare(bytes(32), (*words[:-1], 7 if party == 2 else 1)) for party in range(3)]
         bad = of_shares(terms, eve.id, 1, 1, shares, eve.key)
         first = anna.submission(terms, 1, (Side.SELL, 5, 10))
         for submission in (first, ben.submission(terms, 1, (Side.BUY, 9, 6)), bad):
             await town.submit(submission)
+        twice = [zoe.submission(terms, 1, (Side.BUY, 9, quantity)) for quantity in (1, 2)]
+        for party in range(3):
+            assert (await town.post(party, twice[party == 2].only_for(party))).status_code == 200
         await town.run_round()
         assert (await collected(town, anna, first, [(Side.SELL, 5, 10)], terms)).accepted == (6,)
         committee = town.market.committee(START)
@@ -281,7 +286,11 @@ async def test_an_invalid_submission_is_left_out_and_told_so(tmp_path):
             told = read_signed(Delivery, answer.content, committee, terms.period, party).message
             assert told.verdict is Verdict.OFF_POLYNOMIAL
             excluded = await town.private(party, f"markets/{town.market.id}/excluded/{START}")
-            assert excluded.json() == [{"meter": "eve", "verdict": 1}]
+            digests = sorted(each.header.digest.hex() for each in twice)
+            assert excluded.json() == [
+                {"meter": "eve", "verdict": 1},
+                {"meter": "zoe", "number": 1, "header_digests": digests},
+            ]
         assert (await record_of(town, 0)).result.verdict_counts == (2, 1, 0)
 
 

@@ -19,6 +19,7 @@ from mpc_market.wire.signing import SigningKey
 from parties.files.problems import Problems
 from parties.registrar.home import read_registrar_home
 from parties.service import serving
+from parties.service.board import Kind
 from parties.service.life import FINAL, State
 from parties.service.peers import PeerLink
 from parties.setup.rotation import adopt_into, rotate
@@ -120,6 +121,24 @@ async def test_keys_of_a_party_rotate_without_a_restart(tmp_path):
             check_record(Record.decode(answer.content), town.market.committee(START + k * PERIOD))
         signers = {town.market.committee(START + k * PERIOD).keys[1] for k in range(3)}
         assert len(signers) == 2
+
+
+@asynchronous
+async def test_who_waits_while_keys_change_is_answered(tmp_path):
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up():
+        await town.until(State.COLLECTING)
+        node = town.services[0].node
+        asked = asyncio.create_task(node.peers[1].pull(START, Kind.OUTCOME, 3.0))
+        await asyncio.sleep(0.5)
+        before, problems = node.links.peers[1], Problems()
+        announcement = rotate(town.home(1), START + PERIOD, town.clock.now_ms() // 1000)
+        town.market = adopt_into(str(tmp_path / "market" / "market.toml"), [str(announcement)], problems)
+        problems.check()
+        for _ in range(3):
+            await look(town)
+        assert node.links.peers[1] is not before
+        assert await asyncio.wait_for(asked, 20) is None
 
 
 async def shown(town: Town, party: int) -> str:
