@@ -6,22 +6,17 @@ Everything is in sorted sequence, where each of the two groups (sells, buys) is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from mpc_market.rules.model import Market
 from mpc_market.secure import divide
+from mpc_market.secure.chunks import in_chunks
 from mpc_market.secure.compare import shift_right
 from mpc_market.secure.cut import Query, find_cuts
 from mpc_market.secure.cut import masks_needed as cut_masks
 from mpc_market.secure.material import Material, Needs
 from mpc_market.secure.randombits import Masks
-from mpc_market.secure.session import BRANCHES, Session
+from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares, concatenate, dot
-
-_CHUNK = 1 << 15
-"""Orders whose quotients are rounded at a time: their masks take 61 words each."""
-_SIDE_BY_SIDE = 4
-"""Chunks at a time."""
 
 
 def fraction_bits(market: Market) -> int:
@@ -126,10 +121,4 @@ async def _rounded_down(session: Session, number: Shares, bits: int, material: M
         masks = await material.rounding_masks(branch, part.size)
         return await shift_right(branch, part, masks, bits)
 
-    chunk = max(_CHUNK, -(-number.size // (BRANCHES - 4)))  # each chunk is a branch
-    chunks = [number[start : start + chunk] for start in range(0, number.size, chunk)]
-    parts: list[Shares] = []
-    for first in range(0, len(chunks), _SIDE_BY_SIDE):
-        together = chunks[first : first + _SIDE_BY_SIDE]
-        parts += await session.together(*(partial(rounded, part=part) for part in together))
-    return concatenate(parts)
+    return await in_chunks(session, rounded, number)

@@ -25,9 +25,9 @@ from mpc_market.secure.seed import SEED_BYTES
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares
 from mpc_market.secure.shuffle import Index
-from mpc_market.secure.submissions import Submissions
+from mpc_market.secure.submissions import Submissions, order_layout
 from mpc_market.secure.tickets import ticket_index
-from mpc_market.secure.totals import supplier_totals
+from mpc_market.secure.totals import Traded, find_traded
 from mpc_market.secure.validity import Verdict, Verdicts, find_verdicts
 
 OnVerdicts = Callable[[Verdicts], Awaitable[None]]
@@ -41,8 +41,9 @@ class ServiceRoundShares:
 
     Public: `price` in ticks, None for no trade; `verdicts` (s,); `valid` (v,), the submissions that were cleared, in
     sequence; `users` (supplier_count,), how many of them are of each supplier; `communication_rounds`.
-    Shares, in lots: `accepted` (v, K), the accepted quantities of the orders of each valid submission; `bought` and
-    `sold` (supplier_count,), totals over them.
+    Shares, in lots: `accepted` (v, K), the accepted quantities of the orders of each valid submission; `traded`
+    (v, 2), what the sender of each has bought and sold, to be kept for settlement; `bought` and `sold`
+    (supplier_count,), totals over the users of each supplier.
     """
 
     price: int | None
@@ -51,6 +52,7 @@ class ServiceRoundShares:
     users: Index
     communication_rounds: int
     accepted: Vector
+    traded: Vector
     bought: Vector
     sold: Vector
 
@@ -82,7 +84,7 @@ async def compute_service_round(
     stages of the clearing, and "totals".
     Leaks: the verdicts (see `validity`), and what the clearing of the valid orders opens.
     Cost: besides the clearing 1 communication round and 2·(m − 1) words per submission for validity, 1 round and
-    2·(m − 1 − t) words per supplier for the totals.
+    (m − 1 − t) words per submission and 2·(m − 1 − t) per supplier for what was bought and sold.
     Raises: BookTooLargeError, InvalidSettingsError, ShareError, ReuseError before anything is sent; PeerError,
     ProtocolError; whatever `on_verdicts` raises.
     """
@@ -96,7 +98,8 @@ async def compute_service_round(
     try:
         if verdicts is None:
             on_stage("validity")
-            verdicts = await find_verdicts(session, submissions.words, submissions.maxima, market, check_seed)
+            layout = order_layout(submissions.orders_each, market)
+            verdicts = await find_verdicts(session, submissions.words, submissions.maxima, layout, check_seed)
             on_stage("verdicts")
             await on_verdicts(verdicts)
         valid = np.flatnonzero(verdicts == Verdict.VALID)
@@ -106,8 +109,9 @@ async def compute_service_round(
     finally:
         session.workers.close()
     users = np.bincount(submissions.suppliers[valid], minlength=submissions.supplier_count)
-    price, accepted, bought, sold = shares
-    return ServiceRoundShares(price, verdicts, valid, users, rounds + session.rounds, accepted, bought, sold)
+    price, accepted, traded = shares
+    shown = (traded.users, traded.bought, traded.sold)
+    return ServiceRoundShares(price, verdicts, valid, users, rounds + session.rounds, accepted, *shown)
 
 
 async def _clear(
@@ -119,15 +123,17 @@ async def _clear(
     method: Method,
     preparation: Preparation | None,
     on_stage: OnStage,
-) -> tuple[int | None, Vector, Vector, Vector]:
-    """The clearing price; this party's shares of the accepted quantities (v, K) and of the suppliers' totals."""
+) -> tuple[int | None, Vector, Traded]:
+    """The clearing price; this party's shares of the accepted quantities (v, K) and of what was bought and sold."""
     book = submissions.book_of(valid, market)
     prepared = preparation.material if preparation and book.orders <= preparation.n_max else None
     price, accepted = await clear(session, book, market, tickets, method=method, prepared=prepared, on_stage=on_stage)
     on_stage("totals")
-    suppliers = np.repeat(submissions.suppliers[valid], submissions.orders_each)
-    totals = await supplier_totals(session, Shares(book.side), accepted, suppliers, submissions.supplier_count)
-    return price, accepted.words.reshape(-1, submissions.orders_each), *totals
+    shape = (len(valid), submissions.orders_each)
+    side, accepted = Shares(book.side).reshape(*shape), accepted.reshape(*shape)
+    suppliers = submissions.suppliers[valid]
+    traded = await find_traded(session, side, accepted, suppliers, submissions.supplier_count)
+    return price, accepted.words, traded
 
 
 def _check_input(

@@ -21,11 +21,17 @@ from mpc_market.field.mersenne import GF, Vector
 from mpc_market.rules.model import Market
 from mpc_market.secure.book import BookShares
 from mpc_market.secure.shuffle import Index
+from mpc_market.secure.validity import Layout
 
 
 def words_per_order(market: Market) -> int:
     """How many share words an order has."""
     return 1 + market.price_bits + 2 * market.quantity_bits
+
+
+def order_layout(orders_each: int, market: Market) -> Layout:
+    """What the words of a submission must be."""
+    return Layout(b"mpc-market check coefficients v1", orders_each, 1 + market.price_bits, market.quantity_bits)
 
 
 @dataclass(frozen=True)

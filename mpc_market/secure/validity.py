@@ -1,11 +1,12 @@
-"""Whether what a meter sent is an order at all, found without looking at it (protocol.md "Input validity").
+"""Whether what a meter sent is an order, or a reading, at all, found without looking at it (protocol.md "Input
+validity").
 
 A meter can send the parties anything. For each submission two numbers are opened, made with public coefficients ρ and
-σ that were drawn after all submissions were fixed. b_k are the words of all its orders; a quantity and a rest are
-weighted sums of such words.
+σ that were drawn after all submissions were fixed. b_k are the words of all its items (orders; import and export); a
+quantity and a rest are weighted sums of such words.
 
     1.  Σ_k ρ_k·b_k + mask                                                  must lie on a polynomial of degree ≤ t
-    2.  Σ_k ρ_k·b_k·(b_k − 1) + Σ_orders σ·(quantity + rest − maximum)      must be 0
+    2.  Σ_k ρ_k·b_k·(b_k − 1) + Σ_items σ·(quantity + rest − maximum)       must be 0
 
 If any word is not on such a polynomial, what 1. has beyond degree t is a linear function of ρ that is not zero; if all
 are, but one is no bit or a sum is not the maximum, so is 2. of ρ and σ. Either comes out as 0 with probability 1/p,
@@ -13,8 +14,8 @@ about 2^−61, however the words were chosen to cancel out, and however many met
 serve all of them). What passes both is bits: both numbers are below 2^quantity_bits and their sum is the maximum,
 which the quantity therefore does not exceed.
 
-The coefficients belong to the round and are the same at every attempt; mask and blinding belong to the attempt. Two
-openings under one mask with different coefficients would give away a number made of the order.
+The coefficients belong to the round (or the settlement) and are the same at every attempt; mask and blinding belong to
+the attempt. Two openings under one mask with different coefficients would give away a number made of the order.
 
 Parties that follow the protocol agree on every verdict: each sends all others the same words, so all compute the same
 function of the same numbers. Should one tell them different things, the verdicts that they sign afterwards differ, and
@@ -34,12 +35,9 @@ from numpy.typing import NDArray
 from mpc_market.field.keystream import KEY_BYTES, Keystream
 from mpc_market.field.mersenne import GF, Field, Vector, blocks
 from mpc_market.field.shamir import lagrange, residue
-from mpc_market.rules.model import Market
 from mpc_market.secure.pseudorandom import additive_zeros, random_shares
 from mpc_market.secure.session import Session
-from mpc_market.secure.submissions import words_per_order
 
-_PURPOSE = b"mpc-market check coefficients v1"
 _COLUMNS = 2048
 """Submissions worked on at a time, so that their words stay in the cache."""
 
@@ -55,12 +53,30 @@ class Verdict(IntEnum):
 
     VALID = 0
     OFF_POLYNOMIAL = 1
-    NOT_AN_ORDER = 2
+    NOT_AN_ORDER = 2  # nor a reading, where one is due
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a submission must be: `items` times `free` bits, then the bits of a quantity and those of its rest.
+
+    `purpose` keeps the coefficients of one kind apart from those of another.
+    """
+
+    purpose: bytes
+    items: int
+    free: int
+    quantity_bits: int
+
+    @property
+    def words(self) -> int:
+        """Words of one item."""
+        return self.free + 2 * self.quantity_bits
 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """The public coefficients of a round for submissions of K orders: `words` ρ (K, L), `sums` σ (K,)."""
+    """The public coefficients for submissions of K items of L words: `words` ρ (K, L), `sums` σ (K,)."""
 
     words: Vector
     sums: Vector
@@ -70,17 +86,17 @@ class Coefficients:
         return f"Coefficients(shape={self.words.shape})"
 
     @classmethod
-    def derive(cls, check_seed: bytes, orders_each: int, market: Market, field: Field = GF) -> Coefficients:
+    def derive(cls, check_seed: bytes, layout: Layout, field: Field = GF) -> Coefficients:
         """From the round's check seed, 32 uniform bytes that were made after the set was fixed: ρ, then σ.
 
         The words of AES-128 in counter mode under HKDF-Expand-SHA256(check seed, purpose).
         """
-        stream = Keystream(HKDFExpand(SHA256(), KEY_BYTES, _PURPOSE).derive(check_seed), field)
-        words = stream.words(orders_each * words_per_order(market)).reshape(orders_each, -1)
-        return cls(words, stream.words(orders_each), field)
+        stream = Keystream(HKDFExpand(SHA256(), KEY_BYTES, layout.purpose).derive(check_seed), field)
+        words = stream.words(layout.items * layout.words).reshape(layout.items, -1)
+        return cls(words, stream.words(layout.items), field)
 
 
-async def find_verdicts(session: Session, words: Vector, maxima: Vector, market: Market, check_seed: bytes) -> Verdicts:
+async def find_verdicts(session: Session, words: Vector, maxima: Vector, layout: Layout, check_seed: bytes) -> Verdicts:
     """The verdict on every submission. Run by every party on its own words (s, K, L) of the same s submissions.
 
     `maxima` (s,): the enrolled maxima in lots, public, below 2^quantity_bits. `check_seed`: 32 bytes, public, made
@@ -97,7 +113,7 @@ async def find_verdicts(session: Session, words: Vector, maxima: Vector, market:
     if count == 0:
         return np.empty(0, np.uint8)
     points = tuple(range(1, parties + 1))
-    linear, square = _local_sums(words, maxima, market, Coefficients.derive(check_seed, words.shape[1], market, field))
+    linear, square = _local_sums(words, maxima, layout, Coefficients.derive(check_seed, layout, field))
     masked = field.add(linear, random_shares(session, "validity mask", count))
     # The local sums of squares are a sharing of degree 2t; times the Lagrange coefficients, parts of a sum.
     part = field.scale(square, residue(lagrange(points, 0)[session.party], field))
@@ -110,15 +126,15 @@ async def find_verdicts(session: Session, words: Vector, maxima: Vector, market:
     return verdicts.astype(np.uint8)
 
 
-def _local_sums(words: Vector, maxima: Vector, market: Market, coefficients: Coefficients) -> tuple[Vector, Vector]:
+def _local_sums(words: Vector, maxima: Vector, layout: Layout, coefficients: Coefficients) -> tuple[Vector, Vector]:
     """This party's shares of both numbers before mask and blinding: of degrees t and 2t if all is well. Shapes (s,).
 
     Σ ρ·b·(b − 1) + Σ σ·(quantity + rest) = Σ ρ·b² + Σ c·b,   c = σ·2^i − ρ for bit i of a quantity or rest, else −ρ.
     """
     field, count = coefficients.field, len(words)
     rho = coefficients.words.reshape(-1)
-    powers = np.zeros(words_per_order(market), np.uint64)
-    powers[1 + market.price_bits :] = np.tile(1 << np.arange(market.quantity_bits, dtype=np.uint64), 2)
+    powers = np.zeros(layout.words, np.uint64)
+    powers[layout.free :] = np.tile(1 << np.arange(layout.quantity_bits, dtype=np.uint64), 2)
     c = field.subtract(field.multiply(coefficients.sums[:, None], powers).reshape(-1), rho)
     linear, square = np.empty(count, np.uint64), np.empty(count, np.uint64)
     for part in blocks(count, _COLUMNS):

@@ -122,7 +122,8 @@ class ServiceResult:
 
     Behind it: the verdict on every submission (uint8); for every supplier the number of its users with valid
     submissions, then this party's shares of what they bought, then of what they sold (uint64 each); this party's shares
-    of the accepted quantities of the K orders of each of the `valid` valid submissions (uint64).
+    of the accepted quantities of the K orders of each of the `valid` valid submissions, then of what each of these has
+    bought and sold in all (uint64).
     """
 
     price: int | None
@@ -135,7 +136,7 @@ class ServiceResult:
     @property
     def raw_bytes(self) -> int:
         """How many bytes are behind it."""
-        return self.submissions + WORD_BYTES * (3 * self.suppliers + self.valid * self.orders_each)
+        return self.submissions + WORD_BYTES * (3 * self.suppliers + self.valid * (self.orders_each + 2))
 
     def header(self) -> Header:
         """As a message."""

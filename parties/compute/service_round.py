@@ -67,6 +67,6 @@ async def _read_submissions(channel: Channel, given: ServiceRound) -> Submission
 
 
 def _raw_result(shares: ServiceRoundShares) -> list[memoryview]:
-    words = (shares.users, shares.bought, shares.sold, shares.accepted)
+    words = (shares.users, shares.bought, shares.sold, shares.accepted, shares.traded)
     little_endian = [np.ascontiguousarray(each, "<u8") for each in words]
     return [raw(np.ascontiguousarray(shares.verdicts, np.uint8)), *map(raw, little_endian)]

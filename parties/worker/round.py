@@ -1,7 +1,7 @@
 """What a service hands to its worker for one round, and what it gets back: plain Python, no arrays."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mpc_market.errors import InvalidSettingsError, ShareError
@@ -88,13 +88,15 @@ class WorkerResult:
 
     Public: `price` in ticks, None for no trade; `verdicts`, one byte for each submission; `users`, how many valid
     submissions there are of each supplier. Shares: `accepted`, for each submission those of the accepted quantities of
-    its K orders in lots, nothing for one that is not valid; `bought` and `sold`, of the totals of each supplier.
+    its K orders in lots, and `traded`, of what it has bought and sold in all, to be kept for settlement; nothing for
+    one that is not valid. `bought` and `sold`: shares of the totals of each supplier.
     """
 
     price: int | None
     verdicts: bytes
     users: tuple[int, ...]
     accepted: tuple[tuple[int, ...], ...] = field(repr=False)
+    traded: tuple[tuple[int, ...], ...] = field(repr=False)
     bought: tuple[int, ...] = field(repr=False)
     sold: tuple[int, ...] = field(repr=False)
     effort: Effort
@@ -110,10 +112,14 @@ class WorkerResult:
             raise WorkerError("sent a malformed message: valid submissions")
         words = struct.unpack(f"<{(len(raw) - len(verdicts)) // WORD_BYTES}Q", raw[len(verdicts) :])
         users, bought, sold = (words[k * result.suppliers : (k + 1) * result.suppliers] for k in range(3))
-        shares = _chunks(words[3 * result.suppliers :], result.orders_each)
-        accepted = tuple(next(shares) if verdict == _VALID else () for verdict in verdicts)
-        return cls(result.price, verdicts, users, accepted, bought, sold, result.effort)
+        begin = 3 * result.suppliers
+        middle = begin + result.valid * result.orders_each
+        accepted = _of_valid(verdicts, words[begin:middle], result.orders_each)
+        traded = _of_valid(verdicts, words[middle:], 2)
+        return cls(result.price, verdicts, users, accepted, traded, bought, sold, result.effort)
 
 
-def _chunks(words: tuple[int, ...], size: int) -> Iterator[tuple[int, ...]]:
-    return (words[at : at + size] for at in range(0, len(words), size))
+def _of_valid(verdicts: bytes, words: tuple[int, ...], size: int) -> tuple[tuple[int, ...], ...]:
+    """So many words for each valid submission, none for any other."""
+    chunks = (words[at : at + size] for at in range(0, len(words), size))
+    return tuple(next(chunks) if verdict == _VALID else () for verdict in verdicts)

@@ -106,14 +106,19 @@ def assert_right(round_: Round, results: Sequence[ServiceRoundShares]) -> None:
         assert result.communication_rounds == results[0].communication_rounds
     right = expected(round_)
     assert outcome(results) == right
+    traded = []
     bought, sold, users = [0] * round_.suppliers, [0] * round_.suppliers, [0] * round_.suppliers
     rest = iter(right.accepted)
     for i in valid:
         one = round_.sent[i]
         users[one.supplier] += 1
+        traded.append([0, 0])
         for side, _, _ in one.lines:
-            (bought if side is Side.BUY else sold)[one.supplier] += next(rest)
+            quantity = next(rest)
+            (bought if side is Side.BUY else sold)[one.supplier] += quantity
+            traded[-1][side is Side.SELL] += quantity
     t = threshold(round_.parties)
+    assert recombine([result.traded for result in results], t).tolist() == traded
     assert recombine([result.bought for result in results], t).tolist() == bought
     assert recombine([result.sold for result in results], t).tolist() == sold
     assert {tuple(result.users.tolist()) for result in results} == {tuple(users)}

@@ -18,6 +18,7 @@ from mpc_market.field.mersenne import GF
 from mpc_market.network import memory_networks
 from mpc_market.rules.model import Market, Order, Side
 from mpc_market.secure.session import Session
+from mpc_market.secure.submissions import order_layout
 from mpc_market.secure.validity import Coefficients, Verdict, find_verdicts
 from mpc_market.wire.layout import order_bits
 from mpc_market.wire.verdicts import Verdict as WireVerdict
@@ -42,7 +43,7 @@ def verdicts_on(
 
     async def party(j: int) -> np.ndarray:
         mine = submissions_at(j, sent, market, each)
-        return await find_verdicts(Session(ends[j], held[j]), mine.words, mine.maxima, market, seed)
+        return await find_verdicts(Session(ends[j], held[j]), mine.words, mine.maxima, order_layout(each, market), seed)
 
     async def main() -> list[np.ndarray]:
         return await asyncio.gather(*map(party, range(parties)))
@@ -145,12 +146,12 @@ def test_a_check_is_passed_once_in_p():
         off[(1, *place)] = (off[(1, *place)] + 7) % 31
         dealt.append(off)
     words, maxima = np.stack(dealt, axis=1), np.full(len(dealt), 3, np.uint64)
-    passed = np.zeros(len(dealt), int)
+    passed, layout = np.zeros(len(dealt), int), order_layout(2, market)
     for number in range(seeds):
 
         async def main(seed: bytes = random.Random(number).randbytes(32)) -> list[np.ndarray]:
             ends = zip(memory_networks(parties), dealt_keys(parties, FIELD), words, strict=True)
-            return await asyncio.gather(*(find_verdicts(Session(n, k), w, maxima, market, seed) for n, k, w in ends))
+            return await asyncio.gather(*(find_verdicts(Session(n, k), w, maxima, layout, seed) for n, k, w in ends))
 
         passed += asyncio.run(main())[0] != deserved
     assert passed.min() >= 2  # about 20 of 620; less than 2 or more than 60 happens once in 10^7 times
@@ -191,7 +192,10 @@ def test_the_network_sees_one_round():
         mine = [submissions_at(j, sent, SMALL, 1) for j in range(3)]
         sessions = [Session(*own) for own in zip(lockstep.ends, dealt_keys(3), strict=True)]
         await asyncio.gather(
-            *(find_verdicts(s, m.words, m.maxima, SMALL, SEED) for s, m in zip(sessions, mine, strict=True))
+            *(
+                find_verdicts(s, m.words, m.maxima, order_layout(1, SMALL), SEED)
+                for s, m in zip(sessions, mine, strict=True)
+            )
         )
         pump.cancel()
         assert [session.rounds for session in sessions] == [1, 1, 1]
@@ -230,7 +234,7 @@ def test_attempts_share_coefficients_and_no_mask(monkeypatch):
 
 
 def test_coefficients_of_a_round_are_its_own():
-    one, same, other = (Coefficients.derive(seed, 2, SMALL) for seed in (SEED, SEED, bytes(32)))
+    one, same, other = (Coefficients.derive(seed, order_layout(2, SMALL)) for seed in (SEED, SEED, bytes(32)))
     assert np.array_equal(one.words, same.words)
     assert one.words.shape == (2, 9)
     assert one.sums.shape == (2,)
@@ -243,7 +247,7 @@ def test_coefficients_are_those_of_the_documentation():
     key = HKDFExpand(SHA256(), 16, b"mpc-market check coefficients v1").derive(SEED)
     octets = Cipher(AES(key), CTR(bytes(16))).encryptor().update(bytes(8 * 10))
     expected = [int.from_bytes(octets[i : i + 8], "little") % 2**61 for i in range(0, 80, 8)]
-    found = Coefficients.derive(SEED, 1, SMALL)
+    found = Coefficients.derive(SEED, order_layout(1, SMALL))
     assert [*found.words.reshape(-1).tolist(), *found.sums.tolist()] == expected
 
 
@@ -254,7 +258,7 @@ def test_a_session_checks_once():
     async def party(session: Session) -> None:
         mine = submissions_at(session.party, sent, SMALL, 1)
         for seed in (SEED, bytes(32)):
-            await find_verdicts(session, mine.words, mine.maxima, SMALL, seed)
+            await find_verdicts(session, mine.words, mine.maxima, order_layout(1, SMALL), seed)
 
     async def main() -> list[BaseException | None]:
         sessions = [Session(*own) for own in zip(memory_networks(3), dealt_keys(3), strict=True)]

@@ -12,6 +12,7 @@ from mpc_market.field.shamir import lagrange, residue, share, threshold
 from mpc_market.rules.model import Market, Side
 from mpc_market.secure import validity
 from mpc_market.secure.pseudorandom import additive_zeros, random_shares
+from mpc_market.secure.submissions import order_layout
 from mpc_market.secure.validity import Verdict, find_verdicts
 from tests.secure.enumeration import FIELD, Enumeration, TableStream, assert_exactly_uniform
 from tests.secure.meters import Line, bits_of, deal
@@ -44,7 +45,7 @@ def check(enumeration: Enumeration, words: np.ndarray) -> tuple[np.ndarray, np.n
     dealt = [np.broadcast_to(part, (rows, *part.shape)) for part in words]
 
     async def protocol(session, mine):
-        return await find_verdicts(session, mine.words, maxima, MARKET, SEED)
+        return await find_verdicts(session, mine.words, maxima, order_layout(1, MARKET), SEED)
 
     options = {"keys": enumeration.keys, "networks": enumeration.networks}
     found = run_on_shares(protocol, dealt, parties=parties, field=FIELD, **options)
@@ -159,7 +160,7 @@ def test_what_is_opened_of_other_polynomials_is_their_excess():
     verdicts, masked, _ = check(Chosen(3, *(f"validity mask {group}" for group in groups_of(3))), words)
     assert set(verdicts) == {Verdict.OFF_POLYNOMIAL}
     assert_exactly_uniform([*masked[:2]])
-    rho = int(validity.Coefficients.derive(SEED, 1, MARKET, FIELD).words[0, 3])
+    rho = int(validity.Coefficients.derive(SEED, order_layout(1, MARKET), FIELD).words[0, 3])
     assert set(beyond_degree_t(masked).reshape(-1)) == {4 * rho % P} != {0}
 
 
@@ -173,7 +174,7 @@ def test_what_is_opened_of_other_words_is_one_number():
     assert set(verdicts) == {Verdict.NOT_AN_ORDER}
     assert not beyond_degree_t(masked).any()
     assert_exactly_uniform([*parts[:2]])
-    coefficients = validity.Coefficients.derive(SEED, 1, MARKET, FIELD)
+    coefficients = validity.Coefficients.derive(SEED, order_layout(1, MARKET), FIELD)
     assert set(total(parts)) == {(72 * int(coefficients.words[0, 1]) + 2 * int(coefficients.sums[0])) % P} != {0}
 
 

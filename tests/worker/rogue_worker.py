@@ -36,6 +36,7 @@ class Shares:
     users: np.ndarray
     communication_rounds: int
     accepted: np.ndarray
+    traded: np.ndarray
     bought: np.ndarray
     sold: np.ndarray
 
@@ -90,7 +91,8 @@ async def compute(
     zeros = np.zeros(given.supplier_count, np.uint64)
     valid = np.arange(given.submissions)
     accepted = np.zeros((given.submissions, given.orders_each), np.uint64)
-    return Shares(4711 if DEED == "price" else None, verdicts, valid, zeros, 3, accepted, zeros, zeros)
+    traded = np.zeros((given.submissions, 2), np.uint64)
+    return Shares(4711 if DEED == "price" else None, verdicts, valid, zeros, 3, accepted, traded, zeros, zeros)
 
 
 async def prepare(network: Any, *_: object) -> Engine:

@@ -76,14 +76,14 @@ def test_what_does_not_fit_together_is_refused(
 def test_the_answer_is_read_by_submission() -> None:
     class Shares:
         users, bought, sold = np.array([1, 0]), np.array([10, 11], np.uint64), np.array([12, 13], np.uint64)
-        accepted = np.array([[2**60, 2]], np.uint64)
+        accepted, traded = np.array([[2**60, 2]], np.uint64), np.array([[3, 4]], np.uint64)
         verdicts = np.array([2, 0], np.uint8)
 
     result = ServiceResult(5, 2, 1, 2, 2, EFFORT)
     raw = b"".join(_raw_result(Shares))  # type: ignore[arg-type]
     assert len(raw) == result.raw_bytes
     read = WorkerResult.of(result, raw)
-    assert read == WorkerResult(5, b"\2\0", (1, 0), ((), (2**60, 2)), (10, 11), (12, 13), EFFORT)
+    assert read == WorkerResult(5, b"\2\0", (1, 0), ((), (2**60, 2)), ((), (3, 4)), (10, 11), (12, 13), EFFORT)
     with pytest.raises(WorkerError, match="valid submissions"):
         WorkerResult.of(replace(result, valid=2), raw)
 
@@ -94,5 +94,5 @@ def test_nothing_at_all() -> None:
     assert header.orders == 0
     assert b"".join(raw) == b""
     assert WorkerResult.of(ServiceResult(None, 0, 0, 0, 1, EFFORT), b"") == WorkerResult(
-        None, b"", (), (), (), (), EFFORT
+        None, b"", (), (), (), (), (), EFFORT
     )

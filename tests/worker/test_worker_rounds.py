@@ -62,6 +62,10 @@ def check(results: list[WorkerResult | BaseException], sent: list[Sent], market:
 
     accepted = [word for i in range(len(sent)) for word in opened([result.accepted[i] for result in good])]
     assert tuple(accepted) == expected.accepted
+    traded = [opened([result.traded[i] for result in good]) for i in range(len(sent)) if good[0].traded[i]]
+    shares_of = iter(zip(orders, expected.accepted, strict=True))
+    own = [[next(shares_of) for _ in one.lines] for one in valid]
+    assert traded == [[sum(x for o, x in each if o.side is side) for side in (BUY, SELL)] for each in own]
     for side, totals in ((BUY, [result.bought for result in good]), (SELL, [result.sold for result in good])):
         suppliers_of = [one.supplier for one in valid for _ in one.lines]
         each = list(zip(orders, suppliers_of, expected.accepted, strict=True))
