@@ -26,7 +26,7 @@ from parties.launch.processes import Processes
 NAME = "many_markets"
 QUESTION = "How many markets does one set of three parties serve at once, and what do more workers give?"
 PARTIES, MARKETS, METERS = 3, 20, 200
-COLLECT_SECONDS = 150
+COLLECT_SECONDS = 240
 """So long before the gate all rounds are open: time for one client to make and send the orders of all meters."""
 
 _LOOK_SECONDS = 0.25

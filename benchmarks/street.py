@@ -3,6 +3,7 @@
 An order is made, sealed and signed as a meter does it; there is no store behind it, so that the parties are measured.
 """
 
+import asyncio
 import secrets
 import shutil
 import time
@@ -165,14 +166,14 @@ class Street:
         meter.submission = made = make(
             self._terms, meter.entry, 1, filled(meter.id, [meter.order], 1), rules, meter.key
         )
-        for party, client in enumerate(self._clients):
-            answer = await client.post(
-                f"periods/{self._terms.period.start}/orders",
-                content=made.only_for(party).encode(),
-                headers={"content-type": "application/octet-stream"},
-            )
-            if answer.status_code != httpx.codes.OK:
-                raise RuntimeError(f"party {party} gives no receipt: {answer.text}")
+        await asyncio.gather(*(self._post(party, made.only_for(party).encode()) for party in range(len(self._clients))))
+
+    async def _post(self, party: int, body: bytes) -> None:
+        assert self._terms is not None
+        path, headers = f"periods/{self._terms.period.start}/orders", {"content-type": "application/octet-stream"}
+        answer = await self._clients[party].post(path, content=body, headers=headers)
+        if answer.status_code != httpx.codes.OK:
+            raise RuntimeError(f"party {party} gives no receipt: {answer.text}")
 
     async def until_over(self, start: int) -> float:
         """When the result is there, as a client that waits for it sees it (seconds since 1970)."""

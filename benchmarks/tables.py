@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks import quoted
 from benchmarks.cost import EUROS_PER_GB
+from benchmarks.country import METERS, bill
 from benchmarks.machine import in_words
 from benchmarks.picture import curve
 from benchmarks.record import Row, load
@@ -20,12 +21,45 @@ TARGETS = {  # n: lottery, pro rata, the sort method by itself; seconds
 def all_tables() -> str:
     """Every table whose question has been asked."""
     parts = []
-    for table in (latency, parties, traffic, preparation, delay, kernels):
+    for table in (latency, parties, traffic, preparation, delay, kernels, many_markets):
         try:
             parts.append(table())
         except FileNotFoundError as error:
             parts.append(f"_Not measured yet: {(error.filename or '').rpartition('/')[2]}_")
     return "\n\n".join(parts)
+
+
+def many_markets() -> str:
+    """Markets at one set of parties, and what a country would take."""
+    figures = load("many_markets")
+    heads = [
+        "markets",
+        "meters each",
+        "workers",
+        "first result",
+        "last result",
+        "CPU of a round",
+        "memory, all parties",
+    ]
+    rows = [
+        [
+            str(row["markets"]),
+            str(row["meters"]),
+            str(row["workers"]),
+            seconds(row["results_after"][0]),
+            seconds(row["seconds"]),
+            seconds(row["round_cpu_seconds"] / row["markets"]),
+            f"{row['peak_memory'] / 1e9:.1f} GB",
+        ]
+        for row in figures["rows"]
+    ]
+    country = bill(figures["rows"])
+    words = (
+        f"{METERS:,} meters in {country['markets']:,} markets: {country['cores']:,} cores on {country['hosts']} hosts "
+        f"of all parties together, {country['euros_per_month']:,} EUR a month, "
+        f"{country['cents_per_meter_and_month']} cents for each meter and month."
+    )
+    return f"{_title('Many markets', figures)}\n\n{markdown(heads, rows)}\n\n{words}"
 
 
 def latency() -> str:

@@ -154,7 +154,9 @@ def test_the_picture_is_drawn(results):
 def test_tables(monkeypatch, row):
     kernel = {"kernel": "multiply", "element": "product", "threads": 1, "ns_per_element": 2.0}
     prepared = {**row, "prepared": True, "prepare_bytes_sent": [1, 2, 3]}
-    rows = {"kernels": [kernel], "preparation": [row, prepared]}
+    markets = {"workers": 2, "markets": 20, "meters": 200, "results_after": [1.0, 2.0], "seconds": 2.0}
+    markets |= {"intake_cpu_seconds": 40.0, "round_cpu_seconds": 60.0, "peak_memory": 10**9}
+    rows = {"kernels": [kernel], "preparation": [row, prepared], "many_markets": [markets]}
     monkeypatch.setattr(tables, "load", lambda name: figures(rows.get(name, [row])))
     text = tables.all_tables()
     assert "| 20 |" in text

@@ -3,10 +3,14 @@
 Every result of every meter is compared with the plaintext rule, by the benchmark itself.
 """
 
+import json
+
 import pytest
 
 from benchmarks.country import METERS, METERS_PER_MARKET, bill
+from benchmarks.machine import describe
 from benchmarks.many_markets import MarketsCase, measure
+from benchmarks.markets_picture import draw
 
 ROW = {"workers": 2, "markets": 20, "meters": 200, "intake_cpu_seconds": 40.0, "round_cpu_seconds": 60.0}
 
@@ -16,6 +20,12 @@ def test_three_markets_at_one_set_of_processes():
     assert len(row["results_after"]) == 3
     assert row["peak_workers"] >= 3
     assert min(row["intake_cpu_seconds"], row["round_cpu_seconds"], row["peak_memory"]) > 0
+
+
+def test_the_picture_is_drawn(tmp_path):
+    rows = [{**ROW, "workers": workers, "results_after": [1.0, 2.5, 3.0]} for workers in (1, 2)]
+    (tmp_path / "many_markets.json").write_text(json.dumps({"machine": describe(), "commit": "0", "rows": rows}))
+    assert draw(tmp_path).read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_bill_of_a_country_follows_from_the_figures():

@@ -14,7 +14,14 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from parties.files.market import MarketFile
+from parties.files.party_home import read_party_home, read_party_homes
+from parties.files.problems import Problems
+from parties.files.running import Service
 from parties.service.metrics import Metrics
+from parties.setup.addresses import Addresses, addresses_from
+from parties.setup.creating import create_market
+from parties.setup.rotation import adopt_into, rotate
 from parties.tls import Identity, client_context, server_context
 from parties.tls.certificate import make_key_pair
 from tests.postgres import free_port
@@ -145,6 +152,36 @@ def test_the_manifests_fit_together():
     workers = int(party["args"][party["args"].index("--workers") + 1])
     assert len(ports) - 1 >= 4 * workers, "four mpc_ports for each worker"
     assert ports[1:] == list(range(8450, 8466))
+
+
+def test_the_init_container_makes_a_home_of_the_secret(tmp_path):
+    """Its script, run here: it makes a home that a party accepts, with the keys it has now and its next ones."""
+    market = create_market(tmp_path / "oak", MarketFile(id="oak"), Service(), places(), [])
+    made, now = tmp_path / "oak" / "party-1", 1_800_000_000
+    problems = Problems()
+    path = rotate(read_party_home(made, now, problems), now + 100_000, now)
+    adopt_into(str(tmp_path / "oak" / "market.toml"), [str(path)], problems)
+    keys, markets, state = tmp_path / "keys", tmp_path / "markets", tmp_path / "state"
+    for folder in (keys, state, markets / "oak"):
+        folder.mkdir(parents=True)
+    for file in ("market.toml", "roll.bin"):
+        shutil.copy(tmp_path / "oak" / file, markets / "oak")
+    settings = (made / "party.toml").read_text().replace("../market.toml", str(markets / "oak" / "market.toml"))
+    (keys / "party.toml").write_text(settings.replace("../roll.bin", str(markets / "oak" / "roll.bin")))
+    for file in ("signing.key", "tls.key", "tls.crt"):
+        shutil.copy(made / file, keys / file)
+        shutil.copy(made / "keys-2" / file, keys / f"keys-2--{file}")
+    (container,) = manifests()[1]["spec"]["template"]["spec"]["initContainers"]
+    script = container["args"][0].replace("/var/lib/mpc-market", str(state)).replace("/keys/", f"{keys}/")
+    run(*container["command"], script.replace("/markets ", f"{markets} "))
+    (home,) = read_party_homes(state / "home", now, problems)
+    problems.check()
+    assert (home.number, home.market.id) == (1, market.id)
+    assert len(home.signing_keys) == len(home.identities) == 2
+
+
+def places() -> list[tuple[str, Addresses]]:
+    return [(f"party {k}", addresses_from(("127.0.0.1", 20_000 + 100 * k))) for k in range(3)]
 
 
 # --- systemd, Prometheus, nginx
