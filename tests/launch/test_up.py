@@ -18,7 +18,6 @@ import pytest
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order
 from mpc_market.wire.audit import check_record
-from mpc_market.wire.outcome import Standing
 from mpc_market.wire.record import Record
 from parties.launch.description import COMMUNITY
 from parties.meter.sources import find_homes, open_meters
@@ -27,23 +26,26 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 COMMAND = [sys.executable, "-m", "parties.cli.main", "up"]
 
 
-TRIES = 3
+LONGER = (30, 90)
+"""Seconds of a period, after rounds that came to nothing in the usual few: the machine may have other work."""
 
 
-def is_void(done: "subprocess.CompletedProcess[str]") -> bool:
-    """Whether a round that meters took part in is void: on a busy machine it may not be computed in its few seconds."""
-    return re.search(r"^\d\d:\d\d:\d\d +void +\d", done.stdout, re.MULTILINE) is not None
+def in_time(done: "subprocess.CompletedProcess[str]") -> bool:
+    """Whether all was submitted, computed and fetched in its few seconds."""
+    void = re.search(r"^\d\d:\d\d:\d\d +void +\d", done.stdout, re.MULTILINE)
+    return void is None and "NOT all meters" not in done.stdout
 
 
-def up(*arguments: str, timeout: float = 150) -> "subprocess.CompletedProcess[str]":
+def up(*arguments: str, timeout: float = 900) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*COMMAND, *arguments], check=False, capture_output=True, text=True, timeout=timeout)
 
 
 def test_a_whole_market_clears_by_the_rule(tmp_path: Path) -> None:
     """Orders of meters, through the services of all parties and back: as the plaintext rule says."""
-    for out in (tmp_path / f"market-{tried}" for tried in range(TRIES)):
-        done = up("--meters", "6", "--rounds", "2", "--period", "10s", "--out", str(out))
-        if not is_void(done):
+    for seconds in (10, *LONGER):
+        out = tmp_path / f"market-{seconds}"
+        done = up("--meters", "6", "--rounds", "2", "--period", f"{seconds}s", "--out", str(out))
+        if in_time(done):
             break
     check_run(done, out, meters=6, clients=2, rounds=2)
 
@@ -59,13 +61,16 @@ def test_a_whole_market_clears_by_the_rule(tmp_path: Path) -> None:
 )
 def test_a_ready_market_directory(tmp_path: Path, name: str, meters: int, clients: int) -> None:
     """S1 to S4, by configuration alone: the committed directory, in which keys are made when it is used first."""
-    out = tmp_path / name
-    out.mkdir()
-    (out / COMMUNITY).write_bytes((EXAMPLES / name / COMMUNITY).read_bytes())
-    for _ in range(TRIES):
+    text = (EXAMPLES / name / COMMUNITY).read_text()
+    for seconds in (12, *LONGER):
+        out = tmp_path / f"{name}-{seconds}"
+        out.mkdir()
+        slower = text.replace('"PT12S"', f'"PT{seconds}S"').replace('"PT11S"', f'"PT{seconds - 1}S"')
+        (out / COMMUNITY).write_text(slower)
         done = up(str(out), "--rounds", "1")
-        if not is_void(done):
+        if in_time(done):
             break
+    assert (slower == text) == (seconds == 12)
     check_run(done, out, meters=meters, clients=clients, rounds=1)
 
 
@@ -102,7 +107,7 @@ def check_logs(out: Path) -> None:
 
 
 def equals_the_rule(out: Path) -> int:
-    """Compare every round that meters took part in with the rule on what they ordered; how many had a result."""
+    """Compare every round that meters took part in with the rule on what they ordered; how many there were."""
     _, market, meters = open_meters(find_homes([str(out / "meters" / "*")]), None)
     audited = {}
     for line in (out / "records" / "party-0.jsonl").read_bytes().splitlines():
@@ -111,9 +116,6 @@ def equals_the_rule(out: Path) -> int:
     ordered: dict[int, list[tuple[Order, int]]] = {}
     for meter in meters:
         for entry in meter.store.history(10):
-            if audited[entry.start].standing is Standing.VOID:
-                assert entry.state == "void"
-                continue
             ordered.setdefault(entry.start, []).extend(zip(entry.orders, entry.accepted, strict=True))
     for start, book in ordered.items():
         expected = clear([order for order, _ in book], market.file.rules, audited[start].randomness.ticket_seed)
