@@ -56,20 +56,30 @@ class Community:
         return self.directory / "market" / party_folder(number)
 
 
-def make_community(directory: Path, parties: int, meters: int, period_seconds: int) -> Community:
+def make_community(
+    directory: Path,
+    parties: int,
+    meters: int,
+    period_seconds: int,
+    deadline_seconds: int | None = None,
+    places: Sequence[Addresses] = (),
+) -> Community:
     """Make all of it. The gate closes one period before the period starts, so that short periods work too.
 
+    `deadline_seconds`: after the gate; a second less than the period if nothing is said. `places`: where the parties
+    are found, if not at free ports of this machine.
     Raises: InputError; OutputError; HomeError; MarketError if there are not enough free ports.
     """
     said = {"id": "local", "period": f"PT{period_seconds}S", "gate_lead": f"PT{period_seconds}S"}
     problems = Problems()
-    made = new_settings(directory, None, {**said, "deadline": f"PT{max(period_seconds - 1, 1)}S"}, problems)
+    deadline = deadline_seconds or max(period_seconds - 1, 1)
+    made = new_settings(directory, None, {**said, "deadline": f"PT{deadline}S"}, problems)
     problems.check()
     assert made is not None
     settings, service = made
-    places = [(f"party-{number}", place) for number, place in enumerate(free_places(parties))]
+    named = [(f"party-{number}", place) for number, place in enumerate(places or free_places(parties))]
     supplier = make_supplier_home(directory / "supplier", SUPPLIER)
-    running = create_market(directory / "market", settings, service, places, [supplier.public])
+    running = create_market(directory / "market", settings, service, named, [supplier.public])
     market_file = directory / "market" / MARKET
     width = len(str(meters))
     homes = [
