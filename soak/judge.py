@@ -13,7 +13,7 @@ Nobody in a real market sees all of this. Of every round that any party knows:
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -56,12 +56,16 @@ class Judgement:
         return list(self.rounds.values()).count(state)
 
 
-def judge(community: Community) -> Judgement:
-    """Judge all rounds; the parties must not be running."""
-    return asyncio.run(_judge(community))
+def judge(community: Community, forgotten: Container[int] = ()) -> Judgement:
+    """Judge all rounds; the parties must not be running.
+
+    `forgotten`: starts of rounds of which a party knows no more what was in its backup: there it must not have
+    contradicted itself, and that is all.
+    """
+    return asyncio.run(_judge(community, forgotten))
 
 
-async def _judge(community: Community) -> Judgement:
+async def _judge(community: Community, forgotten: Container[int]) -> Judgement:
     found, market = Judgement(), community.running.id
     async with AsyncExitStack() as stack:
         ledgers = {}
@@ -76,7 +80,10 @@ async def _judge(community: Community) -> Judgement:
         starts |= {entry.start for home in community.meters for entry in Store(home.store, home.meter).history(1000)}
         for start in sorted(starts):
             case = _Round(community, ledgers, Period(market, start), found)
-            await case.judge()
+            if start in forgotten:
+                await case.no_second_word()
+            else:
+                await case.judge()
     return found
 
 
@@ -99,7 +106,7 @@ class _Round:
         final = {state for state in states if state in ("result", "void")}
         self._check(len(final) <= 1, f"states {states}")
         self._found.rounds[start] = final.pop() if final else "pending"
-        await self._no_second_word()
+        await self.no_second_word()
         agreed = await self._agreed()
         await self._acknowledged(agreed)
         if agreed is None:
@@ -120,7 +127,7 @@ class _Round:
                 found[party] = split_signed(Outcome, data).message.content
         return found
 
-    async def _no_second_word(self) -> None:
+    async def no_second_word(self) -> None:
         """What a party has signed is the same wherever it is kept."""
         for kind in _SIGNED:
             words: dict[int, set[bytes]] = {party: set() for party in self._ledgers}

@@ -93,8 +93,9 @@ class Striker:
         if strike.process == "service":
             self._note(Struck(strike, 1))
             os.kill(os.getpid(), signal.SIGKILL)
-        # while orders are collected its worker is still to be started; later it is there, or there is none
-        until = time.monotonic() + (_WORKER_SECONDS if strike.state == State.COLLECTING else 0)
+        # here its worker may be still to be started; elsewhere it is there, or there is none
+        awaited = strike.state in (State.COLLECTING, State.COMPUTING)
+        until = time.monotonic() + (_WORKER_SECONDS if awaited else 0)
         while not (found := _workers()) and time.monotonic() < until:
             time.sleep(0.002)
         for worker in found:

@@ -45,7 +45,7 @@ class Region:
     """A market on hosts of its own, and rounds in all weathers."""
 
     def __init__(self, play: Play, directory: Path, hosts: Hosts, meters: int = 4) -> None:
-        self._play, self.hosts = play, hosts
+        self.play, self.hosts = play, hosts
         places = [addresses_from((address, _PORT)) for address in hosts.addresses[:PARTIES]]
         self.community = make_community(directory, PARTIES, meters, PERIOD_SECONDS, DEADLINE_SECONDS, places)
 
@@ -64,7 +64,7 @@ class Region:
         async with Meters(self.community, clock) as meters:
             start = meters.market.rhythm.next_gate(clock.now_ms()) + PERIOD_SECONDS
             for weather in weathers:
-                if not self._play.seconds_left:
+                if not self.play.seconds_left:
                     break
                 await asyncio.to_thread(self.hosts.shape, weather.line)
                 await self.round(meters, start, weather)
@@ -74,7 +74,7 @@ class Region:
         """One round from its opening to the results."""
         clock, gate = meters.clock, meters.market.rhythm.gate(start)
         clock.move_to(meters.market.rhythm.opens(start))
-        await meters.submit(start, draw(self._play.random, self.community.meters))
+        await meters.submit(start, draw(self.play.random, self.community.meters))
         if weather.cut:
             await asyncio.to_thread(self.hosts.cut, *weather.cut)
         clock.move_to(gate)

@@ -38,7 +38,8 @@ def test_kill_9_in_every_state(after_crashes: Campaign):
     assert found.wrong == []
     killed = {(each.strike.process, each.strike.state) for each in after_crashes.fallen if each.killed}
     assert killed >= {("service", state) for state in STATES}
-    assert {state for process, state in killed if process == "worker"} == set(WITH_WORKER)
+    workers = {state for process, state in killed if process == "worker"}
+    assert {State.COLLECTING, State.COMPUTING} <= workers <= set(WITH_WORKER)  # else it may be still to be started
     assert after_crashes.restarts >= len(STATES)
     assert sorted(found.rounds.values()) == ["result"] * (len(STATES) - 1) + ["void"]
     assert found.acknowledged == METERS * len(STATES)

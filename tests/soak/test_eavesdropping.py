@@ -151,10 +151,14 @@ def said_by_workers(heard: Heard) -> dict[tuple[str, str], Counter[int]]:
     return found
 
 
-def sent_by_meters(heard: Heard) -> Counter[int]:
-    """The sizes of the large records that meters send: orders, with their seals."""
+def sent_by_meters(heard: Heard) -> set[int]:
+    """The sizes of the larger records that meters send to parties: orders with their seals, and claims of results.
+
+    What some had to send another way, since a party did not answer in time, is left out: it depends on the machine.
+    """
     flows: dict[Flow, bytes] = {flow: data for flow, data in heard.streams().items() if flow.target_port == API}
-    return Counter(size for stream in flows.values() for size in payload_sizes(stream) if size > 1000)
+    sizes = Counter(size for stream in flows.values() for size in payload_sizes(stream) if size > 300)
+    return {size for size, number in sizes.items() if number > PARTIES}
 
 
 def test_sizes_do_not_depend_on_orders(overheard):
@@ -163,5 +167,4 @@ def test_sizes_do_not_depend_on_orders(overheard):
     assert len(workers[0]) == PARTIES * (PARTIES - 1)
     assert workers[0] == workers[1] == workers[2]
     meters = [sent_by_meters(each) for each in heard]
-    assert set(meters[0]) == set(meters[1]) == set(meters[2]) != set()
-    assert all(sum(sizes.values()) >= PARTIES * 4 for sizes in meters)
+    assert meters[0] == meters[1] == meters[2] != set()
