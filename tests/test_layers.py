@@ -46,6 +46,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {
             "mpc_market.errors",
             "mpc_market.rules.model",
+            "mpc_market.rules.money",
             "mpc_market.network",
             "mpc_market.secure",
             "parties.net",
@@ -62,6 +63,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties.compute.channel",
             "parties.compute.messages",
             "parties.compute.service_messages",
+            "parties.compute.settlement_messages",
+            "mpc_market.rules.money",
             "parties.net",
         },
         set(),

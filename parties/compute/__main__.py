@@ -8,12 +8,16 @@ from mpc_market.network import Network
 from mpc_market.rules.model import Market
 from mpc_market.secure.book import BookShares
 from mpc_market.secure.clearing import Method
+from mpc_market.secure.closing import Month, MonthShares, close_month
+from mpc_market.secure.readings import Readings
 from mpc_market.secure.round import Preparation, RoundShares, compute_round, prepare_round
 from mpc_market.secure.service_round import OnVerdicts, ServiceRoundShares, compute_service_round
+from mpc_market.secure.settlement import SettlementShares, settle_periods
 from mpc_market.secure.submissions import Submissions
-from parties.compute.engine import BookArrays, Engine, SubmissionArrays
+from parties.compute.engine import BookArrays, Engine, MonthArrays, RowArrays, SubmissionArrays
 from parties.compute.process import main
 from parties.compute.service_messages import ServiceRound
+from parties.compute.settlement_messages import ClosingJob, SettlementJob
 
 THREADS_VARIABLE = "MPC_MARKET_THREADS"
 
@@ -75,6 +79,35 @@ async def _compute_service_round(
     )
 
 
+async def _settle(
+    network: Network, rows: RowArrays, given: SettlementJob, on_verdicts: OnVerdicts, on_stage: Callable[[str], None]
+) -> SettlementShares:
+    readings = Readings(
+        rows.ids,
+        rows.maxima,
+        *(rows.periods, given.period_count, rows.suppliers, given.supplier_count, rows.regions, given.region_count),
+        *(rows.metered, rows.counted, rows.traded, rows.words),
+    )
+    return await settle_periods(
+        network,
+        readings,
+        given.market,
+        given.check_seed,
+        given.minimum_group,
+        on_verdicts,
+        verdicts=rows.verdicts,
+        on_stage=on_stage,
+        threads=_threads(network.parties),
+    )
+
+
+async def _close(
+    network: Network, arrays: MonthArrays, given: ClosingJob, on_stage: Callable[[str], None]
+) -> MonthShares:
+    month = Month(arrays.ids, arrays.accounts, arrays.rates, arrays.bookings, arrays.volumes, arrays.totals)
+    return await close_month(network, month, given.scale, on_stage=on_stage, threads=_threads(network.parties))
+
+
 async def _prepare_round(network: Network, orders_max: int, market: Market, method: str) -> Engine:
     preparation = await prepare_round(network, orders_max, market, Method(method), _threads(network.parties))
     return Engine(
@@ -82,4 +115,4 @@ async def _prepare_round(network: Network, orders_max: int, market: Market, meth
     )
 
 
-main(Engine(_compute_round, _compute_service_round, _prepare_round))
+main(Engine(_compute_round, _compute_service_round, _prepare_round, _settle, _close))

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from mpc_market.network import Network, Vector
 from mpc_market.rules.model import Market
 from parties.compute.service_messages import ServiceRound
+from parties.compute.settlement_messages import ClosingJob, SettlementJob
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mpc_market.secure.closing import MonthShares
     from mpc_market.secure.round import RoundShares
     from mpc_market.secure.service_round import OnVerdicts, ServiceRoundShares
+    from mpc_market.secure.settlement import SettlementShares
     from mpc_market.secure.validity import Verdicts
 
 BookArrays = tuple[Vector, Vector, Vector]
@@ -38,6 +41,34 @@ class SubmissionArrays:
     words: Vector = field(repr=False)
 
 
+@dataclass(frozen=True)
+class RowArrays:
+    """What one party holds of the rows of a settlement: see `mpc_market.secure.readings`. `verdicts`: or None."""
+
+    ids: Sequence[str]
+    maxima: Vector
+    periods: NDArray[np.intp]
+    suppliers: NDArray[np.intp]
+    regions: NDArray[np.intp]
+    metered: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+    verdicts: Verdicts | None
+    traded: Vector = field(repr=False)
+    words: Vector = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MonthArrays:
+    """What one party holds of a month: see `mpc_market.secure.closing`."""
+
+    ids: Sequence[str]
+    bookings: NDArray[np.intp]
+    accounts: NDArray[np.intp]
+    rates: NDArray[np.int64]
+    volumes: Vector = field(repr=False)
+    totals: Vector = field(repr=False)
+
+
 ComputeRound = Callable[
     [Network, Sequence[str], BookArrays, Market, bytes | None, OnStage, str], Awaitable["RoundShares"]
 ]
@@ -47,6 +78,12 @@ ComputeServiceRound = Callable[
     [Network, SubmissionArrays, ServiceRound, "OnVerdicts", OnStage], Awaitable["ServiceRoundShares"]
 ]
 """Checks and clears a round of a running market."""
+
+ComputeSettlement = Callable[[Network, RowArrays, SettlementJob, "OnVerdicts", OnStage], Awaitable["SettlementShares"]]
+"""Settles rows of one or more periods."""
+
+ComputeClosing = Callable[[Network, MonthArrays, ClosingJob, OnStage], Awaitable["MonthShares"]]
+"""Closes a month."""
 
 PrepareRound = Callable[[Network, int, Market, str], Awaitable["Engine"]]
 """Prepares a round before its orders are there, and gives what then computes it."""
@@ -59,3 +96,5 @@ class Engine:
     compute_round: ComputeRound | None = None
     compute_service_round: ComputeServiceRound | None = None
     prepare_round: PrepareRound | None = None
+    compute_settlement: ComputeSettlement | None = None
+    compute_closing: ComputeClosing | None = None

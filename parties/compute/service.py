@@ -27,11 +27,15 @@ from parties.compute.messages import (
 )
 from parties.compute.service_messages import SERVICE_ROUND, ServiceRound
 from parties.compute.service_round import run_service_round
+from parties.compute.settlement import run_closing, run_settlement
+from parties.compute.settlement_messages import CLOSE, SETTLE, ClosingJob, SettlementJob
 from parties.net import Doors, Peering
 from parties.net.network import PartyNetwork, connect
 from parties.tls import mutual_tls
 
 _WORDS_PER_ORDER = 256
+_WORDS_PER_BIT = 64
+"""An amount is rounded by a comparison for each bit of its cents: so many times the words of a comparison."""
 _WORDS_LEAST = 2**20
 """The largest message of a round is taken to have so many words for every order, and never less than this:
 generous to the engine, but a bound on the memory that a peer can make this party set aside."""
@@ -112,6 +116,16 @@ async def _run_round(channel: Channel, network: PartyNetwork, engine: Engine) ->
         agreed = ServiceRound.read(header)
         _allow(network, agreed.orders)
         await run_service_round(channel, network, engine.compute_service_round, agreed)
+        return True
+    if kind(header) == SETTLE and engine.compute_settlement is not None:
+        rows = SettlementJob.read(header)
+        _allow(network, rows.rows)
+        await run_settlement(channel, network, engine.compute_settlement, rows)
+        return True
+    if kind(header) == CLOSE and engine.compute_closing is not None:
+        month = ClosingJob.read(header)
+        _allow(network, _WORDS_PER_BIT * (month.accounts + month.lines + month.totals))
+        await run_closing(channel, network, engine.compute_closing, month)
         return True
     raise ProtocolError(f"a message of another kind than was due: {kind(header)!r}")
 

@@ -50,7 +50,12 @@ async def run_service_round(
     counts = (given.submissions, len(shares.valid), given.supplier_count, given.orders_each)
     result = ServiceResult(shares.price, *counts, await report.effort(shares.communication_rounds))
     await channel.send(result.header(), *_raw_result(shares))
-    # The result is out: whatever happens to the others now is theirs to report.
+    await stay(network)
+
+
+async def stay(network: PartyNetwork) -> None:
+    """Wait until all parties have their results, or long enough for it."""
+    # The own result is out: whatever happens to the others now is theirs to report.
     with contextlib.suppress(MarketError, TimeoutError):
         async with asyncio.timeout(PART_SECONDS):
             await network.part()

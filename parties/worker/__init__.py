@@ -15,7 +15,20 @@ Whatever happens inside, nothing of the process is left after `async with`. This
 
 from parties.worker.errors import WorkerError
 from parties.worker.round import WorkerInput, WorkerResult
+from parties.worker.settlement import ClosingInput, ClosingResult, GroupTotal, SettlementInput, SettlementResult
 from parties.worker.spare import Spare
 from parties.worker.worker import OnVerdicts, Worker
 
-__all__ = ["OnVerdicts", "Spare", "Worker", "WorkerError", "WorkerInput", "WorkerResult"]
+__all__ = [
+    "ClosingInput",
+    "ClosingResult",
+    "GroupTotal",
+    "OnVerdicts",
+    "SettlementInput",
+    "SettlementResult",
+    "Spare",
+    "Worker",
+    "WorkerError",
+    "WorkerInput",
+    "WorkerResult",
+]

@@ -54,6 +54,11 @@ class WorkerInput:
             if len(words) != due:
                 raise ShareError(f"the words of submission {place} are {len(words)} bytes, not {due}")
 
+    @property
+    def checked(self) -> int:
+        """How many verdicts are due: one for each submission."""
+        return len(self.words)
+
     def message(self, seconds: float) -> tuple[ServiceRound, list[bytes]]:
         """The message to the worker, and the raw bytes behind it."""
         ids = [order_id.encode() for order_id in self.order_ids]

@@ -27,10 +27,19 @@ from parties.compute.messages import (
     read_failure,
 )
 from parties.compute.service_messages import PROCEED, SERVICE_RESULT, VERDICTS, FoundVerdicts, ServiceResult
+from parties.compute.settlement_messages import CLOSED, SETTLED, ClosingDone, SettlementDone
 from parties.net import Address
 from parties.worker.errors import WorkerError
 from parties.worker.process import COMMAND, ComputeProcess
 from parties.worker.round import WorkerInput, WorkerResult
+from parties.worker.settlement import (
+    ClosingInput,
+    ClosingResult,
+    SettlementInput,
+    SettlementResult,
+    check_closed,
+    check_settled,
+)
 
 OnVerdicts = Callable[[bytes], Awaitable[None]]
 """Given the verdicts, one byte for each submission: returns when all parties have signed and stored the same ones."""
@@ -44,6 +53,12 @@ _LEAVE_SECONDS = 12.0
 _END_SECONDS = 1.5
 
 _T = TypeVar("_T")
+
+
+async def _no_verdicts(_: bytes) -> None:
+    raise WorkerError("the worker sent verdicts where none were due")
+
+
 _Message = tuple[Header, bytes]
 
 
@@ -60,7 +75,7 @@ class Worker:
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._process = ComputeProcess(command)
         self._inbox: asyncio.Queue[_Message] = asyncio.Queue()
-        self._given: WorkerInput | None = None
+        self._given: WorkerInput | SettlementInput | ClosingInput | None = None
         self._done = False
         self.failed: asyncio.Future[MarketError] = asyncio.get_running_loop().create_future()
         self._listener = asyncio.create_task(self._take_messages())
@@ -146,22 +161,55 @@ class Worker:
         Raises: PeerError, WorkerError, ProtocolError, BookTooLargeError, InvalidSettingsError, ShareError; what
         `on_verdicts` and `on_stage` raise.
         """
+        done, payload = await self._compute(given, SERVICE_RESULT, on_verdicts, seconds, on_stage)
+        result = WorkerResult.of(ServiceResult.read(done), payload)
+        self._done = True
+        return result
+
+    async def settle(
+        self,
+        given: SettlementInput,
+        on_verdicts: OnVerdicts,
+        seconds: float,
+        on_stage: Callable[[str], None] = lambda _: None,
+    ) -> SettlementResult:
+        """Settle rows of one or more periods within so many seconds, together with all peers; otherwise as `run`."""
+        done, payload = await self._compute(given, SETTLED, on_verdicts, seconds, on_stage)
+        result = SettlementResult.of(given, SettlementDone.read(done), payload)
+        self._done = True
+        return result
+
+    async def close_month(
+        self, given: ClosingInput, seconds: float, on_stage: Callable[[str], None] = lambda _: None
+    ) -> ClosingResult:
+        """Close a month within so many seconds, together with all peers; otherwise as `run`."""
+        done, payload = await self._compute(given, CLOSED, _no_verdicts, seconds, on_stage)
+        result = ClosingResult.of(ClosingDone.read(done), payload)
+        self._done = True
+        return result
+
+    async def _compute(
+        self,
+        given: WorkerInput | SettlementInput | ClosingInput,
+        result: str,
+        on_verdicts: OnVerdicts,
+        seconds: float,
+        on_stage: Callable[[str], None],
+    ) -> _Message:
+        """Hand over what is to be computed, and wait for the result."""
         self._given = given
         header, raw = given.message(seconds)
         async with self._within(seconds + GRACE_SECONDS):
             await self._send(header.header(), *raw)
             while True:
-                told, payload = await self._next(STAGE, VERDICTS, SERVICE_RESULT)
+                told, payload = await self._next(STAGE, VERDICTS, result)
                 if kind(told) == STAGE:
                     on_stage(Stage.read(told).name)
                 elif kind(told) == VERDICTS:
                     await self._unless_failed(on_verdicts(payload))
                     await self._send({"kind": PROCEED})
                 else:
-                    result = WorkerResult.of(ServiceResult.read(told), payload)
-                    break
-        self._done = True
-        return result
+                    return told, payload
 
     async def kill(self) -> None:
         """End the process at once: by hanging up, and if that does not help, by force. May be called again."""
@@ -196,18 +244,24 @@ class Worker:
             nbytes = self._check_verdicts(FoundVerdicts.read(header))
         elif what == SERVICE_RESULT:
             nbytes = self._check_result(ServiceResult.read(header))
+        elif what == SETTLED:
+            nbytes = check_settled(self._given, SettlementDone.read(header))
+        elif what == CLOSED:
+            nbytes = check_closed(self._given, ClosingDone.read(header))
         self._inbox.put_nowait((header, await self._process.channel.read(nbytes)))
 
     def _check_verdicts(self, found: FoundVerdicts) -> int:
         """How many bytes are behind it. Raises: WorkerError if it does not answer what was asked."""
-        if self._given is None or found.submissions != len(self._given.words):
+        given = self._given
+        asked = given.checked if isinstance(given, WorkerInput | SettlementInput) else None
+        if found.submissions != asked:
             raise WorkerError("verdicts")
         return found.submissions
 
     def _check_result(self, result: ServiceResult) -> int:
         """The same."""
         given = self._given
-        if given is None:
+        if not isinstance(given, WorkerInput):
             raise WorkerError("result")
         asked = (len(given.words), given.supplier_count, given.orders_each)
         price_is_possible = result.price is None or result.price < 2**given.market.price_bits
