@@ -222,5 +222,5 @@ def test_a_token_and_a_share_are_not_shown(tmp_path: Path) -> None:
     assert "CERTIFICATE" not in shown
     given = inputs([honest("a", [(BUY, 3, 5)], 9, LOTTERY, 3)], LOTTERY)[0]
     assert "words" not in repr(given)
-    result = WorkerResult(3, b"\0", (1,), ((4711,),), (4712,), (4713,), None)  # type: ignore[arg-type]
+    result = WorkerResult(3, b"\0", (1,), ((4711,),), ((4714, 4715),), (4712,), (4713,), None)  # type: ignore[arg-type]
     assert "471" not in repr(result)
