@@ -55,6 +55,7 @@ def set_up_logs(party: int, stream: TextIO | None = None, level: int = logging.I
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # its warnings are about requests that are no HTTP
     logging.captureWarnings(True)
 
 

@@ -41,6 +41,8 @@ class Problem(Enum):
     MALFORMED = _Kind("malformed", 400, "this is no submission of this version")
     INVALID_REQUEST = _Kind("invalid-request", 400, "a parameter of the request is not what it must be")
     OVERSIZED = _Kind("oversized-body", 413, "the body is larger than any submission of this market")
+    OVERSIZED_HEAD = _Kind("oversized-head", 431, "the head of the request is larger than any that is needed")
+    NOT_HTTP = _Kind("not-http", 400, "this is no request in HTTP")
     SLOW_BODY = _Kind("slow-body", 408, "the body did not arrive in time")
     WRONG_MEDIA_TYPE = _Kind("wrong-media-type", 415, "the body must be application/octet-stream")
     WRONG_CONTEXT = _Kind("wrong-context", 422, "the submission is for another market, period or number of parties")

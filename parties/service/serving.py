@@ -2,33 +2,42 @@
 
 - It leaves signals alone: the service stops its servers itself.
 - Whoever connects must send the head of a request within `HEAD_SECONDS`, and has no second one while the first is
-answered.
+answered. Heads, and messages as a whole, have a largest size; what is behind a body (trailers) is not kept.
+- What is no HTTP is refused with a problem document too, and leaves no line in the log: anybody can send it.
 - The certificate that a caller has shown reaches the application, as its fingerprint (`caller`).
 """
 
 import asyncio
 import contextlib
+import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Generator, MutableMapping
+from http import HTTPStatus
 from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from parties.service.problems import MEDIA_TYPE, Problem
 from parties.tls import fingerprint
 
 HEAD_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 60
 STOP_SECONDS = 5
+HEAD_BYTES_MAX = 2**16
+MESSAGE_BYTES_MAX = 2**22
+"""Of a request with everything around its body: no submission of any market is as large."""
 _CALLER = "mpc_market.caller"
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol with a time limit for the head of a request."""
+    """uvicorn's protocol with limits in time and size."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _in_head = False
+    _received = 0  # of the message that is coming in, with all of the piece that it began in
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -42,18 +51,45 @@ class _Protocol(HttpToolsProtocol):
         if idle and self._head_timer is None:
             self._wait_for_head()
         super().data_received(data)
+        self._received += len(data)
+        if self.transport.is_closing():
+            return
+        if self._in_head and self._received > HEAD_BYTES_MAX:
+            self._refuse(Problem.OVERSIZED_HEAD)
+        elif self._received > MESSAGE_BYTES_MAX:
+            self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        self._refuse(Problem.NOT_HTTP)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._in_head, self._received = True, 0
         self.scope["state"][_CALLER] = self._caller
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer below the application, and close the connection; not in the middle of another answer."""
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            body = json.dumps(problem.document()).encode("ascii")
+            head = (
+                f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
 
     def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)

@@ -1,0 +1,141 @@
+"""A market as `mpc-market up` runs it, with honest meters, in a storm of hostile requests (`storm`)."""
+
+import asyncio
+import random
+import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from mpc_market.rules.clearing import clear
+from mpc_market.wire.audit import check_record
+from mpc_market.wire.record import Record
+from mpc_market.wire.roll import RollEntry
+from parties.audit.fetching import PublicApi, fetch
+from parties.audit.verifying import verify
+from parties.launch.community import MAXIMUM_KWH, REGION, SUPPLIER, make_community, write_orders
+from parties.launch.processes import Processes, Running, last_lines
+from parties.launch.watching import until_ready
+from parties.meter.api import pinned
+from parties.meter.market import Market
+from parties.meter.results import State
+from parties.meter.store import Store
+from tests.hostile.storm import CANARY, Storm
+from tests.hostile.storm_acts import ACTS
+
+GROWTH_MAX = 64 * 2**20
+"""Bytes that a party's service may grow by in the storm: its caches fill, and nothing else."""
+
+
+class StormyMarket:
+    """`found`: all that was wrong; `rounds`: how many cleared by the plaintext rule; `void`: how many had no result."""
+
+    acts = tuple(ACTS)
+
+    def __init__(self, directory: Path, rng: random.Random, meters: int = 6, period: int = 15) -> None:
+        community = make_community(directory, 3, meters + 1, period)
+        *honest, rogue = community.meters
+        self.directory = directory
+        self.community = replace(community, meters=tuple(honest))
+        maximum = community.running.settings.lots(MAXIMUM_KWH)
+        entry = RollEntry(rogue.meter, rogue.identity.public, rogue.sealing.public, SUPPLIER, REGION, maximum)
+        homes = [community.party_home(number) for number in range(3)]
+        self.storm = Storm(community.running, rogue, entry, homes, rng, ACTS)
+        self.found: list[str] = []
+        self.rounds = self.void = 0
+        self.growth = 0
+
+    async def play(self, requests: int, rounds: int, pause: float = 0.0) -> None:
+        """So many requests at least, while honest meters play so many rounds."""
+        running, homes = self.community.running, self.community.meters
+        async with AsyncExitStack() as stack:
+            processes = await stack.enter_async_context(Processes(self.directory / "logs"))
+            parties = [
+                await processes.start(f"party-{number}", ["party", "run", "--home", str(home)])
+                for number, home in enumerate(self.storm.homes)
+            ]
+            api = await stack.enter_async_context(PublicApi(running.id, pinned(running, int(time.time()))))
+            await until_ready(api)
+            orders = write_orders(self.community, "all", homes, self._starts(rounds + 4))
+            arguments = ["--orders", str(orders), "--rounds", str(rounds), *(str(home.path) for home in homes)]
+            meters = await processes.start("meters", ["meter", "watch", *arguments])
+            await self._blow([each.process.pid for each in parties], meters, requests, pause)
+            for fetched in await fetch(api, self.directory / "records"):
+                if fetched.trouble:
+                    self.found.append(fetched.trouble)
+            processes.check(may_end=[meters])
+        self._look_at(meters)
+
+    async def _blow(self, parties: list[int], meters: Running, requests: int, pause: float) -> None:
+        """The storm, and what the parties' memory does meanwhile."""
+        async with self.storm as storm:
+            beside = [asyncio.create_task(self._learn()), asyncio.create_task(self._weigh(parties, requests))]
+            await storm.blow(requests, lambda: meters.process.returncode is None, pause)
+            for each in beside:
+                each.cancel()
+            for each in await asyncio.gather(*beside, return_exceptions=True):
+                if isinstance(each, Exception):
+                    raise each
+        await meters.process.wait()
+
+    async def _learn(self) -> None:
+        while True:
+            await self.storm.learn()
+            await asyncio.sleep(1)
+
+    async def _weigh(self, parties: list[int], requests: int) -> None:
+        """How much the largest of them grows, once a tenth of the storm is over."""
+        while self.storm.sent < requests / 10:
+            await asyncio.sleep(0.2)
+        before = {pid: psutil.Process(pid).memory_info().rss for pid in parties}
+        while True:
+            self.growth = max(self.growth, *(psutil.Process(p).memory_info().rss - b for p, b in before.items()))
+            await asyncio.sleep(0.2)
+
+    def _look_at(self, meters: Running) -> None:
+        """What the honest have, and what the records say."""
+        self.found += self.storm.found
+        report = verify(self.directory / "records", self.community.running)
+        self.found += [*report.wrong, *report.faults]
+        if self.growth > GROWTH_MAX:
+            self.found.append(f"a party's memory has grown by {self.growth:,} bytes")
+        for number in range(3):
+            log = (self.directory / "logs" / f"party-{number}.log").read_text("utf-8", errors="replace")
+            if '"error":' in log or '"level": "error"' in log or CANARY in log:
+                self.found.append(f"party {number} complains, or logs a request: {log[-500:]}")
+        self._compare()
+        if meters.process.returncode != 0 and not self.void:
+            self.found.append(f"honest meters: {' / '.join(last_lines(meters.log))}")
+
+    def _compare(self) -> None:
+        """Every honest meter's result, as it has verified it, with the rule on what all have ordered.
+
+        A round that a slow machine does not get through in time is void, and then it is void for everyone.
+        """
+        market = self.community.running
+        audited = {}
+        for line in (self.directory / "records" / "party-0.jsonl").read_bytes().splitlines():
+            record = Record.decode(line)
+            audited[record.period.start] = check_record(record, market.committee(record.period.start))
+        entries = [entry for home in self.community.meters for entry in Store(home.store, home.meter).history(10_000)]
+        for start in sorted({entry.start for entry in entries}):
+            mine = [entry for entry in entries if entry.start == start]
+            if {entry.state for entry in mine} == {State.VOID} and audited[start].randomness is None:
+                self.void += 1
+                continue
+            if {entry.state for entry in mine} != {State.VERIFIED}:
+                self.found.append(f"round {start}: {sorted({str(entry.state) for entry in mine})}")
+                continue
+            book = [(order, lots) for entry in mine for order, lots in zip(entry.orders, entry.accepted, strict=True)]
+            seed = audited[start].randomness.ticket_seed
+            expected = clear([order for order, _ in book], market.settings.rules, seed)
+            self.rounds += 1
+            if (audited[start].price, [lots for _, lots in book]) != (expected.price, list(expected.accepted)):
+                self.found.append(f"round {start}: other results than by the plaintext rule")
+
+    def _starts(self, count: int) -> list[int]:
+        rhythm = Market(self.community.running).rhythm
+        first = rhythm.next_gate(int(time.time() * 1000))
+        return [first + number * rhythm.length for number in range(count)]
