@@ -5,7 +5,8 @@ python -m benchmarks.clearing 1000       only up to so many orders; prints, writ
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from benchmarks import picture, stock
@@ -27,6 +28,9 @@ MORE_PARTIES = {5: {1_000: 5, 10_000: 3}, 7: {1_000: 3, 10_000: 1}}
 MILLION = 1_000_000
 """Once for each method by lottery, and once pro rata."""
 
+WITH_TLS = {3: {100: 5, 1_000: 5, 10_000: 3, 100_000: 1}, 5: {1_000: 3}, 7: {1_000: 1}}
+"""Repetitions by parties and orders where the parties speak TLS with each other, as they do between hosts."""
+
 STOCK_SORTS = ((3, 100, 5), (3, 300, 3), (3, 1_000, 3), (3, 2_000, 1), (3, 3_000, 1), (5, 100, 3))
 """Parties, prices and repetitions for stock MPyC: up to about a minute."""
 
@@ -35,14 +39,21 @@ STOCK_BITS = 32  # what SecInt() means; 16 bits take as long
 
 def cases() -> Iterator[tuple[Case, int]]:
     """What is measured, and how often."""
-    for m, repetitions in {3: THREE_PARTIES, **MORE_PARTIES}.items():
-        for n, times in repetitions.items():
-            for rationing in Rationing:
-                for method in Method:
-                    yield Case(m, n, rationing, method), times
+    yield from _all_rules({3: THREE_PARTIES, **MORE_PARTIES})
     for method in Method:
         yield Case(3, MILLION, Rationing.LOTTERY, method), 1
     yield Case(3, MILLION, Rationing.PRO_RATA, Method.SELECT), 1
+    for case, times in _all_rules(WITH_TLS):
+        yield replace(case, tls=True), times
+    yield Case(3, MILLION, Rationing.LOTTERY, Method.SELECT, tls=True), 1
+
+
+def _all_rules(repetitions: Mapping[int, Mapping[int, int]]) -> Iterator[tuple[Case, int]]:
+    for m, by_size in repetitions.items():
+        for n, times in by_size.items():
+            for rationing in Rationing:
+                for method in Method:
+                    yield Case(m, n, rationing, method), times
 
 
 def main(*, resume: bool = False) -> None:

@@ -5,6 +5,7 @@ python -m benchmarks.delay
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from benchmarks.measure import Case, measure
@@ -32,12 +33,12 @@ _LONG_MS = 20.0
 
 
 def cases(n: int = ORDERS) -> list[Case]:
-    """All lines, both methods, both rules; prepared beforehand where the target is."""
+    """All lines, both methods, both rules; where the target is, also prepared beforehand, and with TLS."""
     three = [(line, rule, method) for line in LINES for rule in Rationing for method in Method]
     plain = [Case(3, n, rule, method, delay_ms=ms, mbit_per_s=mbit) for (ms, mbit), rule, method in three]
     ms, mbit = LINES[-1]
     lottery = [Case(3, n, Rationing.LOTTERY, method, True, ms, mbit) for method in Method]
-    return plain + lottery
+    return plain + lottery + [replace(case, tls=True) for case in lottery]
 
 
 def run(case: Case, repetitions: int) -> Row:

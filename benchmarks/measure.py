@@ -20,7 +20,9 @@ _WARM_UP_ORDERS = 2_000
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured. `delay_ms`: one way, `mbit_per_s`: of each party's line; None: plain loopback."""
+    """What is measured. `delay_ms`: one way, `mbit_per_s`: of each party's line; None: plain loopback. `tls`: between
+    the parties, as between hosts; else plain TCP.
+    """
 
     m: int
     n: int
@@ -29,12 +31,14 @@ class Case:
     prepared: bool = False
     delay_ms: float | None = None
     mbit_per_s: float | None = None
+    tls: bool = False
 
     def __str__(self) -> str:
         words = [f"m={self.m} n={self.n} {self.rationing.value} {self.method.value}"]
         words += ["prepared"] if self.prepared else []
         words += [f"{self.delay_ms:g} ms"] if self.delay_ms is not None else []
         words += [f"{self.mbit_per_s:g} Mbit/s"] if self.mbit_per_s is not None else []
+        words += ["tls"] if self.tls else []
         return " ".join(words)
 
     @property
@@ -66,7 +70,7 @@ def measure(
 
 async def _measure(case: Case, repetitions: int, warm_up_orders: int, command: Sequence[str]) -> Row:
     orders, runs = book(case.n), []
-    async with LocalParties(case.m, command=command) as parties:
+    async with LocalParties(case.m, command=command, tls=case.tls) as parties:
         warm, _ = await _clear(parties, replace(case, n=warm_up_orders), orders[:warm_up_orders])
         for _ in range(repetitions):
             runs.append(await _clear(parties, case, orders))
@@ -115,6 +119,7 @@ def _settings(case: Case) -> Row:
         "rationing": case.rationing.value,
         "method": case.method.value,
         "prepared": case.prepared,
+        "tls": case.tls,
         "delay_ms": case.delay_ms,
         "mbit_per_s": case.mbit_per_s,
         "price_bits": PRICE_BITS,
