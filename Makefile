@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench soak lock audit-deps clean
+.PHONY: demo test lint bench load soak lock audit-deps clean
 
 demo: $(READY)  ## the main job: a day in an energy community, cleared on shares
 	$(BIN)/mpc-market demo
@@ -19,6 +19,11 @@ lint: $(READY)
 
 bench: $(READY)  ## about twenty minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+load: $(READY)  ## about half an hour: 2,000 meters, gate to results, one party's intake; see benchmarks/README.md
+	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.intake
 
 lock: $(READY)  ## pin everything the container installs, by hash; keeps what still fits (UPGRADE=--upgrade: all anew)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[supply]'

@@ -1,9 +1,10 @@
 """The figures as Markdown tables, for the README: `python -m benchmarks.tables`."""
 
+import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks import quoted
+from benchmarks import latency_picture, quoted
 from benchmarks.cost import EUROS_PER_GB
 from benchmarks.country import METERS, bill
 from benchmarks.machine import in_words
@@ -21,7 +22,19 @@ TARGETS = {  # n: lottery, pro rata, the sort method by itself; seconds
 def all_tables() -> str:
     """Every table whose question has been asked."""
     parts = []
-    for table in (latency, parties, traffic, preparation, delay, kernels, many_markets):
+    for table in (
+        latency,
+        with_tls,
+        parties,
+        traffic,
+        preparation,
+        delay,
+        kernels,
+        many_markets,
+        load_rounds,
+        gate_to_results,
+        intake,
+    ):
         try:
             parts.append(table())
         except FileNotFoundError as error:
@@ -83,11 +96,27 @@ def latency() -> str:
     return f"{_title('Latency, three parties', figures)}\n\n{markdown(heads, rows)}\n\nAimed at: {'; '.join(aims)}."
 
 
+def with_tls() -> str:
+    """Seconds against n with plain TCP and with TLS between three parties."""
+    figures = load("clearing")
+    pairs = [
+        [dict(curve(figures["rows"], tls=tls, m=3, rationing=rationing, method=method)) for tls in (False, True)]
+        for rationing in ("lottery", "pro-rata")
+        for method in ("sort", "select")
+    ]
+    sizes = sorted({n for _, secured in pairs for n in secured})
+    rows = [
+        [f"{n:,}", *(f"{seconds(plain.get(n))} / {seconds(secured.get(n))}" for plain, secured in pairs)] for n in sizes
+    ]
+    heads = ["orders", "lottery, sort", "lottery, select", "pro rata, sort", "pro rata, select"]
+    return f"{_title('Plain TCP / TLS between three parties', figures)}\n\n{markdown(heads, rows)}"
+
+
 def parties() -> str:
     """Three, five and seven parties."""
     figures = load("clearing")
     stock = load("stock")["rows"]
-    chosen = [row for row in figures["rows"] if row["n"] in (1_000, 10_000)]
+    chosen = [row for row in figures["rows"] if row["n"] in (1_000, 10_000) and not row.get("tls")]
     chosen.sort(key=lambda row: (row["n"], row["m"], row["rationing"], row["method"]))
     rows = [
         [
@@ -109,7 +138,7 @@ def parties() -> str:
 def traffic() -> str:
     """Bytes, memory and euros of a round, three parties."""
     figures = load("clearing")
-    chosen = [row for row in figures["rows"] if row["m"] == 3]
+    chosen = [row for row in figures["rows"] if row["m"] == 3 and not row.get("tls")]
     chosen.sort(key=lambda row: (row["n"], row["rationing"], row["method"]))
     rows = [
         [
@@ -184,6 +213,73 @@ def kernels() -> str:
     return f"{_title('Kernels, ns per element', figures)}\n\n{markdown(heads, rows)}"
 
 
+def load_rounds() -> str:
+    """Five rounds of 2,000 meters."""
+    figures = load("load")
+    rows = [
+        [
+            row["case"],
+            f"{row['meters']:,}",
+            f"{row['verified']:,}",
+            seconds(row["intake_seconds"]),
+            seconds(row["receipt_seconds"]["p99"]),
+            seconds(row["outcome_seconds"]),
+            seconds(row["results_seconds"]["max"]),
+            seconds(row["intake_seconds"] + row["results_seconds"]["max"]),
+            f"{max(row['party_cpu_seconds']):.1f}",
+            f"{row['meters_cpu_seconds']:.1f}",
+            size(max(row["peak_memory"])),
+        ]
+        for row in figures["rows"]
+    ]
+    heads = ["", "meters", "verified", "orders in", "receipts, p99", "gate to outcome", "gate to last result"]
+    heads += ["orders in, and results out", "CPU s per party", "CPU s of all meters", "peak memory per party"]
+    return f"{_title('Periods of two minutes in a row', figures)}\n\n{markdown(heads, rows)}"
+
+
+def gate_to_results() -> str:
+    """By the number of meters; the median of the rounds."""
+    figures = load("latency")
+    found: dict[int, list[Row]] = {}
+    for row in figures["rows"]:
+        found.setdefault(row["meters"], []).append(row)
+    rows = [
+        [
+            f"{meters:,}",
+            *(seconds(statistics.median(value(row) for row in some)) for _, value in latency_picture.CURVES.values()),
+        ]
+        for meters, some in found.items()
+    ]
+    return f"{_title('From the gate on', figures)}\n\n{markdown(['meters', *latency_picture.CURVES], rows)}"
+
+
+def intake() -> str:
+    """What one party takes in."""
+    figures = load("intake")
+    rows = [
+        [
+            row["case"],
+            f"{row['orders']:,}",
+            f"{row['orders_per_second']:,.0f}",
+            seconds(row["receipt_seconds"]["p50"]),
+            seconds(row["receipt_seconds"]["p99"]),
+            f"{row['cpu_milliseconds_per_order']:.2f}",
+            size(row["peak_memory"]),
+        ]
+        for row in figures["rows"]
+    ]
+    heads = [
+        "sent",
+        "orders",
+        "durable orders a second",
+        "receipt, median",
+        "receipt, p99",
+        "CPU ms per order",
+        "memory",
+    ]
+    return f"{_title('One party, one core', figures)}\n\n{markdown(heads, rows)}"
+
+
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table."""
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
@@ -210,7 +306,7 @@ def _line(row: Row) -> str:
         return "loopback, no relay"
     words = f"relay, {row['delay_ms']:g} ms one way"
     words += f", {row['mbit_per_s']:g} Mbit/s" if row["mbit_per_s"] else ""
-    return words + (", prepared" if row["prepared"] else "")
+    return words + (", prepared" if row["prepared"] else "") + (", TLS" if row.get("tls") else "")
 
 
 def _title(words: str, figures: dict[str, Any]) -> str:

@@ -15,6 +15,9 @@ from mpc_market.errors import MarketError
 STOP_SECONDS = 15.0
 """A process that has not ended so long after it was asked to is killed."""
 
+COMMAND = "parties.cli.main"
+"""The module that is `mpc-market`."""
+
 _LAST_LINES = 5
 
 
@@ -48,14 +51,14 @@ class Processes:
     ) -> None:
         await self.stop()
 
-    async def start(self, name: str, arguments: Sequence[str]) -> Running:
-        """Start `mpc-market` with these arguments. Raises: OSError."""
+    async def start(self, name: str, arguments: Sequence[str], module: str = COMMAND) -> Running:
+        """Start `mpc-market`, or another module, with these arguments. Raises: OSError."""
         log = self._logs / f"{name}.log"
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "parties.cli.main",
+                module,
                 *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
