@@ -9,6 +9,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,14 +20,16 @@ import test_compute_messages
 from market_directory import NOW, make, opened
 
 from mpc_market.errors import InputError, PeerError, ProtocolError
+from mpc_market.rules.money import Cents, Scale
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.message import sign
+from mpc_market.wire.roll import Roll, RollArea, RollRegion
 from parties.audit.chain import read_chain
 from parties.audit.evidence import Evidence
 from parties.audit.evidence_files import read_evidence, read_messages
 from parties.audit.fetching import ServedError, _page
 from parties.audit.told import Teller
-from parties.compute import messages, raw, service_messages
+from parties.compute import messages, raw, service_messages, settlement_messages
 from parties.compute.channel import Channel, ChannelClosedError
 from parties.files.market import read_market
 from parties.files.orders import read_orders
@@ -121,10 +124,10 @@ def _party_home(name: str) -> Build:
 
 
 def _home(path: Path, problems: Problems) -> object:
-    from parties.files.party_home import read_party_home  # noqa: PLC0415
+    from parties.files.party_home import read_party_homes  # noqa: PLC0415
 
     found = Problems()
-    home = read_party_home(path, NOW, found)
+    home = read_party_homes(path, NOW, found) or None
     if found.count:
         problems.add(str(path / "party.toml tls.crt signing.key"), "; ".join(found.shown))
     return home
@@ -167,6 +170,26 @@ HEADERS: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], object]]] = 
         {"kind": "failure", "error": "HearsayError", "reason": "gone", "party": 1, "witness": 2},
         messages.read_failure,
     ),
+    "settlement job": (
+        settlement_messages.SettlementJob(
+            7, 5, 2, 3, 2, 5, test_compute_messages.Market(), bytes(32), 40, True, 2.5
+        ).header(),
+        settlement_messages.SettlementJob.read,
+    ),
+    "settlement done": (
+        settlement_messages.SettlementDone(5, 4, 3, test_compute_messages.EFFORT).header(),
+        settlement_messages.SettlementDone.read,
+    ),
+    "closing job": (
+        settlement_messages.ClosingJob(
+            3, 4, 0, 3, 40, Scale(test_compute_messages.Market(), 0, 1, 4, Cents(1, 100)), 2.5
+        ).header(),
+        settlement_messages.ClosingJob.read,
+    ),
+    "closing done": (
+        settlement_messages.ClosingDone(3, 4, 0, test_compute_messages.EFFORT).header(),
+        settlement_messages.ClosingDone.read,
+    ),
     "listen": (messages.Listen("127.0.0.1", 9000, 9100).header(), messages.Listen.read),
     "verdicts": (service_messages.FoundVerdicts(7).header(), service_messages.FoundVerdicts.read),
 }
@@ -203,6 +226,12 @@ def _framed(header: dict[str, Any], behind: bytes) -> bytes:
 @cache
 def _signed(kind: Any) -> bytes:
     return sign(kind.decode(wire.party_messages()[kind]), wire.PLAYED.signing[1]).encode()
+
+
+def _grid_roll() -> bytes:
+    keys = wire.PLAYED.roll.entries[0].identity_key, wire.PLAYED.roll.entries[0].sealing_key
+    regions, areas = (RollRegion("north", *keys, "grid"),), (RollArea("grid", *keys),)
+    return replace(wire.PLAYED.roll, regions=regions, areas=areas).encode()
 
 
 def _period_document() -> bytes:
@@ -278,6 +307,7 @@ PARSERS: dict[str, Build] = {
     ),
     "enrol request": _bytes(wire.enrol_request(), read_request),
     "enrol request in hex": _bytes(wire.enrol_request().hex().encode(), read_request),
+    "roll with grid operators": _bytes(_grid_roll(), Roll.decode),
     "period document": _bytes(_period_document(), PeriodDocument.read),
     "problem document": _bytes(
         b'{"type": "urn:mpc-market:problem:late", "status": 409}',

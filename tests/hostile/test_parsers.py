@@ -166,6 +166,7 @@ NOT_FROM_OUTSIDE = {
     "parties.service.http:read_body": "bytes as they come; test_hostile_clients",
     "parties.audit.saved:read_line": "a line that `read_lines` has read before",
     "parties.worker.round:WorkerResult.of": "bytes of the length that a spoilt `ServiceResult` announces",
+    "parties.worker.settlement:_words": "bytes of the length that a spoilt `SettlementDone` announces",
     "parties.meter.metering:read_file": "hands on to `read_telegrams`",
     "parties.meter.sources:read_market": "hands on to `read_running`",
     "parties.supplier.home:read_supplier_home": "the supplier's own keys, by `read_key` and `read_running`",
