@@ -9,8 +9,9 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## the main job: a day in an energy community, cleared on shares
 	$(BIN)/mpc-market demo
 
+# Two at a time: much of a test of services is waiting. The tests of one file stay together, with what they share.
 test: $(READY) lint  ## lint, types and all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
