@@ -101,8 +101,9 @@ def open_home(path: Path) -> Home:
 
 
 def _settings(path: Path) -> dict[str, Any]:
+    text = _read_private(path)
     try:
-        table = tomllib.loads(_read_private(path))
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise HomeError(f"{path}: not TOML: {printable(str(error), 200)}") from None
     except (ValueError, RecursionError):
