@@ -91,7 +91,19 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.rules.money",
             "mpc_market.wire",
             "parties.local",
+            "parties.settling",
             "parties.tls",
+        },
+        set(),
+    ),
+    # Pure: what happens when, and who is shown what.
+    "parties.settling": (
+        {
+            "mpc_market.errors",
+            "mpc_market.rules.groups",
+            "mpc_market.rules.settlement",
+            "mpc_market.rules.tariff",
+            "mpc_market.wire",
         },
         set(),
     ),
@@ -117,7 +129,12 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties.meter.api",
             "parties.meter.documents",
             "parties.meter.periods",
+            "parties.meter.sheets",
         },
+        set(),
+    ),
+    "parties.grid": (
+        {"mpc_market.errors", "mpc_market.wire", "parties.files", "parties.meter.api", "parties.meter.sheets"},
         set(),
     ),
     "parties.audit": (
@@ -147,6 +164,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties.files",
             "parties.ledger",
             "parties.net",
+            "mpc_market.rules.money",
+            "mpc_market.rules.tariff",
+            "parties.settling",
             "parties.tls",
             "parties.worker",
         },

@@ -9,7 +9,7 @@ ROOTS = ("mpc_market", "parties")
 
 MODULE_LINES, FUNCTION_LINES = 400, 40
 
-LONG_MODULES: dict[str, str] = {}
+LONG_MODULES: dict[str, str] = {"tests/test_layers.py": "the table of all rooms, and the one test that reads it"}
 """File → why it is one idea (style.md: where the idea is one, leave it and say why)."""
 
 LONG_FUNCTIONS: dict[str, str] = {}

@@ -42,7 +42,7 @@ Suppliers = Annotated[
 ]
 Template = Annotated[
     str | None,
-    typer.Option("--like", metavar="MARKET.toml", help="Take over [market] and [service] of another market's file."),
+    typer.Option("--like", metavar="MARKET.toml", help="Take over the settings of another market's file."),
 ]
 Id = Annotated[
     str | None, typer.Option("--id", help="The market's id: a-z, 0-9, '.', '_', '-'.  [default: DIR's name]")
@@ -75,6 +75,10 @@ def init(
     gate_lead: Annotated[Text, typer.Option(help="Gate before period, ISO 8601.  [default: a third of it]")] = None,
     deadline: Annotated[Text, typer.Option(help="Results after gate, ISO 8601.  [default: 4/5 of gate lead]")] = None,
     retention: Annotated[Text, typer.Option(help="Parties keep submissions so long.  [default: P90D]")] = None,
+    billing: Annotated[Text, typer.Option(help="Settle, and bill by 'month' or ISO 8601.  [default: not]")] = None,
+    reading_deadline: Annotated[Text, typer.Option(help="Readings after a period.  [default: P1D]")] = None,
+    correction_deadline: Annotated[Text, typer.Option(help="Last readings after a month.  [default: P10D]")] = None,
+    settle_within: Annotated[Text, typer.Option(help="Settled after a deadline, or void.  [default: P2D]")] = None,
 ) -> None:
     """Make the files of a new market: the public market.toml, and the private directories beside it.
 
@@ -98,10 +102,10 @@ def init(
         **{"price_min": price_min, "price_bits": price_bits, "lot": lot, "quantity_bits": quantity_bits},
         **{"period": period, "rationing": rationing, "orders_per_submission": orders_per_submission},
         **{"minimum_group": minimum_group, "gate_lead": gate_lead, "deadline": deadline, "retention": retention},
+        **{"billing": billing, "reading_deadline": reading_deadline, "settle_within": settle_within},
+        "correction_deadline": correction_deadline,
     }
-    problems = Problems()
-    _check_way(parties, join, files or [], registrar, problems)
-    problems.check()
+    _check_way(parties, join, files or [], registrar)
     market = _make(directory, files or [], parties, registrar, supplier or [], like, said)
     _tell(directory, market, join=join, own_registrar=registrar is None)
 
@@ -133,8 +137,9 @@ def _make(
     return join_market(directory, *settings, introduced, suppliers, key)
 
 
-def _check_way(parties: str | None, join: bool, files: list[Path], registrar: str | None, problems: Problems) -> None:
-    """Either addresses or introductions, and what goes with each."""
+def _check_way(parties: str | None, join: bool, files: list[Path], registrar: str | None) -> None:
+    """Either addresses or introductions, and what goes with each. Raises: InputError."""
+    problems = Problems()
     if join == (parties is not None):
         problems.add("init", "say either --parties HOST:PORT,… or --join FILE…")
     elif files and not join:
@@ -146,6 +151,7 @@ def _check_way(parties: str | None, join: bool, files: list[Path], registrar: st
             problems.add("--registrar", "goes with --join; with --parties the registrar's home is made here")
         if len(registrar) != 64 or not set(registrar.lower()) <= set("0123456789abcdef"):
             problems.add("--registrar", f"'{printable(registrar, 70)}' is not 64 hexadecimal digits")
+    problems.check()
 
 
 def _places(text: str, problems: Problems) -> list[tuple[str, "Addresses"]]:

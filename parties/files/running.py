@@ -3,12 +3,14 @@
 Nothing in it is secret. `running_toml` reads and writes the file.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from mpc_market.wire.committee import Committee
+from mpc_market.wire.identifiers import Stage, split_market
 from parties.files.market import MarketFile
 from parties.files.values import Address
+from parties.settling.calendar import Calendar, Months
 from parties.tls import fingerprint
 
 CHANGE_OVER = timedelta(days=30)
@@ -19,14 +21,28 @@ PORTS_MIN = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """How the market is settled: `parties.settling.calendar` says what the durations are. `billing`: the length of a
+    billing month, None for calendar months.
+    """
+
+    reading_deadline: timedelta = timedelta(days=1)
+    correction_deadline: timedelta = timedelta(days=10)
+    settle_within: timedelta = timedelta(days=2)
+    billing: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """The life of a round: the gate closes `gate_lead` before the period starts; a round that is not published
-    `deadline` after its gate is void. `retention`: how long parties keep submissions and shares.
+    `deadline` after its gate is void. `retention`: how long parties keep submissions and shares. `settlement`: None if
+    the market only clears.
     """
 
     gate_lead: timedelta = timedelta(minutes=5)
     deadline: timedelta = timedelta(minutes=4)
     retention: timedelta = timedelta(days=90)
+    settlement: Settlement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,21 @@ class RunningMarket:
     def period_seconds(self) -> int:
         """The length of a period. Periods start at multiples of it since 1970."""
         return int(self.settings.period.total_seconds())
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """When it is settled; None if it only clears. Raises: InvalidSettingsError."""
+        said = self.service.settlement
+        if said is None:
+            return None
+        months = Months(self.settings.timezone, None if said.billing is None else int(said.billing.total_seconds()))
+        durations = (said.reading_deadline, said.correction_deadline, said.settle_within)
+        return Calendar(self.period_seconds, months, *(int(each.total_seconds() * 1000) for each in durations))
+
+    def staged(self, stage: Stage) -> "RunningMarket":
+        """The same market in a further stage: only the name that stands in its messages is another."""
+        name = stage.of(split_market(self.id)[0])
+        return replace(self, settings=replace(self.settings, id=name))
 
     def committee(self, start: int) -> Committee:
         """The signing keys of the parties for the round of the period that starts then."""

@@ -2,6 +2,7 @@
 
     [market]           what is traded, as for `clear` (`market`), and the market's `id`
     [service]          gate_lead, deadline, retention: the life of a round, ISO 8601 durations
+    [settlement]       reading_deadline, correction_deadline, settle_within, billing; left out where it only clears
     [registrar]        key: the public Ed25519 key that signs the roll
     [[party]]          one for each compute party, number 0 first: name, addresses,
     [[party.keys]]       and its public keys: signing_key, certificate with its fingerprint; later ones say `since` when
@@ -21,7 +22,7 @@ from mpc_market.wire.identifiers import check_id
 from parties.files import values
 from parties.files.market import MarketFile, market_table
 from parties.files.problems import Problems, printable
-from parties.files.running import PORTS_MIN, Party, PartyKeys, RunningMarket, Service, Supplier
+from parties.files.running import PORTS_MIN, Party, PartyKeys, RunningMarket, Service, Settlement, Supplier
 from parties.files.toml import Document, Place, Readers, quoted, read_document
 from parties.files.values import Address, address_text, duration_text, moment_text, ports_text
 from parties.tls import TlsError, client_context, fingerprint
@@ -110,9 +111,15 @@ def _tables(value: object) -> list[dict[str, object]]:
     return value
 
 
-_TABLES = {"market": "[market]", "service": "[service]", "registrar": "[registrar]", "party": "[[party]]",
-           "supplier": "[[supplier]]"}  # fmt: skip
+_TABLES = {"market": "[market]", "service": "[service]", "settlement": "[settlement]", "registrar": "[registrar]",
+           "party": "[[party]]", "supplier": "[[supplier]]"}  # fmt: skip
 SERVICE = {"gate_lead": values.duration, "deadline": values.duration, "retention": _retention}
+SETTLEMENT = {
+    "reading_deadline": values.duration,
+    "correction_deadline": values.duration,
+    "settle_within": values.duration,
+    "billing": values.billing,
+}
 _REGISTRAR = {"key": values.octets(32)}
 ADDRESSES = {
     "name": values.name,
@@ -132,13 +139,19 @@ def _read_table(document: Document, place: tuple[str], readers: Readers, problem
 
 
 def service_table(document: Document, problems: Problems) -> Service | None:
-    """The table `[service]`, which may be left out; None if there is any problem."""
-    table = document.content.get("service", {})
-    if not isinstance(table, dict):
-        problems.add(document.where((), "service"), "[service] is to be one table")
+    """The tables `[service]` and `[settlement]`, which may be left out; None if there is any problem."""
+    found = {}
+    for name, readers in (("service", SERVICE), ("settlement", SETTLEMENT)):
+        table = document.content.get(name, {})
+        if not isinstance(table, dict):
+            problems.add(document.where((), name), f"[{name}] is to be one table")
+            return None
+        found[name] = document.read((name,), table, readers, problems)
+    service, settlement = found["service"], found["settlement"]
+    if service is None or settlement is None:
         return None
-    settings = document.read(("service",), table, SERVICE, problems)
-    return None if settings is None else Service(**settings)
+    settled = Settlement(**settlement) if "settlement" in document.content else None
+    return Service(**service, settlement=settled)
 
 
 def _array(document: Document, name: str, problems: Problems) -> list[tuple[int, dict[str, object]]]:
@@ -221,6 +234,7 @@ def _check_parties(document: Document, market: RunningMarket, problems: Problems
                     other = owners[owned]
                     problems.add(document.where(place), f"a key or certificate of party {other}: each has its own")
     _check_ports(document, parties, problems)
+    _check_settlement(document, market, problems)
     if problems.count > before:
         return
     try:
@@ -228,6 +242,22 @@ def _check_parties(document: Document, market: RunningMarket, problems: Problems
             market.committee(start)
     except WireError as error:
         problems.add(document.where(("party", 0)), str(error))
+
+
+def _check_settlement(document: Document, market: RunningMarket, problems: Problems) -> None:
+    """Its moments must follow one another, its sums must fit into the field, and nothing be erased that it needs."""
+    place: Place = ("settlement",)
+    try:
+        calendar = market.calendar
+    except InvalidSettingsError as error:
+        problems.add(document.where(place), str(error))
+        return
+    if calendar is None:
+        return
+    if calendar.longest_ms > 1000 * market.service.retention.total_seconds():
+        days = -(-calendar.longest_ms // 86_400_000)
+        reason = f"a period's shares are needed for {days} days, until its correction is billed: keep them so long"
+        problems.add(document.where(("service",), "retention"), reason)
 
 
 def _check_ports(document: Document, parties: Sequence[Party], problems: Problems) -> None:
@@ -323,7 +353,19 @@ def _service_text(service: Service) -> str:
         ("deadline", quoted(duration_text(service.deadline)), "so long after the gate a round is published, or void"),
         ("retention", quoted(duration_text(service.retention)), "so long parties keep submissions and shares"),
     ]
-    return "\n[service]\n" + _lines(rows)
+    text = "\n[service]\n" + _lines(rows)
+    return text if service.settlement is None else text + _settlement_text(service.settlement)
+
+
+def _settlement_text(settlement: Settlement) -> str:
+    billing = "month" if settlement.billing is None else duration_text(settlement.billing)
+    rows = [
+        ("reading_deadline", quoted(duration_text(settlement.reading_deadline)), "after a period, for its readings"),
+        ("correction_deadline", quoted(duration_text(settlement.correction_deadline)), "after its month: the last one"),
+        ("settle_within", quoted(duration_text(settlement.settle_within)), "after a deadline it is settled, or void"),
+        ("billing", quoted(billing), "what is billed at once"),
+    ]
+    return "\n[settlement]\n" + _lines(rows)
 
 
 def _lines(rows: list[tuple[str, str, str]]) -> str:

@@ -84,6 +84,16 @@ def duration(value: object) -> timedelta:
     return length
 
 
+def billing(value: object) -> timedelta | None:
+    """A billing month: "month" for calendar months (None), or an ISO 8601 duration."""
+    if value == "month":
+        return None
+    try:
+        return duration(value)
+    except InvalidSettingsError:
+        raise InvalidSettingsError('"month", or an ISO 8601 duration such as "P7D", is expected') from None
+
+
 def duration_text(length: timedelta) -> str:
     """A duration of whole seconds in ISO 8601."""
     minutes, seconds = divmod(length.seconds, 60)

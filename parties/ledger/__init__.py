@@ -38,6 +38,7 @@ from parties.ledger.rows import (
     Stored,
     Storing,
     SubmissionRow,
+    TariffRow,
     TotalRow,
 )
 
@@ -60,6 +61,7 @@ __all__ = [
     "Stored",
     "Storing",
     "SubmissionRow",
+    "TariffRow",
     "TotalRow",
     "UnstorableError",
     "back_up",

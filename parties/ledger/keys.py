@@ -53,12 +53,14 @@ class Keys(Shelf):
 
         return await self._database.write(work)
 
-    async def forget_sealing_keys(self, before: str) -> int:
+    async def forget_sealing_keys(self, before: str, purpose: str = "") -> int:
         """Delete the keys of the days before this one, beyond recovery (see `Database.wipe`); how many.
+
+        `purpose`: what their names begin with, so that keys for something else stay.
 
         What was sealed to them stays closed from then on, for this party too.
         """
-        statement = delete(sealing_keys).where(sealing_keys.c.day < before)
+        statement = delete(sealing_keys).where(sealing_keys.c.day >= purpose, sealing_keys.c.day < purpose + before)
         forgotten = await self._database.write(lambda connection: _count(connection, statement))
         if forgotten:
             await self._database.wipe()

@@ -19,13 +19,14 @@ from parties.ledger.results import Results
 from parties.ledger.rounds import Rounds
 from parties.ledger.schema import forwards, ledger, messages, results, rounds, secrets, submissions, totals
 from parties.ledger.submissions import Submissions
+from parties.ledger.tariffs import Tariffs
 
 logger = logging.getLogger(__name__)
 
 _ERASED = (messages, secrets, submissions, forwards, results, totals)
 
 
-class Ledger(Keys, Rounds, Submissions, Results):
+class Ledger(Keys, Rounds, Submissions, Results, Tariffs):
     """Durable storage. Every method raises LedgerError when storage fails; what else it raises is said with it.
 
     Write methods return when what they wrote is on stable storage.

@@ -59,6 +59,16 @@ class Rounds(Shelf):
         (row,) = await self._database.read(statement)
         return None if row[0] is None else int(row[0])
 
+    async def first_start(self, market: str) -> int | None:
+        """The earliest period of which there is a round."""
+        (row,) = await self._database.read(select(func.min(rounds.c.start)).where(rounds.c.market == market))
+        return None if row[0] is None else int(row[0])
+
+    async def rounds_between(self, market: str, begin: int, end: int) -> list[RoundRow]:
+        """The rounds of the periods that start in [begin, end), in this sequence."""
+        statement = select(*_COLUMNS).where(rounds.c.market == market, rounds.c.start >= begin, rounds.c.start < end)
+        return [RoundRow(*row) for row in await self._database.read(statement.order_by(rounds.c.start))]
+
     async def set_state(self, market: str, start: int, expected: str, new: str, *, finished: bool = False) -> None:
         """Go from the expected state to a new one; `finished` if nothing is left to do after that.
 

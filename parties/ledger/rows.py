@@ -97,7 +97,8 @@ class ResultRow:
     """One meter's result at one party.
 
     `verdict`: the code of its validity; `words`: this party's share words of the accepted quantities, one per
-    order (empty where there are none); `path`: what else the meter gets, e.g. its Merkle path.
+    order (empty where there are none); `path`: what else the meter gets, e.g. its Merkle path. `traded`: share words of
+    what was bought and sold over all orders, for the settlement.
     """
 
     meter: str = field(repr=False)
@@ -105,6 +106,7 @@ class ResultRow:
     verdict: int
     words: bytes = field(repr=False)
     path: bytes = field(repr=False)
+    traded: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,18 @@ class TotalRow:
     supplier: str
     users: int
     words: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TariffRow:
+    """One version of a supplier's tariff. `begins`, `ends`: it holds for periods that start in between, seconds."""
+
+    market: str
+    supplier: str
+    number: int
+    begins: int
+    ends: int
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ results = Table(
     _must("verdict", SmallInteger),
     _must("words", LargeBinary),
     _must("path", LargeBinary),
+    _must("traded", LargeBinary),
 )
 
 totals = Table(
@@ -153,6 +154,17 @@ totals = Table(
     _key("supplier", Text),
     _must("users", Integer),
     _must("words", LargeBinary),
+)
+
+tariffs = Table(
+    "tariffs",
+    metadata,
+    _key("market", Text),
+    _key("supplier", Text),
+    _key("number", Unsigned64),
+    _must("begins", BigInteger),
+    _must("ends", BigInteger),
+    _must("data", LargeBinary),
 )
 
 records = Table(

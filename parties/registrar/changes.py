@@ -128,6 +128,8 @@ def _next(roll: Roll, entries: Iterable[RollEntry], suppliers: Iterable[RollSupp
         roll.version + 1,
         tuple(sorted(entries, key=lambda entry: id_key(entry.meter))),
         tuple(sorted(suppliers, key=lambda row: id_key(row.supplier))),
+        roll.regions,
+        roll.areas,
     )
 
 

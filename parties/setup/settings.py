@@ -11,8 +11,8 @@ from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import check_market_id
 from parties.files.market import READERS, MarketFile, market_table
 from parties.files.problems import Problems
-from parties.files.running import Service
-from parties.files.running_toml import SERVICE, service_table
+from parties.files.running import Service, Settlement
+from parties.files.running_toml import SERVICE, SETTLEMENT, service_table
 from parties.files.toml import Document, read_document
 from parties.files.values import shown
 
@@ -22,7 +22,7 @@ def new_settings(
 ) -> tuple[MarketFile, Service] | None:
     """Settings and service of a new market; None if there is any problem.
 
-    `template`: a market file of which [market] and [service] are taken over. `said`: keys of these two tables, each
+    `template`: a market file of which [market], [service] and [settlement] are taken over. `said`: keys of these, each
     with its text or None. Where nothing is said, the id is the directory's name, and gate lead and deadline follow from
     the period, a third of it and four fifths of that: 5 and 4 minutes for quarter-hours.
     """
@@ -46,14 +46,20 @@ def new_settings(
 def _service(
     period: timedelta, document: Document | None, said: Mapping[str, str | None], problems: Problems
 ) -> Service | None:
-    if document is not None and "service" in document.content:
-        service = service_table(document, problems)
-        return None if service is None else replace(service, **_read(said, SERVICE, problems))
+    settled = _read(said, SETTLEMENT, problems)
     chosen = _read(said, SERVICE, problems)
+    given = None if document is None else service_table(document, problems)
+    if document is not None and given is None:
+        return None
+    settlement = None if given is None else given.settlement
+    if settled:
+        settlement = replace(settlement or Settlement(), **settled)
+    if given is not None and document is not None and "service" in document.content:
+        return replace(given, **chosen, settlement=settlement)
     seconds = int(chosen["gate_lead"].total_seconds()) if "gate_lead" in chosen else int(period.total_seconds()) // 3
     lead = timedelta(seconds=max(seconds, 1))
     deadline = timedelta(seconds=max(int(lead.total_seconds()) * 4 // 5, 1))
-    return Service(**{"gate_lead": lead, "deadline": deadline, **chosen})
+    return Service(**{"gate_lead": lead, "deadline": deadline, **chosen}, settlement=settlement)
 
 
 def _read(said: Mapping[str, str | None], readers: Mapping[str, Any], problems: Problems) -> dict[str, Any]:

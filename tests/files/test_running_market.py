@@ -11,7 +11,7 @@ from running_markets import SINCE, certificate, market, party
 from mpc_market.rules.model import Rationing
 from parties.files.market import MarketFile, read_market
 from parties.files.problems import Problems
-from parties.files.running import CHANGE_OVER, PartyKeys, RunningMarket, Service
+from parties.files.running import CHANGE_OVER, PartyKeys, RunningMarket, Service, Settlement
 from parties.files.running_toml import read_running, read_suppliers, running_text, supplier_text
 from parties.files.values import address, address_text, duration, duration_text, moment_of, moment_text
 from parties.tls import fingerprint
@@ -47,6 +47,17 @@ def test_clearing_ignores_the_further_tables(tmp_path: Path) -> None:
     path.write_text(running_text(market()) + "\n[whatever]\nx = 1\n", "utf-8")
     assert read_market(str(path), problems) == market().settings
     assert problems.count == 0
+
+
+def test_a_market_that_is_settled_is_read_back(tmp_path: Path) -> None:
+    for billing in (None, timedelta(minutes=30)):
+        settlement = Settlement(timedelta(seconds=20), timedelta(minutes=5), timedelta(minutes=1), billing)
+        settled = replace(market(), service=Service(settlement=settlement))
+        found, problems = read(tmp_path / "m.toml", running_text(settled))
+        assert problems == []
+        assert found == settled
+        assert found.calendar.reading_deadline(900) == 1_820_000
+    assert market().calendar is None
 
 
 def test_service_may_be_left_out(tmp_path: Path) -> None:
@@ -219,6 +230,18 @@ WRONG: dict[str, tuple[Callable[[str], str], str, int, str]] = {
     ),
     "a supplier without a key": (put("sealing_key", "# "), "[[supplier]]", 1, "sealing_key is missing in [[supplier]]"),
     "a key outside any table": (put("[market]", "x = 1\n[market]"), "x = 1", 1, "key 'x' stands outside any table"),
+    "billing by what is no length": (
+        put("[registrar]", '[settlement]\nbilling = "week"\n[registrar]'),
+        *("billing =", 1, '"month", or an ISO 8601 duration such as "P7D", is expected'),
+    ),
+    "readings after the last deadline": (
+        put("[registrar]", '[settlement]\nreading_deadline = "P11D"\n[registrar]'),
+        *("[settlement]", 1, "correction_deadline is before the reading_deadline"),
+    ),
+    "shares that are erased before they are billed": (
+        lambda text: text.replace("P90D", "P30D").replace("[registrar]", "[settlement]\n[registrar]"),
+        *("retention", 1, "shares are needed for 68 days"),
+    ),
     "no TOML": (put("[registrar]", "[registrar"), "[registrar", 1, "not TOML"),
 }
 

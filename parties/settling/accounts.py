@@ -1,0 +1,152 @@
+"""What a month's closing adds up: from the entries of its settlements and corrections to accounts and bill lines.
+
+A party runs it on its shares: a volume is a sum of public multiples of share words mod p (`rules.settlement.value`), so
+the sums of all parties' shares are shares of the sums. What follows from public numbers only (accounts, lines, how many
+entries each has) is the same at all parties.
+
+    entry of a settlement      + value(entry)
+    entry of a correction      + value(entry) − value(the entry that it replaces, if there is one)
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from mpc_market.rules.groups import large_enough, shown_parts
+from mpc_market.rules.settlement import Entry, value
+from mpc_market.rules.tariff import Rates
+from mpc_market.wire.codec import P
+from parties.settling.groups import part_group, region_group, supplier_group
+
+Words = tuple[int, ...]
+
+VOLUMES = 6
+"""Words of volumes: the fields of `rules.settlement.Volumes`."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Account:
+    """A user at a supplier."""
+
+    meter: str
+    supplier: str
+
+    @property
+    def key(self) -> tuple[bytes, bytes]:
+        """What accounts are sorted by."""
+        return self.meter.encode(), self.supplier.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class LineKey:
+    """What the lines of a bill are told apart by. `month`: start of the month that the periods lie in."""
+
+    rates: Rates
+    month: int
+    estimated: bool
+
+    @property
+    def facts(self) -> tuple[int, ...]:
+        """As they stand in a sheet."""
+        return (self.rates.retail, self.rates.feed_in, self.rates.fee, self.month, int(self.estimated))
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One entry. `price`: the clearing price as money, None for no trade. `entry`, `replaces`: five share words each.
+
+    `correction`: late, corrected or estimated, and so in no period's totals.
+    """
+
+    account: Account
+    line: LineKey
+    region: str
+    price: int | None
+    correction: bool
+    entry: Words = field(repr=False)
+    replaces: Words | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class BillLine:
+    """One line of one account: `entries` added or subtracted, and this party's shares of its volumes."""
+
+    entries: int = 0
+    volumes: list[int] = field(default_factory=lambda: [0] * VOLUMES, repr=False)
+
+    def add(self, booking: Booking) -> None:
+        """Take in an entry."""
+        for sign, words in ((1, booking.entry), (-1, booking.replaces)):
+            if words is not None:
+                self.entries += 1
+                made = value(Entry(*words), booking.price)
+                gained = (made.bought, made.sold, made.residual_import, made.residual_export)
+                for i, word in enumerate((*gained, made.bought_value, made.sold_value)):
+                    self.volumes[i] = (self.volumes[i] + sign * word) % P
+
+
+@dataclass(slots=True)
+class _Group:
+    users: set[str] = field(default_factory=set, repr=False)
+    words: list[int] = field(default_factory=lambda: [0, 0], repr=False)
+
+
+@dataclass(frozen=True)
+class MonthBooks:
+    """Everything of a month. `lines`: by account, each in a fixed sequence. `totals`: of corrections, by group's name,
+    with the number of users; only those that may be shown.
+    """
+
+    lines: dict[Account, dict[LineKey, BillLine]] = field(repr=False)
+    totals: dict[str, tuple[int, Words]] = field(repr=False)
+
+    @property
+    def accounts(self) -> list[Account]:
+        """In the sequence that all parties use."""
+        return list(self.lines)
+
+    def estimates(self, account: Account) -> int:
+        """How many entries of an account rest on estimates."""
+        return sum(line.entries for key, line in self.lines[account].items() if key.estimated)
+
+    def entries(self, account: Account) -> int:
+        """How many entries an account has."""
+        return sum(line.entries for line in self.lines[account].values())
+
+
+def month_books(bookings: Iterable[Booking], minimum_group: int) -> MonthBooks:
+    """Add up. Run by every party on its shares; the same public outcome at all."""
+    lines: defaultdict[Account, defaultdict[LineKey, BillLine]] = defaultdict(lambda: defaultdict(BillLine))
+    groups: defaultdict[str, _Group] = defaultdict(_Group)
+    parts: set[tuple[str, str]] = set()
+    for booking in bookings:
+        lines[booking.account][booking.line].add(booking)
+        if booking.correction and not booking.line.estimated:
+            supplier, region = booking.account.supplier, booking.region
+            parts.add((region, supplier))
+            for name in (supplier_group(supplier), region_group(region), part_group(region, supplier)):
+                _count(groups[name], booking)
+    ordered = {
+        account: {key: lines[account][key] for key in sorted(lines[account], key=lambda key: key.facts)}
+        for account in sorted(lines, key=lambda account: account.key)
+    }
+    shown = _shown(groups, sorted(parts), minimum_group)
+    return MonthBooks(ordered, {name: (len(groups[name].users), tuple(groups[name].words)) for name in shown})
+
+
+def _count(group: _Group, booking: Booking) -> None:
+    group.users.add(booking.account.meter)
+    for i, place in enumerate((2, 3)):  # imported, exported
+        before = 0 if booking.replaces is None else booking.replaces[place]
+        group.words[i] = (group.words[i] + booking.entry[place] - before) % P
+
+
+def _shown(groups: dict[str, _Group], parts: Sequence[tuple[str, str]], minimum: int) -> list[str]:
+    """The groups whose totals may be shown: large enough, and no smaller one follows from them."""
+    names = {name for name, group in groups.items() if large_enough(len(group.users), minimum)}
+    for region in {region for region, _ in parts}:
+        suppliers = [supplier for other, supplier in parts if other == region]
+        users = [len(groups[part_group(region, supplier)].users) for supplier in suppliers]
+        may = shown_parts(users, minimum) if region_group(region) in names else [False] * len(users)
+        names -= {part_group(region, each) for each, shown in zip(suppliers, may, strict=True) if not shown}
+    return sorted(names, key=str.encode)

@@ -1,0 +1,120 @@
+"""When a period is settled and a month is closed: pure arithmetic on the market file.
+
+    settlement    opens at the end of the period; closes when every reading is there, at the latest `reading_deadline`
+                  after the end
+    correction    opens at that moment; closes `correction_deadline` after the end of the period's month, the *last
+                  deadline*: then estimates take the places of readings
+    closing       of a month: once all its settlements, and the corrections of the month before, are over
+
+What cannot be computed within `settle_within` after its set was closed is void: a void settlement leaves all to the
+correction. A closing is never void for lack of time.
+
+A billing month is a calendar month in the market's time zone, so it may have 2,972 or 2,980 quarter-hours; or a fixed
+number of seconds, for markets that bill otherwise. It owns the periods that start in it. Starts are in seconds, moments
+in ms, both since 1970.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from mpc_market.errors import InvalidSettingsError
+
+NEVER_MS = 2**50 - 1
+"""Later than any moment that a message can name but itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """Billing months. `length`: seconds of one, or None for calendar months in `timezone`."""
+
+    timezone: str
+    length: int | None = None
+
+    def of(self, start: int) -> int:
+        """The start of the month that the period belongs to."""
+        if self.length is not None:
+            return start - start % self.length
+        local = datetime.fromtimestamp(start, ZoneInfo(self.timezone))
+        return _begin(local.year, local.month, self.timezone)
+
+    def next(self, month: int) -> int:
+        """The start of the month after the one that starts (or contains a period that starts) then."""
+        if self.length is not None:
+            return self.of(month) + self.length
+        local = datetime.fromtimestamp(month, ZoneInfo(self.timezone))
+        return _begin(local.year + local.month // 12, local.month % 12 + 1, self.timezone)
+
+    def before(self, month: int) -> int:
+        """The start of the month before the one that starts then."""
+        return self.of(self.of(month) - 1)
+
+    def text(self, month: int) -> str:
+        """As people write it: 2026-11; with another length, its start in UTC."""
+        if self.length is None:
+            return f"{datetime.fromtimestamp(month, ZoneInfo(self.timezone)):%Y-%m}"
+        return f"{datetime.fromtimestamp(month, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def read(self, text: str) -> int:
+        """The inverse of `text`. Raises: InvalidSettingsError."""
+        try:
+            if self.length is None:
+                moment = datetime.strptime(text, "%Y-%m")
+                month = _begin(moment.year, moment.month, self.timezone)
+            else:
+                month = int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            raise InvalidSettingsError(f"{text!r} is no month: such as {self.text(0)} is expected") from None
+        if month < 0 or self.of(month) != month:
+            raise InvalidSettingsError(f"no billing month starts at {text}")
+        return month
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """All moments of settling. Raises: InvalidSettingsError if they cannot follow one another."""
+
+    period_seconds: int
+    months: Months
+    reading_deadline_ms: int
+    correction_deadline_ms: int
+    settle_within_ms: int
+
+    def __post_init__(self) -> None:
+        if min(self.reading_deadline_ms, self.settle_within_ms, self.correction_deadline_ms) < 1:
+            raise InvalidSettingsError("reading_deadline, correction_deadline and settle_within must be greater than 0")
+        if self.months.length is not None and self.months.length % self.period_seconds:
+            raise InvalidSettingsError("the billing month is not a whole number of periods")
+        if self.correction_deadline_ms < self.reading_deadline_ms:
+            raise InvalidSettingsError("correction_deadline is before the reading_deadline of a month's last period")
+        shortest = 28 * 86_400 if self.months.length is None else self.months.length
+        if self.correction_deadline_ms > 1000 * shortest + self.reading_deadline_ms:
+            raise InvalidSettingsError("correction_deadline is after the closing of the next month, which it is for")
+
+    def end_ms(self, start: int) -> int:
+        """When a period ends: its readings are there from then on."""
+        return 1000 * (start + self.period_seconds)
+
+    def reading_deadline(self, start: int) -> int:
+        """The last moment for readings to the settlement of a period."""
+        return self.end_ms(start) + self.reading_deadline_ms
+
+    def last_deadline(self, start: int) -> int:
+        """The last moment for readings at all."""
+        return 1000 * self.months.next(start) + self.period_seconds * 1000 + self.correction_deadline_ms
+
+    def closes(self, month: int) -> int:
+        """When a month can be closed: its settlements, and the corrections of the month before, are over by then."""
+        last_settled = 1000 * (self.months.next(month) + self.period_seconds) + self.reading_deadline_ms
+        last_corrected = 1000 * (month + self.period_seconds) + self.correction_deadline_ms
+        return max(last_settled, last_corrected) + self.settle_within_ms
+
+    @property
+    def longest_ms(self) -> int:
+        """How long after a period's start its data are needed: until the closing that covers its correction."""
+        month = 31 * 86_400_000 if self.months.length is None else 1000 * self.months.length
+        return 2 * month + 2000 * self.period_seconds + self.reading_deadline_ms + 2 * self.settle_within_ms
+
+
+def _begin(year: int, month: int, timezone: str) -> int:
+    return int(datetime(year, month, 1, tzinfo=ZoneInfo(timezone)).timestamp())

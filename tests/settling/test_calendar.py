@@ -1,0 +1,109 @@
+"""When periods are settled and months closed: the days of 92 and 100 quarter-hours, and moments that fit together."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpc_market.errors import InvalidSettingsError
+from parties.settling.calendar import Calendar, Months
+
+BRUSSELS = Months("Europe/Brussels")
+DAY_MS = 86_400_000
+CALENDAR = Calendar(900, BRUSSELS, DAY_MS, 10 * DAY_MS, 2 * DAY_MS)
+
+
+def moment(*parts: int) -> int:
+    return int(datetime(*parts, tzinfo=UTC).timestamp())
+
+
+def quarter_hours(begin: int, end: int) -> list[int]:
+    return [start for start in range(begin // 900 * 900, end, 900) if start >= begin]
+
+
+@pytest.mark.parametrize(
+    ("month", "quarters"),
+    [((2026, 2), 28 * 96), ((2026, 3), 31 * 96 - 4), ((2026, 10), 31 * 96 + 4), ((2026, 11), 30 * 96)],
+)
+def test_a_month_owns_its_quarter_hours_on_days_of_92_and_100_too(month, quarters):
+    begin = BRUSSELS.read(f"{month[0]}-{month[1]:02}")
+    end = BRUSSELS.next(begin)
+    assert len(quarter_hours(begin, end)) == quarters
+    assert {BRUSSELS.of(start) for start in quarter_hours(begin, end)} == {begin}
+    assert BRUSSELS.of(end) == end
+    assert BRUSSELS.before(end) == begin
+    assert BRUSSELS.text(begin) == f"{month[0]}-{month[1]:02}"
+
+
+def test_the_days_of_the_change_of_clocks_are_settled_quarter_hour_by_quarter_hour():
+    """29 March 2026: 92 quarter-hours, 25 October: 100; each has moments of its own, 15 minutes after the last."""
+    for begin, end, count in (
+        (moment(2026, 3, 28, 23), moment(2026, 3, 29, 22), 92),
+        (moment(2026, 10, 24, 22), moment(2026, 10, 25, 23), 100),
+    ):
+        starts = quarter_hours(begin, end)
+        deadlines = [CALENDAR.reading_deadline(start) for start in starts]
+        assert len(starts) == count
+        assert [b - a for a, b in pairwise(deadlines)] == [900_000] * (count - 1)
+        assert len({CALENDAR.last_deadline(start) for start in starts}) == 1
+
+
+def test_months_begin_at_midnight_in_the_time_zone_of_the_market():
+    assert BRUSSELS.of(moment(2026, 10, 31, 23)) == moment(2026, 10, 31, 23)  # winter time has begun
+    assert BRUSSELS.of(moment(2026, 10, 31, 22, 45)) == moment(2026, 9, 30, 22)
+    assert BRUSSELS.next(moment(2026, 12, 5)) == moment(2026, 12, 31, 23)
+    assert BRUSSELS.before(moment(2025, 12, 31, 23)) == moment(2025, 11, 30, 23)
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 2**32), st.sampled_from(["Europe/Brussels", "Pacific/Apia", "UTC", "Asia/Kathmandu"]))
+def test_months_follow_one_another(start, timezone):
+    months = Months(timezone)
+    begin = months.of(start)
+    assert begin <= start < months.next(start)
+    assert months.of(begin) == begin
+    assert months.next(begin) == months.next(start)
+    assert months.before(months.next(start)) == begin
+
+
+@settings(max_examples=200)
+@given(
+    st.integers(0, 2**31),
+    st.sampled_from([Months("Europe/Brussels"), Months("UTC", 3600), Months("UTC", 86_400)]),
+    st.integers(1, 3_600_000),
+    st.integers(0, 3_600_000),
+    st.integers(1, 10**8),
+)
+def test_nothing_is_closed_before_what_it_covers_is_over(start, months, reading, more, within):
+    calendar = Calendar(900, months, reading, reading + more, within)
+    start -= start % 900
+    month = months.of(start)
+    assert calendar.end_ms(start) < calendar.reading_deadline(start) < calendar.last_deadline(start)
+    assert calendar.reading_deadline(start) + within <= calendar.closes(month)
+    # its correction is in the amounts of the next month
+    assert calendar.last_deadline(start) + within <= calendar.closes(months.next(month))
+    assert calendar.closes(months.next(month)) - 1000 * start <= calendar.longest_ms
+
+
+def test_bad_calendars():
+    for changes in ((900, BRUSSELS, 0, 1, 1), (900, BRUSSELS, 2, 1, 1), (900, Months("UTC", 1000), 1, 1, 1)):
+        with pytest.raises(InvalidSettingsError):
+            Calendar(*changes)
+    with pytest.raises(InvalidSettingsError, match="after the closing"):
+        Calendar(900, BRUSSELS, DAY_MS, 30 * DAY_MS, DAY_MS)
+
+
+@pytest.mark.parametrize("text", ["2026-13", "november", "", "2026-11-01", "1969-12"])
+def test_bad_months(text):
+    with pytest.raises(InvalidSettingsError):
+        BRUSSELS.read(text)
+
+
+def test_another_length_than_a_month():
+    months = Months("Europe/Brussels", 3600)
+    assert months.text(7200) == "1970-01-01T02:00:00Z"
+    assert months.read("1970-01-01T02:00:00Z") == 7200
+    with pytest.raises(InvalidSettingsError, match="no billing month"):
+        months.read("1970-01-01T02:00:01Z")
