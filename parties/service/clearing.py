@@ -18,6 +18,9 @@ from parties.service.workers import Computed, OnVerdicts, Task, Worker
 if TYPE_CHECKING:
     from parties.service.node import Node
 
+WARM_UP_MS = 10_000
+"""So long before the gate the worker of the first attempt is started: it takes a few seconds to come up."""
+
 
 class Clearing:
     """See `Business`."""
@@ -40,6 +43,8 @@ class Clearing:
 
     async def until_closed(self, current: Round, opened: OpenRound) -> None:  # noqa: ARG002
         """Until the gate, however many have come: nobody is to learn from the moment who takes part."""
+        await current.node.clock.until(current.gate - WARM_UP_MS)
+        current.following.expect_worker()
         await current.node.clock.until(current.gate)
 
     async def further_items(self, current: Round) -> list[Item]:  # noqa: ARG002

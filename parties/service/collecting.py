@@ -5,9 +5,6 @@ from parties.service.life import Event
 from parties.service.opening import sealing_key
 from parties.service.round import Round
 
-WARM_UP_MS = 10_000
-"""So long before the gate the worker of the first attempt is started: it takes a few seconds to come up."""
-
 
 async def collect(current: Round) -> Event:
     """Take orders until the gate, then no more: every submission with a receipt is stored by then."""
@@ -24,8 +21,6 @@ async def collect(current: Round) -> Event:
     )
     node.intake.open(opened)
     try:
-        await node.clock.until(current.gate - WARM_UP_MS)
-        current.following.expect_worker()
         await node.business.until_closed(current, opened)
     finally:
         node.intake.close(current.start)

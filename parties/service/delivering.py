@@ -23,16 +23,17 @@ def result_rows(agreed: AgreedSet, tree: MerkleTree, computed: Computed) -> list
     """One row for each meter of the set. Raises: AttemptError if the worker has returned something else."""
     verdicts = [Verdict(code) for code in computed.verdicts]
     valid = sum(verdict is Verdict.VALID for verdict in verdicts)
-    if len(verdicts) != len(agreed.members) or len(computed.accepted) != valid:
+    if len(verdicts) != len(agreed.members) or {len(computed.accepted), len(computed.traded)} != {valid}:
         raise AttemptError("the worker has computed another number of results")
-    accepted = iter(computed.accepted)
+    accepted, totals = iter(computed.accepted), iter(computed.traded)
     rows = []
     for place, (member, verdict) in enumerate(zip(agreed.members, verdicts, strict=True)):
         words = next(accepted) if verdict is Verdict.VALID else b""
-        paths = _pack(
+        paths = packed_path(
             agreed.count, place * agreed.orders, [tree.path(place * agreed.orders + k) for k in range(agreed.orders)]
         )
-        rows.append(ResultRow(member.meter, member.number, verdict, words, paths))
+        traded = next(totals) if verdict is Verdict.VALID else b""
+        rows.append(ResultRow(member.meter, member.number, verdict, words, paths, traded))
     return rows
 
 
@@ -62,7 +63,8 @@ def totals(period: Period, party: int, attempt: int, row: TotalRow, sealing_key:
     return make_totals(period, party, row.supplier, attempt, row.users, (bought, sold), sealing_key)
 
 
-def _pack(count: int, index: int, paths: Sequence[Sequence[bytes]]) -> bytes:
+def packed_path(count: int, index: int, paths: Sequence[Sequence[bytes]]) -> bytes:
+    """Place and Merkle paths of a submission, as the ledger keeps them."""
     writer = Writer().u32(count).u32(index).u8(len(paths))
     for path in paths:
         writer.u8(len(path))

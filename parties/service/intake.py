@@ -11,7 +11,7 @@ from mpc_market.rules.model import Market
 from mpc_market.wire.codec import WORD_BYTES, words_bytes
 from mpc_market.wire.errors import ContextError, SealError, SignatureError, WireError
 from mpc_market.wire.header import Header
-from mpc_market.wire.layout import words_per_order
+from mpc_market.wire.layout import words_of_submission
 from mpc_market.wire.message import sign
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.receipt import receipt_for
@@ -19,6 +19,7 @@ from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import NONCE_BYTES, InputShare, Submission, check, open_seal, sealed_text
 from parties.ledger import Forward, Ledger, LedgerError, Storing, SubmissionRow
+from parties.service.board import Bell
 from parties.service.clock import Clock
 from parties.service.metrics import Metrics
 from parties.service.problems import Problem, RefusalError
@@ -51,11 +52,27 @@ class OpenRound:
     rules: Market
     orders: int
     counts: Counter[str] = field(default_factory=Counter, repr=False)
+    stored: set[str] = field(default_factory=set, repr=False)
+    _more: Bell = field(default_factory=Bell, repr=False)
 
     @property
     def bytes_max(self) -> int:
         """No submission of this market is longer."""
-        return _OVERHEAD + self.terms.parties * WORD_BYTES * self.orders * words_per_order(self.rules)
+        words = words_of_submission(self.terms.period, self.orders, self.rules)
+        return _OVERHEAD + self.terms.parties * WORD_BYTES * words
+
+    def store(self, meter: str) -> None:
+        """Something of a meter has been stored."""
+        self.stored.add(meter)
+        self._more.ring()
+
+    async def until_complete(self) -> None:
+        """Wait until something of every enrolled meter is stored."""
+        while True:
+            more = self._more.listen()
+            if self.stored >= self.enrolled.meters.keys():
+                return
+            await more.wait()
 
 
 class Intake:
@@ -159,6 +176,7 @@ class Intake:
         match stored.storing:
             case Storing.NEW:
                 self._metrics.orders.inc()
+                opened.store(header.meter)
             case Storing.SAME:
                 self._metrics.repeats.inc()
             case Storing.LOWER:

@@ -111,12 +111,19 @@ class Lookup:
         """What a round was opened with, or None if the parties have not all opened it."""
         known = self._agreements.get(start)
         if known is None:
-            messages = await self._node.ledger.messages(self._node.market.id, start, Kind.OPENING)
-            openings = {party: unsigned(Opening, data) for party, data in messages.items()}
-            try:
-                terms = terms_of(openings, self._node.parties)
-            except WireError:
+            terms = await terms_known(self._node, start)
+            if terms is None:
                 return None
             enrolled = await self._node.rolls.version(terms.roll_version)
             known = self._agreements.set(start, Agreement(terms, enrolled))
         return known
+
+
+async def terms_known(node: Node, start: int) -> Terms | None:
+    """The terms of a round, or None if the parties have not all opened it."""
+    messages = await node.ledger.messages(node.market.id, start, Kind.OPENING)
+    openings = {party: unsigned(Opening, data) for party, data in messages.items()}
+    try:
+        return terms_of(openings, node.parties)
+    except WireError:
+        return None

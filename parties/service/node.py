@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mpc_market.wire.committee import Committee
+from mpc_market.wire.identifiers import Stage, split_market
 from mpc_market.wire.signing import SigningKey
 from parties.files.party_home import PartyHome
 from parties.files.running import RunningMarket
@@ -35,6 +36,8 @@ class Node:
     pool: Pool
     metrics: Metrics
     business: Business
+    siblings: Mapping[Stage, "Node"] = field(default_factory=dict, repr=False)
+    """The other stages of the same market at this party."""
 
     @property
     def party(self) -> int:
@@ -45,6 +48,11 @@ class Node:
     def market(self) -> RunningMarket:
         """The market as its file describes it now."""
         return self.home.market
+
+    @property
+    def stage(self) -> Stage:
+        """What is done in its rounds."""
+        return split_market(self.market.id)[1]
 
     @property
     def peers(self) -> Mapping[int, Peer]:
@@ -60,6 +68,10 @@ class Node:
     def schedule(self) -> Timetable:
         """When rounds open, close and expire."""
         return self.business.timetable(self.market)
+
+    def sibling(self, stage: Stage) -> "Node":
+        """Another stage of the same market."""
+        return self.siblings[stage]
 
     def committee(self, start: int) -> Committee:
         """The signing keys of the parties in the round of a period."""

@@ -33,6 +33,7 @@ class Problem(Enum):
     # who
     UNKNOWN_METER = _Kind("unknown-meter", 403, "no such meter is enrolled")
     UNKNOWN_SUPPLIER = _Kind("unknown-supplier", 403, "no such supplier is enrolled")
+    UNKNOWN_READER = _Kind("unknown-reader", 403, "no such supplier, region or area is on the roll")
     BAD_SIGNATURE = _Kind("bad-signature", 403, "the signature does not verify")
     UNAUTHORIZED = _Kind("unauthorized", 401, "a signed request is needed: see the Authorization header")
     RATE_LIMITED = _Kind("rate-limited", 429, "too many submissions of this meter in this round")
@@ -55,6 +56,11 @@ class Problem(Enum):
     # in which sequence
     NUMBER_TOO_LOW = _Kind("number-too-low", 409, "a submission of this meter with a higher number is stored")
     CONTRADICTION = _Kind("contradiction", 409, "another submission of this meter with this number is stored")
+    # settling
+    NOT_SETTLED = _Kind("not-settled", 404, "this market only clears: it takes no readings and no tariffs")
+    OFF_GRID = _Kind("off-grid", 422, "a price of the tariff is not on the market's price grid")
+    TARIFF_LATE = _Kind("tariff-late", 409, "a tariff must be published before the first period that it holds for")
+    TARIFF_NUMBER = _Kind("tariff-number", 409, "the supplier has published a tariff with this number, or a higher one")
     # what is asked for
     NOTHING_HERE = _Kind("nothing-here", 404, "nothing of this meter or supplier is stored for this period")
     NOT_FINISHED = _Kind("not-finished", 409, "the round of this period has no outcome yet")

@@ -1,18 +1,39 @@
 """Workers as processes of their own (`parties.worker`), speaking with the others' over mutual TLS."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from mpc_market.errors import MarketError
 from mpc_market.wire.identifiers import order_id
 from parties.compute.messages import Connect, TlsFiles
 from parties.files.party_home import PartyHome
 from parties.net import Address
-from parties.service.workers import AttemptError, Computed, OnVerdicts, Task
-from parties.worker import Worker, WorkerInput, WorkerResult
+from parties.service.workers import (
+    AttemptError,
+    Closed,
+    CloseTask,
+    Computed,
+    GroupTotal,
+    OnVerdicts,
+    Settled,
+    SettleTask,
+    Task,
+)
+from parties.worker import (
+    ClosingInput,
+    ClosingResult,
+    SettlementInput,
+    SettlementResult,
+    Worker,
+    WorkerInput,
+    WorkerResult,
+)
 
 SELECT_ORDERS = 10_000
 """From so many orders on, and always for more than three parties, the method without a sort is the faster one."""
+
+_R = TypeVar("_R")
 
 
 class ProcessWorkers:
@@ -51,6 +72,42 @@ class ProcessWorker:
         self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: Task, on_verdicts: OnVerdicts
     ) -> Computed:
         """See `Worker`. Raises: AttemptError; whatever `on_verdicts` raises."""
+        given = _input(task, len(addresses))
+
+        async def run(answer: OnVerdicts) -> WorkerResult:
+            return await self._worker.run(given, answer, task.seconds)
+
+        return _computed(await self._run(addresses, tokens, run, on_verdicts))
+
+    async def settle(
+        self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: SettleTask, on_verdicts: OnVerdicts
+    ) -> Settled:
+        """See `Worker`. Raises: AttemptError; whatever `on_verdicts` raises."""
+
+        async def run(answer: OnVerdicts) -> SettlementResult:
+            return await self._worker.settle(_settlement_input(task), answer, task.seconds)
+
+        return _settled(await self._run(addresses, tokens, run, on_verdicts))
+
+    async def close(self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: CloseTask) -> Closed:
+        """See `Worker`. Raises: AttemptError."""
+
+        async def run(_: OnVerdicts) -> ClosingResult:
+            return await self._worker.close(_closing_input(task), task.seconds)
+
+        async def nothing(_: bytes) -> None:
+            """A closing finds no verdicts."""
+
+        return _closed(await self._run(addresses, tokens, run, nothing))
+
+    async def _run(
+        self,
+        addresses: Sequence[Address],
+        tokens: Mapping[int, bytes],
+        run: Callable[[OnVerdicts], Awaitable[_R]],
+        on_verdicts: OnVerdicts,
+    ) -> _R:
+        """Connect, then have the worker run. Raises: AttemptError; whatever `on_verdicts` raises."""
         answered: list[MarketError] = []
 
         async def answer(verdicts: bytes) -> None:
@@ -62,12 +119,11 @@ class ProcessWorker:
 
         try:
             await self._worker.connect(Connect(self._party, addresses, tokens, self._tls))
-            result = await self._worker.run(_input(task, len(addresses)), answer, task.seconds)
+            return await run(answer)
         except MarketError as error:
             if error in answered:
                 raise
             raise AttemptError(str(error)) from None
-        return _computed(result)
 
     async def end(self) -> None:
         """End the process."""
@@ -96,8 +152,57 @@ def _computed(result: WorkerResult) -> Computed:
         price=result.price,
         verdicts=result.verdicts,
         accepted=[struct.pack(f"<{len(words)}Q", *words) for words in result.accepted if words],
+        traded=[struct.pack("<2Q", *words) for words in result.traded if words],
         users=result.users,
         totals=[struct.pack("<2Q", bought, sold) for bought, sold in zip(result.bought, result.sold, strict=True)],
         stages=result.effort.stage_seconds,
         bytes_sent=result.effort.bytes_sent,
     )
+
+
+def _settlement_input(task: SettleTask) -> SettlementInput:
+    rows = len(task.ids)
+    return SettlementInput(
+        market=task.rules,
+        minimum_group=task.minimum_group,
+        check_seed=task.check_seed,
+        ids=task.ids,
+        periods=[0] * rows,
+        period_count=1,
+        maxima=task.maxima,
+        suppliers=task.suppliers,
+        supplier_count=task.supplier_count,
+        regions=task.regions,
+        region_count=task.region_count,
+        metered=task.metered,
+        counted=task.counted,
+        traded=task.traded,
+        words=task.words,
+        verdicts=task.verdicts,
+    )
+
+
+def _settled(result: SettlementResult) -> Settled:
+    totals = [
+        GroupTotal(each.supplier, each.region, each.users, (each.imported, each.exported)) for each in result.totals
+    ]
+    effort = result.effort
+    return Settled(result.verdicts, result.entries, totals, effort.stage_seconds, effort.bytes_sent)
+
+
+def _closing_input(task: CloseTask) -> ClosingInput:
+    return ClosingInput(
+        scale=task.scale,
+        account_count=len(task.bookings),
+        accounts=[account for account, _ in task.lines],
+        rates=[rates for _, rates in task.lines],
+        volumes=task.volumes,
+        bookings=task.bookings,
+        totals=task.totals,
+        ids=task.ids,
+    )
+
+
+def _closed(result: ClosingResult) -> Closed:
+    effort = result.effort
+    return Closed(result.due, result.volumes, result.totals, effort.stage_seconds, effort.bytes_sent)

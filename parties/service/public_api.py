@@ -8,7 +8,7 @@ from fastapi import FastAPI, Header, Path, Query, Request, Response
 
 from mpc_market import __version__
 from mpc_market.wire.checks import NUMBER_MAX
-from mpc_market.wire.identifiers import START_MAX
+from mpc_market.wire.identifiers import START_MAX, Stage, split_market
 from parties.service.documents import PRICES_MAX, RECORDS_MAX
 from parties.service.forwarding import Forwarding
 from parties.service.http import BYTES, read_body, refuse
@@ -21,14 +21,22 @@ from parties.service.schemas import (
     ProblemDocument,
     RecordsDocument,
     RollDocument,
+    TariffDocument,
+    TariffsDocument,
 )
+from parties.service.sheets import CONTENTS, READERS
 from parties.service.sites import Sites
+from parties.service.tariffs import TARIFF_BYTES_MAX
+from parties.settling.groups import Reader
 
 WAIT_SECONDS_MAX = 30.0
 
 _MARKET = "/v1/markets/{market}"
 _PERIOD = _MARKET + "/periods/{start}"
 _SUBMISSION = {"requestBody": {"required": True, "content": {BYTES: {}}, "description": "mpc_market.wire.submission"}}
+
+_LATER = [Problem.UNKNOWN_PERIOD, Problem.NOT_OPEN_YET, Problem.CLOSED_PERIOD, Problem.LATE]
+"""Why no reading is taken: what comes later here is said, of the settlement and of the correction."""
 
 Wait = Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX, description="seconds to wait for a change")]
 Limit = Annotated[int, Query(ge=1, le=PRICES_MAX)]
@@ -78,13 +86,12 @@ class PublicApi:
         add(_PERIOD, self.period, response_model=PeriodDocument)
         add(f"{_PERIOD}/record", self.record)
         add = partial(app.add_api_route, response_class=Response)
-        add(
-            f"{_PERIOD}/orders",
-            self.submit,
-            methods=["POST"],
-            responses=_bytes_of("Receipt"),
-            openapi_extra=_SUBMISSION,
-        )
+        take = partial(add, methods=["POST"], responses=_bytes_of("Receipt"), openapi_extra=_SUBMISSION)
+        take(f"{_PERIOD}/orders", self.submit)
+        take(f"{_PERIOD}/readings", self.read)
+        add(f"{_MARKET}/tariffs", self.publish, methods=["POST"], response_model=TariffDocument)
+        add(f"{_PERIOD}/tariffs", self.tariffs, response_model=TariffsDocument)
+        add(f"{_PERIOD}/{{content}}/{{reader}}/{{name}}", self.sheet, responses=_bytes_of("Sheet"))
         add(f"{_PERIOD}/receipts/{{meter}}", self.receipt, responses=_bytes_of("Receipt"))
         add(f"{_PERIOD}/results/{{meter}}", self.result, responses=_bytes_of("Delivery"))
         add(f"{_PERIOD}/totals/{{supplier}}", self.totals, responses=_bytes_of("Totals"))
@@ -128,7 +135,7 @@ class PublicApi:
     async def submit(self, market: str, start: Start, request: Request) -> Response:
         """Take a submission; the answer is the signed receipt, once the submission is on stable storage."""
         begun = time.perf_counter()
-        site = self._sites.of(market)
+        site = self._sites.clearing(market)
         opened = site.node.intake.round(start)
         if opened is None:
             raise RefusalError(site.lookup.why_closed(start))
@@ -138,6 +145,32 @@ class PublicApi:
             self._forwarding.bell.ring()
         self._sites.metrics.receipts.observe(time.perf_counter() - begun)
         return Response(receipt, media_type=BYTES)
+
+    # --- readings and tariffs
+
+    async def read(self, market: str, start: Start, request: Request) -> Response:
+        """Take a reading for the settlement of a period, or once that is closed for its correction; as for orders."""
+        market, _ = split_market(market)
+        sites = [self._sites.stage(market, stage) for stage in (Stage.SETTLEMENT, Stage.CORRECTION)]
+        for site in sites:
+            opened = site.node.intake.round(start)
+            if opened is not None:
+                receipt, forwards = await site.node.intake.submit(opened, await read_body(request, opened.bytes_max))
+                if forwards:
+                    self._forwarding.bell.ring()
+                return Response(receipt, media_type=BYTES)
+        raise RefusalError(max((site.lookup.why_closed(start) for site in sites), key=_LATER.index))
+
+    async def publish(self, market: str, request: Request) -> Response:
+        """Take a supplier's tariff."""
+        tariffs = self._sites.clearing(market).tariffs
+        tariff = await tariffs.publish(await read_body(request, TARIFF_BYTES_MAX))
+        return _json(TariffDocument(number=tariff.number, digest=tariff.digest.hex()).model_dump_json().encode())
+
+    async def tariffs(self, market: str, start: Start) -> Response:
+        """The tariffs that hold for a period, every version, as their suppliers signed them."""
+        found = await self._sites.clearing(market).tariffs.holding(start)
+        return _json(TariffsDocument(tariffs=[data.hex() for data in found]).model_dump_json().encode())
 
     # --- to their owners
 
@@ -151,13 +184,31 @@ class PublicApi:
         self, market: str, start: Start, meter: str, wait: Wait = 0, authorization: Authorization = ""
     ) -> Response:
         """A meter's result."""
-        return _bytes(await self._sites.of(market).desk.result(start, meter, _claim(authorization), wait))
+        return _bytes(await self._sites.clearing(market).desk.result(start, meter, _claim(authorization), wait))
 
     async def totals(
         self, market: str, start: Start, supplier: str, wait: Wait = 0, authorization: Authorization = ""
     ) -> Response:
         """What a supplier's users have bought and sold in total."""
-        return _bytes(await self._sites.of(market).desk.totals(start, supplier, _claim(authorization), wait))
+        return _bytes(await self._sites.clearing(market).desk.totals(start, supplier, _claim(authorization), wait))
+
+    async def sheet(
+        self,
+        market: str,
+        start: Start,
+        content: str,
+        reader: str,
+        name: str,
+        wait: Wait = 0,
+        authorization: Authorization = "",
+    ) -> Response:
+        """What settling reveals. `market`: with its stage, :settlement or :closing; `content`: totals (settlement),
+        corrections, amounts or bill (closing); `reader`: supplier, dso, tso or meter.
+        """
+        if reader not in READERS or content not in CONTENTS:
+            raise RefusalError(Problem.NOTHING_HERE)
+        asking, sheets = Reader(READERS[reader], name), self._sites.of(market).sheets
+        return _bytes(await sheets.sheet(start, asking, CONTENTS[content], _claim(authorization), wait))
 
 
 def _claim(authorization: str) -> bytes:

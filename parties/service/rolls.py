@@ -28,6 +28,7 @@ class Enrolled:
     digest: bytes
     meters: dict[str, RollEntry]
     suppliers: dict[str, RollSupplier]
+    roll: Roll
 
     def __repr__(self) -> str:
         return f"Enrolled(version={self.version}, {len(self.meters)} meters)"
@@ -35,7 +36,7 @@ class Enrolled:
     @classmethod
     def of(cls, roll: Roll) -> "Enrolled":
         """Unpack a roll."""
-        return cls(roll.version, roll.digest, roll.by_meter(), roll.by_supplier())
+        return cls(roll.version, roll.digest, roll.by_meter(), roll.by_supplier(), roll)
 
 
 class Rolls:

@@ -90,6 +90,19 @@ class PricesDocument(BaseModel):
     prices: list[PriceDocument]
 
 
+class TariffDocument(BaseModel):
+    """A tariff that was taken."""
+
+    number: int
+    digest: str = Field(description="hex")
+
+
+class TariffsDocument(BaseModel):
+    """The tariffs that hold for a period."""
+
+    tariffs: list[str] = Field(description="signed tariffs (mpc_market.wire.tariff): message ‖ signature, hex")
+
+
 class ProblemDocument(BaseModel):
     """A refusal (RFC 9457). It never repeats a value from the request."""
 

@@ -1,12 +1,16 @@
 """All markets of one party, by their ids: what a request about one of them is answered with, and by nothing else."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from mpc_market.wire.identifiers import Stage, split_market
 from parties.files.party_home import PartyHome
 from parties.ledger import Ledger
 from parties.service.board import Board
+from parties.service.business import Business
 from parties.service.clearing import Clearing
 from parties.service.clock import Clock
+from parties.service.closing import MonthClosing
 from parties.service.desk import Desk
 from parties.service.documents import Documents
 from parties.service.intake import Intake
@@ -18,6 +22,9 @@ from parties.service.pool import Pool
 from parties.service.problems import Problem, RefusalError
 from parties.service.rolls import Rolls
 from parties.service.rounds import Rounds
+from parties.service.settling import PeriodSettling
+from parties.service.sheets import Sheets
+from parties.service.tariffs import Tariffs
 
 
 class Site:
@@ -29,6 +36,8 @@ class Site:
         self.lookup = Lookup(node, self.rounds)
         self.documents = Documents(node, self.rounds, self.lookup)
         self.desk = Desk(node, self.lookup)
+        self.sheets = Sheets(node, self.lookup)
+        self.tariffs = Tariffs(node)
 
     def __repr__(self) -> str:
         return f"Site({self.node.market.id})"
@@ -40,7 +49,11 @@ class Sites:
     def __init__(self, homes: Sequence[PartyHome], ledger: Ledger, links: Links, pool: Pool, clock: Clock) -> None:
         self.ledger, self.links, self.pool, self.clock = ledger, links, pool, clock
         self.metrics = Metrics()
-        self._sites = {home.market.id: Site(self._node(home)) for home in homes}
+        self._sites: dict[str, Site] = {}
+        for home in homes:
+            self._sites[home.market.id] = Site(self._node(home, Clearing()))
+        for home in homes:
+            self._add_settling(home)
 
     def __iter__(self) -> Iterator[Site]:
         return iter(self._sites.values())
@@ -48,7 +61,7 @@ class Sites:
     @property
     def ids(self) -> list[str]:
         """The ids of the markets."""
-        return list(self._sites)
+        return [name for name in self._sites if split_market(name)[1] is Stage.CLEARING]
 
     @property
     def first(self) -> Site:
@@ -66,7 +79,38 @@ class Sites:
             raise RefusalError(Problem.UNKNOWN_MARKET)
         return site
 
-    def _node(self, home: PartyHome) -> Node:
+    def clearing(self, market: str) -> Site:
+        """A market by its id alone. Raises: RefusalError."""
+        site = self.of(market)
+        if site.node.stage is not Stage.CLEARING:
+            raise RefusalError(Problem.UNKNOWN_MARKET)
+        return site
+
+    def stage(self, market: str, stage: Stage) -> Site:
+        """A further stage of a market. Raises: RefusalError if there is no such market, or it only clears."""
+        self.clearing(market)
+        site = self.get(stage.of(market))
+        if site is None:
+            raise RefusalError(Problem.NOT_SETTLED)
+        return site
+
+    def _add_settling(self, home: PartyHome) -> None:
+        """The further stages of a market that is settled: like markets of their own, with the same roll."""
+        clearing = self._sites[home.market.id].node
+        if home.market.service.settlement is None:
+            return
+        nodes = {Stage.CLEARING: clearing}
+        businesses: dict[Stage, Business] = {
+            stage: PeriodSettling(stage, clearing) for stage in (Stage.SETTLEMENT, Stage.CORRECTION)
+        }
+        for stage, business in {**businesses, Stage.CLOSING: MonthClosing(clearing)}.items():
+            node = nodes[stage] = self._node(staged(home, stage), business)
+            node.rolls = clearing.rolls
+            self._sites[node.market.id] = Site(node)
+        for node in nodes.values():
+            node.siblings = nodes
+
+    def _node(self, home: PartyHome, business: Business) -> Node:
         market = home.market.id
         return Node(
             home=home,
@@ -78,5 +122,10 @@ class Sites:
             links=self.links,
             pool=self.pool,
             metrics=self.metrics,
-            business=Clearing(),
+            business=business,
         )
+
+
+def staged(home: PartyHome, stage: Stage) -> PartyHome:
+    """A home as a further stage of its market sees it."""
+    return replace(home, market=home.market.staged(stage))

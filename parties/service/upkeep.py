@@ -9,6 +9,7 @@ from typing import NoReturn
 import structlog
 
 from mpc_market.errors import MarketError
+from mpc_market.wire.identifiers import Stage, split_market
 from mpc_market.wire.opening import Opening
 from parties.files.party_home import key_folders, market_folders, read_party_homes
 from parties.files.problems import Problems
@@ -18,7 +19,7 @@ from parties.service.life import State
 from parties.service.peers import UnreachableError
 from parties.service.round import together, unsigned
 from parties.service.schedule import day_of
-from parties.service.sites import Sites
+from parties.service.sites import Sites, staged
 
 LOOK_SECONDS = 2.0
 GREET_SECONDS = 5.0
@@ -101,8 +102,14 @@ class Upkeep:
         if not homes.keys() >= set(self._sites.ids):
             _log.error("market file refused", reasons=problems.shown[:3])
             return
+        sites = [self._sites.of(market) for market in self._sites.ids]
+        if any(homes[each.node.market.id].market.service.settlement != each.node.market.service.settlement
+               for each in sites):  # fmt: skip
+            _log.error("market file refused", reasons=["how a market is settled does not change while it runs"])
+            return
         for site in self._sites:
-            site.node.home = homes[site.node.market.id]
+            market, stage = split_market(site.node.market.id)
+            site.node.home = staged(homes[market], stage)
             site.node.rolls.registrar = site.node.market.registrar
         _log.info("market file read again")
         if len(homes) > len(self._sites.ids):
@@ -150,9 +157,11 @@ class Upkeep:
         than the retention time: what those rounds hold, and the versions of the roll that no later one was held with.
         """
         ledger, now = self._sites.ledger, self._sites.clock.now_ms() // 1000
-        unfinished = [row for row in await ledger.unfinished_rounds() if State(row.state) in _SEALED]
-        needed = min([now, *(row.start for row in unfinished if not row.fenced)])
-        keys = await ledger.forget_sealing_keys(day_of(needed))
+        unfinished = [row for row in await ledger.unfinished_rounds() if State(row.state) in _SEALED and not row.fenced]
+        keys = 0
+        for stage in Stage:
+            starts = [row.start for row in unfinished if split_market(row.market)[1] is stage]
+            keys += await ledger.forget_sealing_keys(day_of(min([now, *starts])), f"{stage} ".lstrip())
         if keys:
             _log.info("erased", sealing_keys=keys)
         for market in [site.node.market for site in self._sites]:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 import numpy as np
+from plain_settling import close_in_the_clear, settle_in_the_clear, traded_in_the_clear, verdicts_of
 
 from mpc_market.errors import MarketError
 from mpc_market.network import MemoryNetwork, memory_networks
 from mpc_market.secure.service_round import compute_service_round
 from mpc_market.secure.submissions import Submissions, words_per_order
 from parties.net import Address
-from parties.service.workers import AttemptError, Computed, OnVerdicts, Task
+from parties.service.workers import AttemptError, Closed, CloseTask, Computed, OnVerdicts, Settled, SettleTask, Task
 
 
 class Meeting:
@@ -25,6 +26,8 @@ class Meeting:
     def __init__(self) -> None:
         self.ports = count(1)
         self._networks: dict[tuple, list[MemoryNetwork]] = {}
+        self._given: dict[tuple, dict[int, object]] = defaultdict(dict)
+        self._all_there: dict[tuple, asyncio.Event] = defaultdict(asyncio.Event)
         self._tokens: dict[tuple, set[bytes]] = defaultdict(set)
 
     def network(self, addresses: Sequence[Address], party: int, tokens: Mapping[int, bytes]) -> MemoryNetwork:
@@ -37,6 +40,21 @@ class Meeting:
             pair.add(token)
             assert len(pair) == 1, "both ends of a pair must know the same token"
         return self._networks[key][party]
+
+    async def of_all(self, addresses: Sequence[Address], party: int, what: str, value: object) -> list:
+        """What all parties' workers give, once all have."""
+        key = (what, *(address.port for address in addresses))
+        self._given[key][party] = value
+        if len(self._given[key]) == len(addresses):
+            self._all_there[key].set()
+        await self._all_there[key].wait()
+        return [self._given[key][j] for j in range(len(addresses))]
+
+    async def from_all(self, addresses: Sequence[Address], party: int, what: str, value: object, make: Callable):
+        """What party 0 makes of it, for each."""
+        values = await self.of_all(addresses, party, what, value)
+        made = make(values) if party == 0 else None
+        return (await self.of_all(addresses, party, what + " made", made))[0][party]
 
 
 class MemoryWorker:
@@ -65,34 +83,87 @@ class MemoryWorker:
             await self._trouble("verdicts settled", self)
 
         await self._trouble("begin", self)
-        try:
-            found = await compute_service_round(
-                network,
-                submissions_of(task),
-                task.rules,
-                task.check_seed,
-                task.ticket_seed,
-                settle,
-                verdicts=None if task.verdicts is None else np.frombuffer(task.verdicts, np.uint8),
-                on_stage=stages.append,
-            )
-        except MarketError as error:
-            if type(error).__module__ == "mpc_market.errors":
-                raise AttemptError(str(error)) from None
-            raise
+        found = await _cleared(network, task, settle, stages)
         await self._trouble("computed", self)
+        accepted = [row.astype("<u8").tobytes() for row in found.accepted]
+        traded = await self._traded(addresses, task, found.verdicts.tolist(), accepted)
         return Computed(
             price=found.price,
             verdicts=found.verdicts.tobytes(),
-            accepted=[row.astype("<u8").tobytes() for row in found.accepted],
+            accepted=accepted,
+            traded=traded,
             users=found.users.tolist(),
             totals=[np.array(pair, "<u8").tobytes() for pair in zip(found.bought, found.sold, strict=True)],
             stages=dict.fromkeys(stages, 0.0),
             bytes_sent=0,
         )
 
+    async def _traded(
+        self, addresses: Sequence[Address], task: Task, verdicts: list[int], accepted: list[bytes]
+    ) -> list[bytes]:
+        """What each valid submission has bought and sold: worked out in the clear."""
+        words = zip(submissions_of(task).words, verdicts, strict=True)
+        sides = [[int(order[0]) for order in each] for each, verdict in words if verdict == 0]
+        return await self._meeting.from_all(
+            addresses,
+            addresses.index(self.address),
+            "traded",
+            (accepted, sides),
+            lambda all_of: traded_in_the_clear([a for a, _ in all_of], [s for _, s in all_of]),
+        )
+
+    async def settle(
+        self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: SettleTask, on_verdicts: OnVerdicts
+    ) -> Settled:
+        assert not self._used
+        assert not self.ended
+        self._used, party = True, addresses.index(self.address)
+        self._meeting.network(addresses, party, tokens)
+        await self._trouble("begin", self)
+        tasks = await self._meeting.of_all(addresses, party, "settle", task)
+        verdicts = task.verdicts
+        if verdicts is None:
+            verdicts = verdicts_of(tasks)
+            await self._trouble("verdicts found", self)
+            await on_verdicts(verdicts)
+            await self._trouble("verdicts settled", self)
+        found = await self._meeting.from_all(
+            addresses, party, "settled", verdicts, lambda _: settle_in_the_clear(tasks, verdicts)
+        )
+        await self._trouble("computed", self)
+        return found
+
+    async def close(self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: CloseTask) -> Closed:
+        assert not self._used
+        assert not self.ended
+        self._used, party = True, addresses.index(self.address)
+        self._meeting.network(addresses, party, tokens)
+        await self._trouble("begin", self)
+        closed = await self._meeting.from_all(addresses, party, "close", task, close_in_the_clear)
+        await self._trouble("computed", self)
+        return closed
+
     async def end(self) -> None:
         self.ended = True
+
+
+async def _cleared(network: MemoryNetwork, task: Task, settle: Callable, stages: list[str]):
+    """What the engine computes. Raises: AttemptError for what a worker would report."""
+    try:
+        return await compute_service_round(
+            network,
+            submissions_of(task),
+            task.rules,
+            task.check_seed,
+            task.ticket_seed,
+            settle,
+            verdicts=None if task.verdicts is None else np.frombuffer(task.verdicts, np.uint8),
+            on_stage=stages.append,
+        )
+    except MarketError as error:
+        if type(error).__module__ == "mpc_market.errors":
+            raise AttemptError(str(error)) from None
+        raise
 
 
 def submissions_of(task: Task) -> Submissions:

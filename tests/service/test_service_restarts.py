@@ -4,10 +4,11 @@ A stop is a crash right behind one of its writes to the ledger: of what it does 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from memory_workers import MemoryWorker, no_trouble
+from service_crash import Crash
 from service_results import collected
 from service_running import asynchronous
 from service_town import START, Meter, Town
@@ -19,39 +20,6 @@ from mpc_market.wire.outcome import Outcome, Result
 from mpc_market.wire.record import Record
 from parties.ledger import Ledger
 from parties.service.life import FINAL, State
-
-WRITES = [
-    "create_round", "put_message", "put_secret", "put_outcome", "set_state", "close_intake",
-    "put_results", "keep_results", "append_record",
-]  # fmt: skip
-"""What a round writes, its orders aside."""
-
-
-class Crash:
-    """Stops one party's writing for good, right behind the k-th write of a round. `state` is the round's then."""
-
-    def __init__(self, town: Town, party: int, start: int, k: int) -> None:
-        self.happened = asyncio.Event()
-        self.writes = 0
-        self._k = k
-        self._start = start
-        node = town.services[party].node
-        for name in WRITES:
-            setattr(node.ledger, name, self._counted(getattr(node.ledger, name)))
-
-    def _counted(self, write: Callable) -> Callable:
-        async def counted(*args, **kwargs):
-            if self.happened.is_set():
-                await asyncio.Event().wait()
-            result = await write(*args, **kwargs)
-            if self._start in args or getattr(args[0], "start", None) == self._start:
-                self.writes += 1
-                if self.writes == self._k:
-                    self.happened.set()
-                    await asyncio.Event().wait()
-            return result
-
-        return counted
 
 
 async def crashing_round(town: Town, start: int, party: int, k: int) -> bool:

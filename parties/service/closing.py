@@ -1,0 +1,234 @@
+"""Closing a month: the business of the rounds in which entries become amounts.
+
+    its set        the settlements of the month, and the corrections of the month before, that have a result: agreed on
+                   as a clearing agrees on its orders, and signed by all
+    computed       of each account what is due, rounded to the cent; of each bill line fresh shares of its volumes;
+                   fresh shares of the totals of corrections
+    kept           until the owners fetch it (`sheets`)
+
+What a void settlement or correction would have covered is in no bill. A closing is resumed after a crash like any other
+round, on the same set, and its outcome is signed once: closing a month again gives the same amounts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mpc_market.rules.tariff import Rates
+from mpc_market.wire.agreement import Item
+from mpc_market.wire.codec import bytes_words, words_bytes
+from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member
+from mpc_market.wire.outcome import Outcome, Result
+from mpc_market.wire.tariff import split_tariff
+from mpc_market.wire.verdicts import Verdict
+from parties.files.running import RunningMarket
+from parties.ledger import ResultRow, TotalRow
+from parties.service.board import Kind
+from parties.service.business import Finished, Given, Timetable, Way
+from parties.service.intake import OpenRound
+from parties.service.life import State
+from parties.service.lookup import terms_known
+from parties.service.node import Node
+from parties.service.rolls import Enrolled
+from parties.service.round import Round, unsigned
+from parties.service.schedule import day_of
+from parties.service.settling import TARIFF, results_of, until_final
+from parties.service.timetables import ClosingTimes
+from parties.service.workers import AttemptError, Closed, CloseTask, OnVerdicts, Worker
+from parties.settling.accounts import Account, Booking, LineKey, MonthBooks, Words, month_books
+from parties.settling.calendar import Calendar
+from parties.settling.kept import KeptAccount, KeptLine
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedMonth:
+    """`Finished`: what the worker has computed, and of what."""
+
+    books: MonthBooks = field(repr=False)
+    closed: Closed
+    verdicts: bytes = field(repr=False)
+    price_word: int = 0
+
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Seconds of each."""
+        return self.closed.stages
+
+    @property
+    def bytes_sent(self) -> int:
+        """To the others' workers."""
+        return self.closed.bytes_sent
+
+
+class MonthClosing:
+    """See `Business`. `clearing`: the same market's node for clearings."""
+
+    def __init__(self, clearing: Node) -> None:
+        self._clearing = clearing
+
+    def timetable(self, market: RunningMarket) -> Timetable:
+        """From the market file's calendar."""
+        return ClosingTimes(_calendar(market))
+
+    async def first(self, node: Node) -> int:
+        """The month of the first period whose clearing this party has begun."""
+        start = await node.ledger.first_start(self._clearing.market.id)
+        return 2**62 if start is None else _calendar(node.market).months.of(start)
+
+    def key_name(self, start: int) -> str:
+        """For the shares of the randomness alone: no meter seals anything to a closing."""
+        return f"{Stage.CLOSING} {day_of(start)}"
+
+    async def roll(self, current: Round) -> Enrolled | None:
+        """The newest."""
+        return await current.node.rolls.latest()
+
+    async def until_closed(self, current: Round, opened: OpenRound) -> None:  # noqa: ARG002
+        """Nothing is taken in."""
+        current.following.expect_worker()
+        await current.node.clock.until(current.gate)
+
+    async def further_items(self, current: Round) -> list[Item]:
+        """Every settlement of the month and correction of the month before that has a result, once all are over."""
+        months, items = _calendar(current.node.market).months, []
+        month = current.start
+        for stage, begin in ((Stage.SETTLEMENT, month), (Stage.CORRECTION, months.before(month))):
+            node = current.node.sibling(stage)
+            for row in await node.ledger.rounds_between(node.market.id, begin, months.next(begin)):
+                if await until_final(node, row.start) is State.RESULT:
+                    result = await _result_of(node, row.start)
+                    items.append(Item(member(stage.value, str(row.start)), 1, result.set_digest))
+        return items
+
+    async def nothing_to_compute(self, current: Round, given: Given) -> tuple[tuple[Verdict, ...], int] | None:
+        """Nobody has an entry."""
+        if (await self._books(current, given)).accounts:
+            return None
+        return (Verdict.VALID,) * len(given.agreed.set.members), 0
+
+    async def compute(
+        self,
+        current: Round,
+        given: Given,
+        worker: Worker,
+        way: Way,
+        verdicts: tuple[Verdict, ...] | None,
+        on_verdicts: OnVerdicts,
+    ) -> ClosedMonth:
+        """This party's shares of sums become shares of amounts and fresh shares of all that is shown."""
+        codes = bytes(len(given.agreed.set.members))
+        if verdicts is None:  # there is nothing to check: every member is a result that all have signed
+            await on_verdicts(codes)
+        books = await self._books(current, given)
+        closed = await worker.close(way.addresses, way.tokens, _task(current, given, books, way))
+        counts = (len(books.accounts), sum(map(len, books.lines.values())), len(books.totals))
+        if (len(closed.due), len(closed.volumes), len(closed.totals)) != counts:
+            raise AttemptError("the worker has computed another number of amounts")
+        return ClosedMonth(books, closed, codes)
+
+    async def store(self, current: Round, given: Given, number: int, finished: Finished) -> None:  # noqa: ARG002
+        """What is due from each account, its lines, and the totals of corrections."""
+        assert isinstance(finished, ClosedMonth)
+        books, closed = finished.books, finished.closed
+        volumes, rows = iter(closed.volumes), []
+        for account, due in zip(books.accounts, closed.due, strict=True):
+            lines = tuple(
+                KeptLine(key.facts, line.entries, next(volumes)) for key, line in books.lines[account].items()
+            )
+            kept = KeptAccount(books.entries(account), books.estimates(account), lines)
+            name = f"{account.meter}{MEMBER_SLASH}{account.supplier}"
+            rows.append(ResultRow(name, 1, Verdict.VALID, words_bytes((due,)), kept.encode()))
+        totals = [
+            TotalRow(name, users, words_bytes(words))
+            for (name, (users, _)), words in zip(books.totals.items(), closed.totals, strict=True)
+        ]
+        await current.node.ledger.put_results(current.market, current.start, number, rows, totals)
+
+    # --- what is added up
+
+    async def _books(self, current: Round, given: Given) -> MonthBooks:
+        bookings = []
+        for item in given.agreed.set.members:
+            stage, _, start = item.meter.partition(MEMBER_SLASH)
+            bookings += await self._bookings(current, Stage(stage), int(start))
+        return month_books(bookings, current.settings.minimum_group)
+
+    async def _bookings(self, current: Round, stage: Stage, start: int) -> list[Booking]:
+        """The entries of one settlement or correction, each with what it is worth."""
+        node = current.node.sibling(stage)
+        rows = await results_of(node, start)
+        replaced: dict[str, Words] = {}
+        if stage is Stage.CORRECTION:
+            settlement = current.node.sibling(Stage.SETTLEMENT)
+            if await until_final(settlement, start) is State.RESULT:
+                replaced = {row.meter: bytes_words(row.words) for row in await results_of(settlement, start)}
+        rates = await self._rates(current, rows)
+        terms = await terms_known(node, start)
+        enrolled = None if terms is None else await node.rolls.version(terms.roll_version)
+        assert enrolled is not None, "a round is opened with its roll, and rolls are kept as long as it is"
+        price = current.settings.scale.money_price
+        word = (await _result_of(node, start)).price_word
+        month, bookings = _calendar(current.node.market).months.of(start), []
+        for row in rows:
+            entry = enrolled.meters.get(row.meter)
+            if not row.words or entry is None:
+                continue
+            if entry.supplier not in rates:
+                current.log.error("not billed: the supplier has no tariff", supplier=entry.supplier, period=start)
+                continue
+            bookings.append(
+                Booking(
+                    account=Account(row.meter, entry.supplier),
+                    line=LineKey(rates[entry.supplier], month, estimated=row.number == 0),
+                    region=entry.region,
+                    price=price(word - 1) if word else None,
+                    correction=stage is Stage.CORRECTION,
+                    entry=bytes_words(row.words),
+                    replaces=replaced.get(row.meter) or None,
+                )
+            )
+        return bookings
+
+    async def _rates(self, current: Round, rows: Sequence[ResultRow]) -> dict[str, Rates]:
+        """By supplier, of the tariffs that were agreed on with the readings."""
+        base, rates = current.settings.scale.base, {}
+        for row in rows:
+            kind, slash, supplier = row.meter.partition(MEMBER_SLASH)
+            if slash and kind == TARIFF:
+                stored = await current.node.ledger.tariff(self._clearing.market.id, supplier, row.number)
+                assert stored is not None, "this party has said that it holds it"
+                tariff, _ = split_tariff(stored.data)
+                rates[supplier] = Rates(base + tariff.retail, base + tariff.feed_in, tariff.fee)
+        return rates
+
+
+def _task(current: Round, given: Given, books: MonthBooks, way: Way) -> CloseTask:
+    lines = [
+        (place, key.rates, tuple(line.volumes))
+        for place, account in enumerate(books.accounts)
+        for key, line in books.lines[account].items()
+    ]
+    names = [f"{account.meter}{MEMBER_SLASH}{account.supplier}" for account in books.accounts]
+    return CloseTask(
+        ids=[given.agreed.digest.hex(), *names, *books.totals],
+        scale=current.settings.scale,
+        bookings=[books.entries(account) for account in books.accounts],
+        lines=[(place, rates) for place, rates, _ in lines],
+        volumes=[words for _, _, words in lines],
+        totals=[words for _, words in books.totals.values()],
+        seconds=way.seconds,
+    )
+
+
+async def _result_of(node: Node, start: int) -> Result:
+    """The result of a round that has one."""
+    data = await node.board.own(start, Kind.OUTCOME)
+    assert data is not None, "its state says so"
+    content = unsigned(Outcome, data).content
+    assert isinstance(content, Result), "its state says so"
+    return content
+
+
+def _calendar(market: RunningMarket) -> Calendar:
+    calendar = market.calendar
+    assert calendar is not None, "a market that only clears closes no months"
+    return calendar

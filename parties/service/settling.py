@@ -1,0 +1,262 @@
+"""Settlement and correction of a period: the business of the rounds in which readings become entries and totals.
+
+    settlement    the readings that are there in time; totals over those with a valid one
+    correction    late and corrected readings, and estimates for those who are left without; no totals
+
+Both agree on their readings, and on the tariffs that the month's closing will use, exactly as a clearing agrees on its
+orders. An entry holds, as shares, what one user has bought, sold, imported, exported, and drawn beyond it. After a void
+clearing nothing was bought or sold. A settlement that is void leaves all its users to the correction.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mpc_market.wire.agreement import AgreedSet, Item
+from mpc_market.wire.codec import words_bytes
+from mpc_market.wire.digest import digest
+from mpc_market.wire.identifiers import Stage, member
+from mpc_market.wire.merkle import MerkleTree
+from mpc_market.wire.outcome import Outcome, Result
+from mpc_market.wire.signing import SIGNATURE_BYTES
+from mpc_market.wire.verdicts import Verdict
+from parties.files.running import RunningMarket
+from parties.ledger import ResultRow, TotalRow
+from parties.service.agreeing import randomness_of
+from parties.service.board import Kind, heard
+from parties.service.business import Finished, Given, Timetable, Way
+from parties.service.delivering import packed_path
+from parties.service.following import last_begun
+from parties.service.intake import OpenRound
+from parties.service.life import FINAL, State
+from parties.service.lookup import terms_known
+from parties.service.node import Node
+from parties.service.rolls import Enrolled
+from parties.service.round import Round, first_of, unsigned
+from parties.service.schedule import day_of
+from parties.service.timetables import CorrectionTimes, SettlementTimes
+from parties.service.workers import AttemptError, GroupTotal, OnVerdicts, Settled, SettleTask, Worker
+from parties.settling.groups import part_group, region_group, supplier_group
+from parties.settling.rows import (
+    Row,
+    correction_rows,
+    member_verdicts,
+    reading_verdicts,
+    readings,
+    settlement_rows,
+)
+
+TARIFF = "tariff"
+"""Kind of member of a set: the tariff of a supplier."""
+
+_LOOK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SettledPeriod:
+    """`Finished`: what the worker has found, and of what rows."""
+
+    rows: Sequence[Row] = field(repr=False)
+    settled: Settled
+    verdicts: bytes = field(repr=False)
+    price_word: int
+
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Seconds of each."""
+        return self.settled.stages
+
+    @property
+    def bytes_sent(self) -> int:
+        """To the others' workers."""
+        return self.settled.bytes_sent
+
+
+class PeriodSettling:
+    """See `Business`. `stage`: settlement or correction; `clearing`: the same market's node for clearings."""
+
+    def __init__(self, stage: Stage, clearing: Node) -> None:
+        self.stage = stage
+        self._clearing = clearing
+
+    def timetable(self, market: RunningMarket) -> Timetable:
+        """From the market file's calendar."""
+        calendar = market.calendar
+        assert calendar is not None, "a market that only clears has no such rounds"
+        return SettlementTimes(calendar) if self.stage is Stage.SETTLEMENT else CorrectionTimes(calendar)
+
+    async def first(self, node: Node) -> int:
+        """The first period whose clearing this party has begun: it was not there for those before."""
+        start = await node.ledger.first_start(self._clearing.market.id)
+        return 2**62 if start is None else start
+
+    def key_name(self, start: int) -> str:
+        """Of its day and stage: readings come later than orders, and their keys live longer."""
+        return f"{self.stage} {day_of(start)}"
+
+    async def roll(self, current: Round) -> Enrolled | None:
+        """The roll of the clearing, so that everybody is settled who could trade; if it was not opened, the newest."""
+        terms = await terms_known(self._clearing, current.start)
+        version = None if terms is None else await current.node.rolls.version(terms.roll_version)
+        return version or await current.node.rolls.latest()
+
+    async def until_closed(self, current: Round, opened: OpenRound) -> None:
+        """Until the gate; a settlement only until every reading is there."""
+        if self.stage is Stage.SETTLEMENT:
+            held = await current.node.ledger.submissions(current.market, current.start)
+            opened.stored.update(row.meter for row in held)
+            await first_of(current.node.clock.until(current.gate), opened.until_complete())
+        else:
+            await current.node.clock.until(current.gate)
+
+    async def further_items(self, current: Round) -> list[Item]:
+        """The tariffs that hold for the period, every version: the highest that all parties have is agreed on."""
+        rows = await current.node.ledger.tariffs(self._clearing.market.id, current.start)
+        return [
+            Item(member(TARIFF, row.supplier), row.number, digest("tariff", row.data[:-SIGNATURE_BYTES]))
+            for row in rows
+        ]
+
+    async def nothing_to_compute(self, current: Round, given: Given) -> tuple[tuple[Verdict, ...], int] | None:
+        """Nobody has read anything."""
+        members = given.agreed.set.members
+        if readings(members) or (self.stage is Stage.CORRECTION and await self._rows(current, given)):
+            return None
+        return (Verdict.VALID,) * len(members), await self._price_word(current.start)
+
+    async def compute(
+        self,
+        current: Round,
+        given: Given,
+        worker: Worker,
+        way: Way,
+        verdicts: tuple[Verdict, ...] | None,
+        on_verdicts: OnVerdicts,
+    ) -> SettledPeriod:
+        """This party's shares of readings and accepted quantities become shares of entries and totals."""
+        members, price_word = given.agreed.set.members, await self._price_word(current.start)
+        rows = await self._rows(current, given)
+        task = await self._task(current, given, rows, way)
+        if verdicts is not None:
+            task = replace(task, verdicts=reading_verdicts(members, verdicts))
+
+        async def found(codes: bytes) -> None:
+            await on_verdicts(member_verdicts(members, codes))
+
+        settled = await worker.settle(way.addresses, way.tokens, task, found)
+        if len(settled.entries) != len(rows) or len(settled.verdicts) != len(readings(members)):
+            raise AttemptError("the worker has computed another number of entries")
+        return SettledPeriod(rows, settled, member_verdicts(members, settled.verdicts), price_word)
+
+    async def store(self, current: Round, given: Given, number: int, finished: Finished) -> None:
+        """Entries of users, totals of groups."""
+        assert isinstance(finished, SettledPeriod)
+        results = _result_rows(given, finished)
+        totals = [_total_row(given.enrolled, total) for total in finished.settled.totals]
+        await current.node.ledger.put_results(current.market, current.start, number, results, totals)
+
+    # --- what it rests on
+
+    async def _price_word(self, start: int) -> int:
+        """The price of the clearing, once it is over; 0 if nothing was traded."""
+        if await until_final(self._clearing, start) is not State.RESULT:
+            return 0
+        data = await self._clearing.board.own(start, Kind.OUTCOME)
+        content = None if data is None else unsigned(Outcome, data).content
+        return content.price_word if isinstance(content, Result) else 0
+
+    async def _traded(self, start: int) -> dict[str, tuple[int, int]]:
+        """Share words (bought, sold) of everybody who took part in the clearing with valid orders."""
+        if await until_final(self._clearing, start) is not State.RESULT:
+            return {}
+        found = await results_of(self._clearing, start)
+        return {row.meter: struct.unpack("<2Q", row.traded) for row in found if row.traded}
+
+    async def _rows(self, current: Round, given: Given) -> list[Row]:
+        members = given.agreed.set.members
+        if self.stage is Stage.SETTLEMENT:
+            return settlement_rows(members)
+        settlement = current.node.sibling(Stage.SETTLEMENT)
+        settled: set[str] = set()
+        if await until_final(settlement, current.start) is State.RESULT:
+            settled = {row.meter for row in await results_of(settlement, current.start) if row.words}
+        return correction_rows(members, given.enrolled.meters, settled)
+
+    async def _task(self, current: Round, given: Given, rows: Sequence[Row], way: Way) -> SettleTask:
+        enrolled, traded = given.enrolled, await self._traded(current.start)
+        keys = [(row.meter, row.reading.number) for row in rows if row.reading is not None]
+        words = iter(await current.node.ledger.submission_words(current.market, current.start, keys))
+        seeds = await randomness_of(current, given.terms, given.agreed.digest)
+        entries = [enrolled.meters[row.meter] for row in rows]
+        suppliers = {supplier: place for place, supplier in enumerate(enrolled.suppliers)}
+        regions = {region: place for place, region in enumerate(regions_of(enrolled))}
+        return SettleTask(
+            ids=[row.id(current.start) for row in rows],
+            maxima=[entry.maximum for entry in entries],
+            suppliers=[suppliers[entry.supplier] for entry in entries],
+            supplier_count=len(suppliers),
+            regions=[regions[entry.region] for entry in entries],
+            region_count=len(regions),
+            metered=[row.metered for row in rows],
+            counted=[self.stage is Stage.SETTLEMENT] * len(rows),
+            rules=current.settings.rules,
+            minimum_group=current.settings.minimum_group,
+            check_seed=seeds.check_seed,
+            verdicts=None,
+            traded=[traded.get(row.meter, (0, 0)) for row in rows],
+            words=[next(words) if row.metered else b"" for row in rows],
+            seconds=way.seconds,
+        )
+
+
+async def until_final(node: Node, start: int) -> State:
+    """How a round of this party has ended, once it has; void if it never began here: then it has no result."""
+    while True:
+        ringing = node.board.bell(start).listen()
+        row = await node.ledger.round(node.market.id, start)
+        state = State.VOID if row is None else State(row.state)
+        if state in FINAL:
+            return state
+        await heard(ringing, _LOOK_SECONDS)
+
+
+async def results_of(node: Node, start: int) -> list[ResultRow]:
+    """The rows of the attempt that all parties have done."""
+    _, attempt = await last_begun(node.ledger, node.market.id, start, node.party)
+    return await node.ledger.results(node.market.id, start, attempt)
+
+
+def regions_of(enrolled: Enrolled) -> list[str]:
+    """All regions that meters are in, by their bytes."""
+    return sorted({entry.region for entry in enrolled.meters.values()}, key=str.encode)
+
+
+def _result_rows(given: Given, finished: SettledPeriod) -> list[ResultRow]:
+    """One row for each member of the set, and for each user that is estimated."""
+    agreed, tree = given.agreed.set, given.agreed.tree
+    entries = list(zip(finished.rows, finished.settled.entries, strict=True))
+    words = {row.meter: entry for row, entry in entries if row.metered}
+    rows = [
+        ResultRow(item.meter, item.number, code, words_bytes(words.get(item.meter, ())), _path(agreed, tree, place))
+        for place, (item, code) in enumerate(zip(agreed.members, finished.verdicts, strict=True))
+    ]
+    for row, entry in entries:
+        if not row.metered and not words.get(row.meter):
+            rows = [other for other in rows if other.meter != row.meter]
+            rows.append(ResultRow(row.meter, 0, Verdict.VALID, words_bytes(entry), b""))
+    return rows
+
+
+def _path(agreed: AgreedSet, tree: MerkleTree, place: int) -> bytes:
+    return packed_path(agreed.count, place, [tree.path(place)])
+
+
+def _total_row(enrolled: Enrolled, total: GroupTotal) -> TotalRow:
+    suppliers, regions = list(enrolled.suppliers), regions_of(enrolled)
+    supplier = None if total.supplier is None else suppliers[total.supplier]
+    region = None if total.region is None else regions[total.region]
+    if supplier is None:
+        name = region_group(region or "")
+    else:
+        name = supplier_group(supplier) if region is None else part_group(region, supplier)
+    return TotalRow(name, total.users, words_bytes(total.words))

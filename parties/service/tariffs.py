@@ -1,0 +1,61 @@
+"""The tariffs of suppliers at a compute party: checked, stored for good, shown to everybody.
+
+A tariff is taken only before the first period that it holds for, so no supplier changes a price when it knows what was
+consumed; which tariffs a settlement uses is agreed on by all parties together with its readings.
+"""
+
+from mpc_market.wire.errors import ContextError, SignatureError, WireError
+from mpc_market.wire.tariff import Tariff, check_tariff, split_tariff
+from parties.ledger import ContradictionError, TariffRow
+from parties.service.node import Node
+from parties.service.problems import Problem, RefusalError
+
+TARIFF_BYTES_MAX = 1024
+
+
+class Tariffs:
+    """Of one market."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def publish(self, body: bytes) -> Tariff:
+        """Take a tariff. The same one again is fine. Raises: RefusalError, LedgerError."""
+        node = self._node
+        if node.market.service.settlement is None:
+            raise RefusalError(Problem.NOT_SETTLED)
+        try:
+            tariff, signature = split_tariff(body)
+        except WireError:
+            raise RefusalError(Problem.MALFORMED) from None
+        await self._check(tariff, signature)
+        row = TariffRow(node.market.id, tariff.supplier, tariff.number, tariff.begins, tariff.ends, body)
+        if await node.ledger.tariff(node.market.id, tariff.supplier, tariff.number) == row:
+            return tariff
+        if 1000 * tariff.begins <= node.clock.now_ms():
+            raise RefusalError(Problem.TARIFF_LATE)
+        if await node.ledger.last_tariff(node.market.id, tariff.supplier) >= tariff.number:
+            raise RefusalError(Problem.TARIFF_NUMBER)
+        try:
+            await node.ledger.put_tariff(row)
+        except ContradictionError:  # another one at this very moment
+            raise RefusalError(Problem.TARIFF_NUMBER) from None
+        return tariff
+
+    async def holding(self, start: int) -> list[bytes]:
+        """All that hold for a period, as their suppliers signed them. Raises: LedgerError."""
+        return [row.data for row in await self._node.ledger.tariffs(self._node.market.id, start)]
+
+    async def _check(self, tariff: Tariff, signature: bytes) -> None:
+        market, enrolled = self._node.market, await self._node.rolls.latest()
+        supplier = None if enrolled is None else enrolled.suppliers.get(tariff.supplier)
+        if supplier is None:
+            raise RefusalError(Problem.UNKNOWN_SUPPLIER)
+        try:
+            check_tariff(tariff, signature, market.id, supplier.identity_key, market.settings.rules.price_bits)
+        except ContextError:
+            raise RefusalError(Problem.WRONG_CONTEXT) from None
+        except SignatureError:
+            raise RefusalError(Problem.BAD_SIGNATURE) from None
+        except WireError:
+            raise RefusalError(Problem.OFF_GRID) from None

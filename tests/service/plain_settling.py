@@ -1,0 +1,113 @@
+"""What workers compute at a settlement, in the clear: shares are put together, the rule applied, and shares dealt anew.
+
+The plaintext twin of the secure engine, for tests of everything around it.
+"""
+
+import struct
+from collections.abc import Sequence
+
+from mpc_market.rules.model import Market
+from mpc_market.rules.settlement import Entry, Reading, Volumes, amounts, estimate, settle
+from mpc_market.wire.codec import P, bytes_words
+from mpc_market.wire.errors import PolynomialError
+from mpc_market.wire.sharing import deal, recombine
+from parties.service.workers import Closed, CloseTask, GroupTotal, Settled, SettleTask
+
+VALID, OFF_POLYNOMIAL, NO_READING = 0, 1, 2
+
+
+def together(shares: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    return recombine(dict(enumerate(shares)), len(shares))
+
+
+def reading_of(words: Sequence[bytes], maximum: int, market: Market) -> tuple[int, Reading | None]:
+    """The verdict, and what was read."""
+    try:
+        bits = together([bytes_words(each) for each in words])
+    except PolynomialError:
+        return OFF_POLYNOMIAL, None
+    size = market.quantity_bits
+    numbers = [sum(bit << i for i, bit in enumerate(bits[at : at + size])) for at in range(0, 4 * size, size)]
+    imported, rest, exported, other_rest = numbers
+    if not set(bits) <= {0, 1} or {imported + rest, exported + other_rest} != {maximum}:
+        return NO_READING, None
+    return VALID, Reading(imported, exported)
+
+
+def verdicts_of(tasks: Sequence[SettleTask]) -> bytes:
+    first = tasks[0]
+    metered = [row for row, is_metered in enumerate(first.metered) if is_metered]
+    return bytes(reading_of([task.words[row] for task in tasks], first.maxima[row], first.rules)[0] for row in metered)
+
+
+def settle_in_the_clear(tasks: Sequence[SettleTask], verdicts: bytes) -> list[Settled]:
+    """What each party gets. `tasks`: of all parties, the same but for shares."""
+    first, parties = tasks[0], len(tasks)
+    assert all((task.ids, task.maxima, task.metered) == (first.ids, first.maxima, first.metered) for task in tasks)
+    codes, entries = iter(verdicts), []
+    for row, metered in enumerate(first.metered):
+        bought, sold = together([task.traded[row] for task in tasks])
+        if metered and next(codes) != VALID:
+            entries.append(None)
+            continue
+        reading = estimate(first.maxima[row])
+        if metered:
+            reading = reading_of([task.words[row] for task in tasks], first.maxima[row], first.rules)[1]
+        entry = settle(bought, sold, reading)
+        entries.append((entry.bought, entry.sold, entry.imported, entry.exported, entry.residual_import))
+    dealt = [[()] * parties if entry is None else deal(entry, parties) for entry in entries]
+    totals = _totals(first, entries, parties)
+    return [
+        Settled(verdicts, [row[j] for row in dealt], [each[j] for each in totals], {"settle": 0.0}, 0)
+        for j in range(parties)
+    ]
+
+
+def _totals(task: SettleTask, entries: Sequence[tuple[int, ...] | None], parties: int) -> list[list[GroupTotal]]:
+    groups: dict[tuple[int | None, int | None], list[Entry]] = {}
+    for row, entry in enumerate(entries):
+        if entry is not None and task.counted[row] and task.metered[row]:
+            supplier, region = task.suppliers[row], task.regions[row]
+            for key in ((supplier, None), (None, region), (supplier, region)):
+                groups.setdefault(key, []).append(Entry(*entry))
+    shown = []
+    for (supplier, region), members in groups.items():
+        if len(members) >= task.minimum_group:
+            sums = [sum(each.imported for each in members), sum(each.exported for each in members)]
+            shown.append([GroupTotal(supplier, region, len(members), tuple(words)) for words in deal(sums, parties)])
+    return shown
+
+
+def traded_in_the_clear(
+    accepted: Sequence[Sequence[bytes]], sides: Sequence[Sequence[Sequence[int]]]
+) -> list[list[bytes]]:
+    """(bought, sold) of each submission for each party. Both arguments by party, by valid submission, per order."""
+    parties, made = len(accepted), []
+    for submission in range(len(accepted[0])):
+        lots = together([bytes_words(accepted[j][submission]) for j in range(parties)])
+        buys = together([sides[j][submission] for j in range(parties)])
+        bought = sum(lot for lot, buy in zip(lots, buys, strict=True) if buy)
+        made.append(deal([bought, sum(lots) - bought], parties))
+    return [[struct.pack("<2Q", *submission[j]) for submission in made] for j in range(parties)]
+
+
+def close_in_the_clear(tasks: Sequence[CloseTask]) -> list[Closed]:
+    """The same for the closing of a month."""
+    first, parties = tasks[0], len(tasks)
+    assert all((task.ids, task.lines, task.bookings) == (first.ids, first.lines, first.bookings) for task in tasks)
+    totals = [0] * len(first.bookings)
+    volumes = []
+    for place, (account, rates) in enumerate(first.lines):
+        words = [signed(word) for word in together([task.volumes[place] for task in tasks])]
+        totals[account] += amounts(Volumes(*words), rates).total
+        volumes.append(deal([word % P for word in words], parties))
+    due = deal([first.scale.cents.of(total) % P for total in totals], parties)
+    shown = [deal(together([task.totals[k] for task in tasks]), parties) for k in range(len(first.totals))]
+    return [
+        Closed(due[j], [each[j] for each in volumes], [each[j] for each in shown], {"close": 0.0}, 0)
+        for j in range(parties)
+    ]
+
+
+def signed(word: int) -> int:
+    return word if word <= P // 2 else word - P

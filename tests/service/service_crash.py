@@ -1,0 +1,39 @@
+"""Stopping a party at a given point of a round."""
+
+import asyncio
+from collections.abc import Callable
+
+from service_town import Town
+
+WRITES = [
+    "create_round", "put_message", "put_secret", "put_outcome", "set_state", "close_intake",
+    "put_results", "keep_results", "append_record",
+]  # fmt: skip
+"""What a round writes, its orders aside."""
+
+
+class Crash:
+    """Stops one party's writing for good, right behind the k-th write of a round. `state` is the round's then."""
+
+    def __init__(self, town: Town, party: int, start: int, k: int) -> None:
+        self.happened = asyncio.Event()
+        self.writes = 0
+        self._k = k
+        self._start = start
+        node = town.services[party].node
+        for name in WRITES:
+            setattr(node.ledger, name, self._counted(getattr(node.ledger, name)))
+
+    def _counted(self, write: Callable) -> Callable:
+        async def counted(*args, **kwargs):
+            if self.happened.is_set():
+                await asyncio.Event().wait()
+            result = await write(*args, **kwargs)
+            if self._start in args or getattr(args[0], "start", None) == self._start:
+                self.writes += 1
+                if self.writes == self._k:
+                    self.happened.set()
+                    await asyncio.Event().wait()
+            return result
+
+        return counted

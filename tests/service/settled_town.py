@@ -1,0 +1,145 @@
+"""A town whose market is settled: with tariffs, readings, a DSO and a TSO, and what readers get of it."""
+
+import asyncio
+import struct
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+from service_town import PERIOD, START, TIMES, Meter, Town, problem
+
+from mpc_market.rules.settlement import Reading as Metered
+from mpc_market.rules.settlement import settle
+from mpc_market.wire.claim import Claimant, make_claim
+from mpc_market.wire.identifiers import Period, Stage
+from mpc_market.wire.layout import Reading
+from mpc_market.wire.message import read_signed
+from mpc_market.wire.opening import Opening, Terms, terms_of
+from mpc_market.wire.receipt import Receipt, check_receipt
+from mpc_market.wire.roll import Roll, RollArea, RollRegion
+from mpc_market.wire.sealing import SealingKey
+from mpc_market.wire.sharing import recombine
+from mpc_market.wire.sheet import Content, Sheet, receive_sheet
+from mpc_market.wire.signing import SigningKey
+from mpc_market.wire.submission import Submission, make_reading
+from mpc_market.wire.tariff import Tariff, sign_tariff
+from parties.files.running import Settlement
+from parties.service.life import State
+from parties.service.settling import results_of
+
+HOUR = timedelta(hours=1)
+SETTLED = replace(
+    TIMES, settlement=Settlement(timedelta(minutes=20), timedelta(minutes=30), timedelta(minutes=10), HOUR)
+)
+END = START + PERIOD
+
+
+class SettledTown(Town):
+    """A town whose market is settled; with a DSO and a TSO."""
+
+    def __init__(self, path, meters, **changes):
+        super().__init__(path, meters=meters, times=SETTLED, **changes)
+
+    def write_roll(self, version: int) -> None:
+        self.operators = {name: (SigningKey.generate(), SealingKey.generate()) for name in ("north", "grid")}
+        super().write_roll(version)
+
+    def amended(self, roll: Roll) -> Roll:
+        north, grid = (tuple(key.public for key in self.operators[name]) for name in ("north", "grid"))
+        return replace(roll, regions=(RollRegion("north", *north, "grid"),), areas=(RollArea("grid", *grid),))
+
+    def name(self, stage: Stage) -> str:
+        return stage.of(self.market.id)
+
+    async def stage_state(self, stage: Stage, party: int, start: int = START) -> State | None:
+        row = await self.services[party].node.ledger.round(self.name(stage), start)
+        return None if row is None else State(row.state)
+
+    async def until_stage(self, stage: Stage, *states: State, start: int = START) -> None:
+        async def reached(party: int) -> bool:
+            if await self.stage_state(stage, party, start) not in states:
+                return False
+            site = self.services[party].sites.get(self.name(stage))
+            return states != (State.COLLECTING,) or site.node.intake.round(start) is not None
+
+        for party in sorted(self.services):
+            await self.wait(lambda party=party: reached(party))
+
+    async def wait(self, condition, seconds: float = 60) -> None:
+        async with asyncio.timeout(seconds):
+            while not await condition():
+                await asyncio.sleep(0.02)
+
+    async def stage_terms(self, stage: Stage, start: int = START) -> Terms:
+        document = (await self.get(0, f"../{self.name(stage)}/periods/{start}")).json()
+        period, committee = Period(self.name(stage), start), self.market.committee(start).at(stage)
+        openings = [
+            read_signed(Opening, bytes.fromhex(each), committee, period).message for each in document["openings"]
+        ]
+        return terms_of({opening.party: opening for opening in openings}, self.parties)
+
+    def reading(self, meter: Meter, terms: Terms, imported: int, exported: int, number: int = 1) -> Submission:
+        return make_reading(terms, meter.entry, number, Reading(imported, exported), meter.market, meter.key)
+
+    async def post_reading(self, party: int, submission: Submission | bytes, start: int = START) -> httpx.Response:
+        body = submission if isinstance(submission, bytes) else submission.encode()
+        async with self.client(party) as client:
+            headers = {"content-type": "application/octet-stream"}
+            return await client.post(f"periods/{start}/readings", content=body, headers=headers)
+
+    async def read(self, meter: Meter, terms: Terms, imported: int, exported: int, number: int = 1) -> None:
+        made = self.reading(meter, terms, imported, exported, number)
+        for party in range(self.parties):
+            answer = await self.post_reading(party, made.only_for(party), terms.period.start)
+            assert answer.status_code == 200, answer.text
+            committee = self.market.committee(terms.period.start).at(terms.period.stage)
+            check_receipt(read_signed(Receipt, answer.content, committee, terms.period, party).message, made.header)
+
+    async def publish(self, supplier: str, number: int, begins: int, *prices: int, ends: int = 2**40 - 1):
+        tariff = Tariff(self.market.id, supplier, number, begins, ends, *prices)
+        body = sign_tariff(tariff, self.suppliers[supplier][0])
+        answers = []
+        for party in range(self.parties):
+            async with self.client(party) as client:
+                headers = {"content-type": "application/octet-stream"}
+                answers.append(await client.post("tariffs", content=body, headers=headers))
+        return answers
+
+    async def entries(self, stage: Stage, start: int = START) -> dict[str, tuple[int, ...]]:
+        """What the parties hold as shares, put together by someone who sees them all: the test."""
+        held = {}
+        for party in range(self.parties):
+            node = self.services[party].sites.get(self.name(stage)).node
+            for row in await results_of(node, start):
+                if row.words:
+                    held.setdefault(row.meter, {})[party] = struct.unpack("<5Q", row.words)
+        return {meter: recombine(shares, self.parties) for meter, shares in held.items()}
+
+    async def sheet(self, content: Content, kind: Claimant, name: str, keys, start: int = START):
+        """What a reader gets, by row; or why it gets nothing."""
+        stage = Stage.SETTLEMENT if content is Content.TOTALS else Stage.CLOSING
+        terms, sheets = await self.stage_terms(stage, start), {}
+        for party in range(self.parties):
+            claim = make_claim(terms, party, kind, name, keys[0])
+            path = f"../{self.name(stage)}/periods/{start}/{content.name.lower()}/{kind.name.lower()}/{name}"
+            answer = await self.get(party, path, headers={"authorization": f"Claim {claim.hex()}"})
+            if answer.status_code != 200:
+                return problem(answer)
+            committee = self.market.committee(start).at(stage)
+            sheets[party] = read_signed(Sheet, answer.content, committee, terms.period, party).message
+        got = receive_sheet(kind, name, content, sheets, terms, keys[1])
+        assert got.verified
+        return [(row, *values) for row, values in zip(got.title.rows, got.values, strict=True)]
+
+    async def totals(self, kind: Claimant, name: str, keys, start: int = START):
+        got = await self.sheet(Content.TOTALS, kind, name, keys, start)
+        return got if isinstance(got, str) else {row.name: (row.users, *values) for row, *values in got}
+
+
+def people(count: int = 3) -> list[Meter]:
+    return [Meter(f"meter-{i}") for i in range(count)]
+
+
+def entry(bought: int, sold: int, reading: Metered) -> tuple[int, ...]:
+    made = settle(bought, sold, reading)
+    return (made.bought, made.sold, made.imported, made.exported, made.residual_import)

@@ -1,0 +1,135 @@
+"""Readings and tariffs that are refused, each for a reason of its own; and what is sent again, or replaced."""
+
+from dataclasses import replace
+
+import httpx
+from service_running import asynchronous
+from service_town import PERIOD, START, Meter, Town, problem
+from settled_town import END, SettledTown, entry, people
+
+from mpc_market.rules.model import Side
+from mpc_market.rules.settlement import Reading as Metered
+from mpc_market.wire.identifiers import Period, Stage
+from mpc_market.wire.layout import Reading, reading_bits
+from mpc_market.wire.opening import Terms
+from mpc_market.wire.sharing import deal
+from mpc_market.wire.submission import InputShare, Submission, of_shares
+from mpc_market.wire.tariff import Tariff, sign_tariff
+from parties.service.life import State
+
+
+async def published(town: Town, tariff: Tariff, key) -> httpx.Response:
+    async with town.client(0) as client:
+        headers = {"content-type": "application/octet-stream"}
+        return await client.post("tariffs", content=sign_tariff(tariff, key), headers=headers)
+
+
+def dealt(meter: Meter, terms: Terms, bits: list[int]) -> Submission:
+    shares = [InputShare(bytes([j] * 32), words) for j, words in enumerate(deal(bits, 3))]
+    return of_shares(terms, meter.id, 1, 1, shares, meter.key)
+
+
+@asynchronous
+async def test_readings_that_are_refused_each_for_its_reason(tmp_path):
+    anna, *_ = meters = people()
+    async with SettledTown(tmp_path / "m", meters).up() as town:
+        await town.until(State.COLLECTING)
+        order = anna.submission(await town.terms(), 1, (Side.SELL, 1, 1))
+        assert problem(await town.post_reading(0, order)) == "not-open-yet"
+        town.clock.move_to(1000 * END)
+        await town.until_stage(Stage.SETTLEMENT, State.COLLECTING)
+        terms = await town.stage_terms(Stage.SETTLEMENT)
+        good = town.reading(anna, terms, 3, 4, number=5)
+        body = bytearray(good.encode())
+        body[-70] ^= 1
+        refused = {
+            "wrong-context": [order, of_correction(anna, terms)],
+            "stale-challenge": [town.reading(anna, replace(terms, challenge=bytes(32)), 3, 4)],
+            "unknown-meter": [town.reading(Meter("nobody", market=anna.market), terms, 3, 4)],
+            "bad-signature": [replace(good, signature=anna.key.sign("submission", good.header.encode()))],
+            "malformed": [b"no reading", good.encode()[:-1]],
+            "oversized-body": [bytes(60_000)],
+            "no-seal": [good.only_for(1)],
+            "seal-context": [replace(good, seals=town.reading(anna, terms, 3, 4, number=6).seals)],
+        }
+        for reason, bodies in refused.items():
+            for sent in bodies:
+                assert problem(await town.post_reading(0, sent)) == reason, reason
+        first = await town.post_reading(0, good)
+        assert (await town.post_reading(0, good)).content == first.content
+        assert problem(await town.post_reading(0, town.reading(anna, terms, 3, 4, number=4))) == "number-too-low"
+        assert problem(await town.post_reading(0, town.reading(anna, terms, 9, 9, number=5))) == "contradiction"
+        assert problem(await town.post_reading(0, good, start=START + 1)) == "unknown-period"
+        assert problem(await town.post_reading(0, good, start=END)) == "not-open-yet"
+        answer = await town.get(0, f"../{town.name(Stage.SETTLEMENT)}/periods/{START}/results/{anna.id}")
+        assert problem(answer) in ("unknown-market", "unauthorized")
+
+
+def of_correction(meter: Meter, terms: Terms) -> Submission:
+    elsewhere = Period(terms.period.market.replace("settlement", "correction"), START)
+    return dealt(meter, replace(terms, period=elsewhere), reading_bits(Reading(1, 1), meter.id, meter.market, 200))
+
+
+@asynchronous
+async def test_a_higher_number_replaces_and_shares_that_are_no_reading_are_left_out(tmp_path):
+    """The one who cheats is estimated at the last deadline; everybody else is settled as ever."""
+    anna, ben, carl = meters = people()
+    async with SettledTown(tmp_path / "m", meters).up() as town:
+        await town.until(State.COLLECTING)
+        town.clock.move_to(1000 * END)
+        await town.until_stage(Stage.SETTLEMENT, State.COLLECTING)
+        terms = await town.stage_terms(Stage.SETTLEMENT)
+        await town.read(anna, terms, 100, 0)
+        await town.read(anna, terms, 7, 0, number=2)
+        await town.read(ben, terms, 0, 8)
+        too_much = [value >> i & 1 for value in (201, 255, 0, 200) for i in range(8)]
+        cheat = dealt(carl, terms, too_much)
+        for party in range(3):
+            assert (await town.post_reading(party, cheat.only_for(party))).status_code == 200
+        await town.until_stage(Stage.SETTLEMENT, State.RESULT)
+        expected = {anna.id: entry(0, 0, Metered(7, 0)), ben.id: entry(0, 0, Metered(0, 8))}
+        assert await town.entries(Stage.SETTLEMENT) == expected
+        town.clock.move_to(1000 * (START + 3600 + PERIOD) + 1_800_000)
+        await town.until_stage(Stage.CORRECTION, State.RESULT)
+        assert await town.entries(Stage.CORRECTION) == {carl.id: entry(0, 0, Metered(200, 0))}
+
+
+@asynchronous
+async def test_tariffs_that_are_refused_each_for_its_reason(tmp_path):
+    async with SettledTown(tmp_path / "m", people()).up() as town:
+        key, now = town.suppliers["sun"][0], town.clock.now_ms() // 1000
+        good = Tariff(town.market.id, "sun", 3, now + 1, now + 900, 50, 10, 5)
+        for tariff, signer, reason in (
+            (replace(good, market="elm-street"), key, "wrong-context"),
+            (replace(good, supplier="nobody"), key, "unknown-supplier"),
+            (good, town.suppliers["wind"][0], "bad-signature"),
+            (replace(good, retail=64), key, "off-grid"),
+            (replace(good, begins=now), key, "tariff-late"),
+        ):
+            assert problem(await published(town, tariff, signer)) == reason
+        first = await published(town, good, key)
+        assert first.json() == {"number": 3, "digest": good.digest.hex()}
+        town.clock.move_to(town.clock.now_ms() + 10_000)
+        assert (await published(town, good, key)).json() == first.json()
+        later = replace(good, begins=good.begins + 100)
+        assert problem(await published(town, later, key)) == "tariff-number"
+        assert problem(await published(town, replace(later, number=2), key)) == "tariff-number"
+        assert (await published(town, replace(later, number=4), key)).status_code == 200
+        held = (await town.get(0, f"periods/{now + 200}/tariffs")).json()["tariffs"]
+        assert [bytes.fromhex(each)[: len(good.encode())] for each in held] == [
+            good.encode(), replace(later, number=4).encode()
+        ]  # fmt: skip
+
+
+@asynchronous
+async def test_a_market_that_only_clears_takes_neither(tmp_path):
+    anna = Meter("anna")
+    async with Town(tmp_path / "m", meters=[anna]).up() as town:
+        await town.until(State.COLLECTING)
+        order = anna.submission(await town.terms(), 1, (Side.SELL, 1, 1))
+        async with town.client(0) as client:
+            headers = {"content-type": "application/octet-stream"}
+            answer = await client.post(f"periods/{START}/readings", content=order.encode(), headers=headers)
+        assert problem(answer) == "not-settled"
+        tariff = Tariff(town.market.id, "sun", 1, START, START + 900, 50, 10, 5)
+        assert problem(await published(town, tariff, town.suppliers["sun"][0])) == "not-settled"

@@ -1,0 +1,86 @@
+"""A party that stops in the middle of a settlement, correction or closing goes on with it; nothing is settled twice."""
+
+import asyncio
+
+import pytest
+from service_crash import Crash
+from service_running import asynchronous
+from service_town import PERIOD, START
+from settled_town import END, SettledTown, entry, people
+
+from mpc_market.rules.settlement import Reading as Metered
+from mpc_market.wire.claim import Claimant
+from mpc_market.wire.identifiers import Stage
+from mpc_market.wire.sheet import Content
+from parties.service.life import State
+
+
+async def settled(town: SettledTown, start: int) -> None:
+    """Every meter reads 10 in the period, and it is settled."""
+    town.clock.move_to(1000 * (start + PERIOD))
+    await town.until_stage(Stage.SETTLEMENT, State.COLLECTING, start=start)
+    terms = await town.stage_terms(Stage.SETTLEMENT, start)
+    for meter in town.meters:
+        await town.read(meter, terms, 10, 0)
+
+
+async def crashing(town: SettledTown, party: int, k: int, stage: Stage, start: int, begin) -> bool:
+    """The party stops behind its k-th write in the round, and is started again; whether it came so far."""
+    crash = Crash(town, party, start, k)
+    begun = asyncio.create_task(begin())
+    happened = asyncio.create_task(crash.happened.wait())
+    await asyncio.wait({begun, happened}, return_when=asyncio.FIRST_COMPLETED)
+    if not happened.done():
+        reached = asyncio.create_task(town.until_stage(stage, State.RESULT, start=start))
+        await asyncio.wait({reached, happened}, return_when=asyncio.FIRST_COMPLETED)
+        reached.cancel()
+        await asyncio.gather(reached, return_exceptions=True)
+    happened.cancel()
+    if crash.happened.is_set():
+        await town.stop(party)
+        await town.start(party)
+    await begun
+    await town.until_stage(stage, State.RESULT, start=start)
+    return crash.happened.is_set()
+
+
+@pytest.mark.parametrize("k", [9, 15])
+@asynchronous
+async def test_a_month_is_settled_and_closed_once_whenever_a_party_stops(tmp_path, k):
+    async with SettledTown(tmp_path / "m", people()).up() as town:
+        await town.publish("sun", 1, START, 50, 10, 5)
+        await town.until(State.COLLECTING)
+        await settled(town, START)
+        await town.until_stage(Stage.SETTLEMENT, State.RESULT)
+
+        async def close() -> None:
+            town.clock.move_to(1000 * (START + 3600 + PERIOD) + 1_200_000 + 600_000)
+
+        assert await crashing(town, 1, k, Stage.CLOSING, START, close)
+        assert await town.entries(Stage.SETTLEMENT) == {meter.id: entry(0, 0, Metered(10, 0)) for meter in town.meters}
+        sun = town.suppliers["sun"]
+        amounts = await town.sheet(Content.AMOUNTS, Claimant.SUPPLIER, "sun", sun)
+        assert [amount for _, amount in amounts] == [town.settings.scale.cents.of(500)] * 3
+        await town.stop()
+        await town.start()
+        again = await town.sheet(Content.AMOUNTS, Claimant.SUPPLIER, "sun", sun)
+        assert again == amounts
+
+
+@asynchronous
+async def test_a_period_is_settled_once_whenever_a_party_stops(tmp_path):
+    async with SettledTown(tmp_path / "m", people()).up() as town:
+        await town.until(State.COLLECTING)
+        town.clock.move_to(1000 * END)
+        await town.until_stage(Stage.SETTLEMENT, State.COLLECTING)
+        terms = await town.stage_terms(Stage.SETTLEMENT)
+        for meter in town.meters[:2]:
+            await town.read(meter, terms, 10, 0)
+
+        async def last() -> None:
+            made = town.reading(town.meters[2], terms, 10, 0)
+            for party in range(3):
+                assert (await town.post_reading(party, made.only_for(party))).status_code == 200
+
+        await crashing(town, 2, 12, Stage.SETTLEMENT, START, last)
+        assert await town.entries(Stage.SETTLEMENT) == {meter.id: entry(0, 0, Metered(10, 0)) for meter in town.meters}

@@ -1,0 +1,59 @@
+"""The timetables of settlements, corrections and closings: each is found when it opens, and until it is over."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parties.service.timetables import MONTHS_AWAY, ClosingTimes, CorrectionTimes, SettlementTimes
+from parties.settling.calendar import Calendar, Months
+
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+CALENDAR = Calendar(900, Months("Europe/Brussels"), 6 * HOUR_MS, 10 * DAY_MS, 2 * HOUR_MS)
+SHORT = Calendar(10, Months("UTC", 60), 5_000, 20_000, 10_000)
+
+
+def at(*moment: int) -> int:
+    return 1000 * int(datetime(*moment, tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize("times", [SettlementTimes(CALENDAR), CorrectionTimes(CALENDAR), SettlementTimes(SHORT)])
+@settings(max_examples=40, deadline=None)
+@given(st.integers(10**9, 2 * 10**9).map(lambda each: each * 1000 + 7))
+def test_every_period_is_open_when_it_is(times, now):
+    length = times.calendar.period_seconds
+    found = times.open_starts(now)
+    assert found == sorted(set(found))
+    assert all(times.opens(start) <= now < times.deadline(start) for start in found)
+    assert times.opens(times.next_start(now)) > now >= times.opens(times.next_start(now) - length)
+    assert found[-1] == times.next_start(now) - length
+    assert times.deadline(found[0] - length) <= now
+    assert all(times.is_start(start) and not times.is_start(start + 1) for start in found[:3])
+
+
+def test_a_settlement_is_followed_by_its_correction():
+    for start in range(at(2026, 10, 24, 22) // 1000, at(2026, 10, 25, 23) // 1000, 900):  # a day of 100 quarter-hours
+        settled, corrected = SettlementTimes(CALENDAR), CorrectionTimes(CALENDAR)
+        assert settled.gate(start) == corrected.opens(start) == 1000 * (start + 900) + 6 * HOUR_MS
+        assert corrected.gate(start) == at(2026, 10, 31, 23) + 900_000 + 10 * DAY_MS
+
+
+@pytest.mark.parametrize(("calendar", "now"), [(CALENDAR, at(2026, 11, 26)), (SHORT, at(2026, 11, 26))])
+def test_months_are_closed_one_after_the_other(calendar, now):
+    times = ClosingTimes(calendar)
+    found = times.open_starts(now)
+    assert len(found) == MONTHS_AWAY
+    assert found == sorted(set(found))
+    assert all(times.opens(month) <= now for month in found)
+    assert times.next_start(now) == calendar.months.next(found[-1])
+    assert times.opens(times.next_start(now)) > now
+    assert all(times.is_start(month) for month in found)
+    corrected = CorrectionTimes(calendar)
+    assert all(corrected.deadline(calendar.months.before(month)) <= times.opens(month) for month in found)
+
+
+def test_nothing_is_open_before_the_beginning():
+    for times in (SettlementTimes(CALENDAR), CorrectionTimes(CALENDAR), ClosingTimes(CALENDAR)):
+        assert times.open_starts(1000) == []
+        assert times.next_start(1000) <= 0
