@@ -270,6 +270,31 @@ def read(
 
 @app.command()
 @exit_codes()
+def reading(
+    home: HomePath,
+    imported: Annotated[str, typer.Option("--import", metavar="KWH", show_default=False, help="Energy imported.")],
+    exported: Annotated[str, typer.Option("--export", metavar="KWH", show_default=False, help="Energy exported.")],
+    period: Annotated[str, typer.Option(metavar="UTC", show_default=False, help="Start of the period, now over.")],
+    market: MarketPath = None,
+) -> None:
+    """Send what was metered in a period to all parties, for its settlement; later as a correction.
+
+    Another reading for the same period replaces the one before. The same one again changes nothing.
+
+    \b
+    Example:
+      mpc-market meter reading --home m17 --import 0.412 --export 0 --period 2026-11-21T12:00:00Z
+
+    Exit code: 0 receipts of all parties are there; 1 not of all; 2 bad input.
+    """
+    from parties.cli.meter_session import read_once  # noqa: PLC0415
+
+    if not read_once(home, market, imported, exported, period):
+        raise typer.Exit(1)
+
+
+@app.command()
+@exit_codes()
 def evidence(
     home: HomePath,
     period: Annotated[str, typer.Option(metavar="UTC", show_default=False, help="Start of the period.")],

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import typer
 
-from mpc_market.errors import InputError, InvalidOrderError
+from mpc_market.errors import InputError, InvalidOrderError, InvalidReadingError
+from mpc_market.wire.layout import Reading
 from parties.cli.meter_screen import show_finding
 from parties.files.problems import printable
+from parties.meter.api import Api, pinned
 from parties.meter.clock import SystemClock
 from parties.meter.errors import HomeError
 from parties.meter.market import Market, Meter
 from parties.meter.periods import period_start, period_text
+from parties.meter.readings import send_reading, stage_of, staged
 from parties.meter.results import State, collect
+from parties.meter.rounds import Rounds
 from parties.meter.sources import MarketSource, find_homes, open_meters
 from parties.meter.submitting import submit
 from parties.meter.watching import Watch
@@ -44,6 +48,33 @@ def submit_once(home: str, market_path: str | None, order: tuple[str, str, str],
         return done.accepted
 
     return asyncio.run(run())
+
+
+def read_once(home: str, market_path: str | None, imported: str, exported: str, period: str) -> bool:
+    """Send one reading (kWh as texts); whether all parties have confirmed it."""
+    _, market, (meter,) = open_meters([Path(home)], market_path)
+    clock = SystemClock()
+    try:
+        reading = Reading(market.file.lots(imported), market.file.lots(exported))
+        start = period_start(period, market.rhythm.length)
+        market = staged(market, stage_of(market, start, clock.now_ms()))
+    except InvalidOrderError as error:
+        raise InputError((str(error),)) from None
+
+    async def run() -> bool:
+        async with Api(market.id, pinned(market.running, clock.now_ms() // 1000)) as api:
+            done = await send_reading(meter, Rounds(api, market, clock), start, reading)
+        for trouble in done.troubles.values():
+            typer.echo(f"mpc-market: no receipt: {printable(trouble, 500)}", err=True)
+        said = "accepted" if done.accepted else "NOT accepted"
+        receipts = f"receipts of {len(done.receipts)} of {done.parties} parties"
+        typer.echo(f"{period_text(start)}: reading {done.number} {said}: {receipts}")
+        return done.accepted
+
+    try:
+        return asyncio.run(run())
+    except InvalidReadingError as error:
+        raise InputError((str(error),)) from None
 
 
 def show_result(home: str, market_path: str | None, period: str) -> bool:

@@ -101,6 +101,38 @@ def totals(
         typer.echo(line)
 
 
+@app.command("publish-tariff")
+@exit_codes()
+def publish_tariff(
+    home: HomePath,
+    market: Annotated[str, typer.Option(metavar="MARKET.toml", show_default=False, help="The market file.")],
+    number: Annotated[int, typer.Option(min=1, show_default=False, help="Higher than that of any tariff before.")],
+    begins: Annotated[str, typer.Option("--from", metavar="UTC", show_default=False, help="First period it is for.")],
+    retail: Annotated[str, typer.Option(metavar="PRICE", show_default=False, help="Per kWh, network fee included.")],
+    feed_in: Annotated[str, typer.Option(metavar="PRICE", show_default=False, help="Per kWh.")],
+    fee: Annotated[str, typer.Option(metavar="PRICE", show_default=False, help="The network fee, per kWh.")],
+    until: Annotated[str | None, typer.Option(metavar="UTC", help="The first period it is no longer for.")] = None,
+) -> None:
+    """Sign a tariff and publish it to every compute party. It must reach all of them before its first period begins.
+
+    Of several tariffs that hold for a period, the one with the highest number counts. Safe to repeat.
+
+    \b
+    Example:
+      mpc-market supplier publish-tariff --home green --market market.toml --number 1 --from 2026-12-01T00:00:00Z \\
+        --retail 0.3000 --feed-in 0.0500 --fee 0.0300
+
+    Exit code: 0 all parties have it; 1 not all: the message says why; 2 bad input.
+    """
+    from parties.cli.supplier_tariff import publish, read_tariff  # noqa: PLC0415
+
+    problems = Problems()
+    own, running, start = _read(home, market, begins, problems)
+    tariff = read_tariff(own, running, number, (start, until), (retail, feed_in, fee))
+    if not publish(own, running, tariff):
+        raise typer.Exit(1)
+
+
 def _read(home: str, market: str, period: str, problems: Problems) -> tuple["SupplierHome", "RunningMarket", int]:
     """Raises: InputError with the problems found so far and here."""
     from mpc_market.errors import InvalidOrderError  # noqa: PLC0415

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from mpc_market.wire.committee import Committee
+from mpc_market.wire.identifiers import Stage, split_market
 from parties.files.market import MarketFile
 from parties.files.running import RunningMarket
 from parties.meter.home import Home
@@ -43,6 +44,13 @@ class Market:
     def rhythm(self) -> Rhythm:
         """When rounds open and close."""
         return Rhythm(self.running.period_seconds, self.running.service.gate_lead // _MILLISECOND)
+
+    def gate(self, start: int) -> int:
+        """When the round of a period takes nothing more, ms; of a settlement or correction, its last moment."""
+        calendar, stage = self.running.calendar, split_market(self.id)[1]
+        if calendar is None or stage is Stage.CLEARING:
+            return self.rhythm.gate(start)
+        return calendar.reading_deadline(start) if stage is Stage.SETTLEMENT else calendar.last_deadline(start)
 
     @property
     def retention_ms(self) -> int:

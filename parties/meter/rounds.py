@@ -159,7 +159,7 @@ class Rounds:
             opening = read_signed(Opening, data, self.market.committee(start), period).message
             openings[opening.party] = opening
         terms = terms_of(openings, self.api.parties)
-        if terms.gate != self.market.rhythm.gate(start):
+        if terms.gate != self.market.gate(start):
             raise WireError("the openings name another gate than the market file")
         return terms
 

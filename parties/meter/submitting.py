@@ -108,6 +108,7 @@ class Sending:
         self._meter, self._rounds, self._terms, self._prepared = meter, rounds, terms, prepared
         self._receipts: dict[int, bytes] = {}
         self._troubles: dict[int, str] = {}
+        self._place = "orders" if prepared.submission.header.kind == "submission" else "readings"
         self.refusals: dict[int, str] = {}
 
     async def run(self) -> Submitted:
@@ -166,7 +167,7 @@ class Sending:
 
     async def _post(self, party: int) -> bytes:
         body = self._prepared.submission.only_for(party).encode()
-        return await self._rounds.api.post(party, f"periods/{self._prepared.start}/orders", body)
+        return await self._rounds.api.post(party, f"periods/{self._prepared.start}/{self._place}", body)
 
     async def _ask(self, party: int) -> bytes:
         claim = make_claim(self._terms, party, Claimant.METER, self._meter.id, self._meter.home.identity)
@@ -179,7 +180,7 @@ class Sending:
         for helper in sorted(self._receipts):
             body = self._prepared.submission.only_for(helper, party).encode()
             try:
-                await self._rounds.api.post(helper, f"periods/{self._prepared.start}/orders", body)
+                await self._rounds.api.post(helper, f"periods/{self._prepared.start}/{self._place}", body)
                 return True
             except (UnreachableError, RefusedError):
                 continue

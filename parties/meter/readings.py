@@ -1,0 +1,90 @@
+"""A reading on its way in, as an order: made, stored, and only then sent, to every party, until it has its receipt.
+
+    until the reading deadline   to the settlement of the period: market `ID:settlement`
+    later                        to its correction, until the last deadline: market `ID:correction`
+
+A settlement closes as soon as every meter has read, so a corrected reading may be refused as late before the deadline:
+it goes to the correction, which opens then. Readings have a store of their own beside that of orders; a number is never
+used for two of them.
+"""
+
+import asyncio
+import secrets
+from dataclasses import replace
+
+from mpc_market.errors import InputError
+from mpc_market.wire.codec import WORD_BYTES, bytes_words, words_bytes
+from mpc_market.wire.identifiers import Stage
+from mpc_market.wire.layout import Reading, reading_bits, words_per_reading
+from mpc_market.wire.opening import Terms
+from mpc_market.wire.sharing import deal, recombine
+from mpc_market.wire.submission import NONCE_BYTES, InputShare, of_shares
+from parties.meter.market import Market, Meter
+from parties.meter.periods import period_text
+from parties.meter.rounds import Rounds
+from parties.meter.store import Prepared, Store
+from parties.meter.submitting import Sending, Submitted
+
+STORE = "readings.db"
+"""In the meter's home."""
+
+
+def reader(meter: Meter) -> Meter:
+    """The same meter with the store of its readings."""
+    return replace(meter, store=Store(meter.home.path / STORE, meter.id))
+
+
+def stage_of(market: Market, start: int, now_ms: int) -> Stage:
+    """Where a reading of a period goes now. Raises: InputError if none is taken."""
+    calendar, name = market.running.calendar, period_text(start)
+    if calendar is None:
+        raise InputError((f"market {market.id} only clears: it takes no readings",))
+    if now_ms < calendar.end_ms(start):
+        raise InputError((f"{name}: the period is not over yet",))
+    if now_ms >= calendar.last_deadline(start):
+        raise InputError((f"{name}: the last deadline for its readings has passed",))
+    return Stage.SETTLEMENT if now_ms < calendar.reading_deadline(start) else Stage.CORRECTION
+
+
+def staged(market: Market, stage: Stage) -> Market:
+    """The market as a further stage of it."""
+    return Market(market.running.staged(stage))
+
+
+def prepare_reading(meter: Meter, market: Market, terms: Terms, reading: Reading, now_ms: int) -> Prepared:
+    """The submission for a settlement or correction, on the disk: the one that was made before if it says the same,
+    else a new one, which replaces it.
+
+    `meter`: made by `reader`. Raises: InvalidReadingError; StoreError.
+    """
+    bits = reading_bits(reading, meter.id, market.file.rules, meter.maximum)
+
+    def build(number: int) -> Prepared:
+        shares = [InputShare(secrets.token_bytes(NONCE_BYTES), words) for words in deal(bits, terms.parties)]
+        submission = of_shares(terms, meter.id, number, 1, shares, meter.home.identity)
+        return Prepared(submission, (), b"".join(share.nonce + words_bytes(share.words) for share in shares))
+
+    def keep(latest: Prepared) -> bool:
+        same_round = latest.submission.header.challenge == terms.challenge
+        return same_round and _bits_of(latest, market, terms.parties) == bits
+
+    return meter.store.prepare(terms.period.start, now_ms, build, keep)
+
+
+async def send_reading(meter: Meter, rounds: Rounds, start: int, reading: Reading) -> Submitted:
+    """Bring a reading to all parties. Returns when all receipts are there, or none can come any more.
+
+    `rounds`: of the stage that `stage_of` names. Raises: NotKnownError; InvalidReadingError; StoreError.
+    """
+    calendar = rounds.market.running.calendar
+    assert calendar is not None, "`stage_of` has found a stage"
+    terms = await rounds.terms(start, calendar.last_deadline(start))
+    own = reader(meter)
+    prepared = await asyncio.to_thread(prepare_reading, own, rounds.market, terms, reading, rounds.clock.now_ms())
+    return await Sending(own, rounds, terms, prepared).run()
+
+
+def _bits_of(prepared: Prepared, market: Market, parties: int) -> list[int]:
+    size = NONCE_BYTES + WORD_BYTES * words_per_reading(market.file.rules)
+    pieces = [prepared.secrets[j * size + NONCE_BYTES : (j + 1) * size] for j in range(parties)]
+    return list(recombine({j: bytes_words(piece) for j, piece in enumerate(pieces)}, parties))

@@ -1,0 +1,124 @@
+"""Fetching what settling reveals: a sheet's shares from all parties, put together and checked, for every reader alike.
+
+    reader     its home has   sheets
+    supplier   both keys      totals of a settled period; amounts and corrections of a closed month
+    DSO, TSO   both keys      totals of a settled period; corrections of a closed month
+    meter      both keys      amounts and bill of a closed month
+
+No party is believed alone: the round's terms follow from openings that all m have signed, its result from the
+signatures of all m, the values from the shares of all m.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from mpc_market.errors import MarketError
+from mpc_market.wire.claim import Claimant, make_claim
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.identifiers import Period, Stage
+from mpc_market.wire.message import M, read_signed
+from mpc_market.wire.opening import Opening, Terms, terms_of
+from mpc_market.wire.outcome import Outcome, result_of
+from mpc_market.wire.sealing import SealingKey
+from mpc_market.wire.sheet import Content, ReceivedSheet, Sheet, receive_sheet
+from mpc_market.wire.signing import SigningKey
+from parties.files.running import RunningMarket
+from parties.meter.api import Api, RefusedError, UnreachableError
+from parties.meter.documents import PeriodDocument
+
+
+class SheetError(MarketError):
+    """A sheet could not be had, or a check failed: the message says which.
+
+    `problem`: the last part of the type of the refusal, if all parties refuse for the same reason.
+    """
+
+    def __init__(self, reason: str, problem: str | None = None) -> None:
+        super().__init__(reason)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class SheetReader:
+    """Who reads. `name`: id of the supplier, of the DSO's region, of the TSO's area, or of the meter."""
+
+    kind: Claimant
+    name: str
+    identity: SigningKey = field(repr=False)
+    sealing: SealingKey = field(repr=False)
+
+
+def stage_of_content(content: Content) -> Stage:
+    """The stage whose rounds have sheets of this content."""
+    return Stage.SETTLEMENT if content is Content.TOTALS else Stage.CLOSING
+
+
+async def fetch_sheet(
+    api: Api, staged: RunningMarket, reader: SheetReader, content: Content, start: int
+) -> ReceivedSheet:
+    """A verified sheet of the period or month that starts then. Run by its reader.
+
+    `staged`: the market in the stage that `stage_of_content` names, and `api` the parties' API for it.
+    Raises: SheetError.
+    """
+    terms = await _terms(api, staged, start)
+    answers = await asyncio.gather(
+        *(_ask(api, party, staged, reader, content, terms) for party in range(api.parties)), return_exceptions=True
+    )
+    sheets = {party: answer for party, answer in enumerate(answers) if isinstance(answer, Sheet)}
+    if len(sheets) < api.parties:
+        _explain([answer for answer in answers if isinstance(answer, BaseException)], staged.id, start)
+    try:
+        return receive_sheet(reader.kind, reader.name, content, sheets, terms, reader.sealing)
+    except WireError as error:
+        raise SheetError(f"the sheet is not to be relied on: {error}") from None
+
+
+async def _ask(
+    api: Api, party: int, staged: RunningMarket, reader: SheetReader, content: Content, terms: Terms
+) -> Sheet:
+    claim = make_claim(terms, party, reader.kind, reader.name, reader.identity)
+    kind, name = reader.kind.name.lower(), quote(reader.name, safe="")
+    path = f"periods/{terms.period.start}/{content.name.lower()}/{kind}/{name}"
+    data = await api.get(party, path, claim=claim)
+    return read_signed(Sheet, data, staged.committee(terms.period.start), terms.period, party).message
+
+
+async def _terms(api: Api, staged: RunningMarket, start: int) -> Terms:
+    """The terms of a round that has a result."""
+    openings: dict[int, Opening] = {}
+    outcomes: dict[int, Outcome] = {}
+    answers = await asyncio.gather(
+        *(api.get(party, f"periods/{start}") for party in range(api.parties)), return_exceptions=True
+    )
+    try:
+        for answer in answers:
+            if isinstance(answer, bytes):
+                document = PeriodDocument.read(answer)
+                _learn(Opening, document.openings, staged, start, openings)
+                _learn(Outcome, document.outcomes, staged, start, outcomes)
+        if not outcomes:
+            _explain([answer for answer in answers if isinstance(answer, BaseException)], staged.id, start)
+        result_of(outcomes, api.parties)
+        return terms_of(openings, api.parties)
+    except WireError as error:
+        raise SheetError(f"{staged.id}, {start}: {error}") from None
+
+
+def _learn(kind: type[M], found: tuple[bytes, ...], staged: RunningMarket, start: int, known: dict[int, M]) -> None:
+    for data in found:
+        message = read_signed(kind, data, staged.committee(start), Period(staged.id, start)).message
+        if known.setdefault(message.party, message) != message:
+            raise WireError(f"party {message.party} has signed two different messages of the kind '{kind.KIND}'")
+
+
+def _explain(errors: list[BaseException], market: str, start: int) -> None:
+    """Raises: SheetError; what is no answer of a party is raised as it is."""
+    for error in errors:
+        if not isinstance(error, RefusedError | UnreachableError | WireError):
+            raise error
+    problems = {error.problem for error in errors if isinstance(error, RefusedError)}
+    same = problems.pop() if len(problems) == 1 and all(isinstance(error, RefusedError) for error in errors) else None
+    told = "; ".join(sorted({str(error) for error in errors})) or "there is no outcome yet"
+    raise SheetError(f"{market}, {start}: {told}", same)
