@@ -93,7 +93,7 @@ class ProcessWorker:
         """See `Worker`. Raises: AttemptError."""
 
         async def run(_: OnVerdicts) -> ClosingResult:
-            return await self._worker.close(_closing_input(task), task.seconds)
+            return await self._worker.close_month(_closing_input(task), task.seconds)
 
         async def nothing(_: bytes) -> None:
             """A closing finds no verdicts."""
@@ -183,9 +183,7 @@ def _settlement_input(task: SettleTask) -> SettlementInput:
 
 
 def _settled(result: SettlementResult) -> Settled:
-    totals = [
-        GroupTotal(each.supplier, each.region, each.users, (each.imported, each.exported)) for each in result.totals
-    ]
+    totals = [GroupTotal(each.supplier, each.region, each.users, each.shares) for each in result.totals]
     effort = result.effort
     return Settled(result.verdicts, result.entries, totals, effort.stage_seconds, effort.bytes_sent)
 
@@ -193,12 +191,11 @@ def _settled(result: SettlementResult) -> Settled:
 def _closing_input(task: CloseTask) -> ClosingInput:
     return ClosingInput(
         scale=task.scale,
-        account_count=len(task.bookings),
         accounts=[account for account, _ in task.lines],
-        rates=[rates for _, rates in task.lines],
+        rates=[(rates.retail, rates.feed_in, rates.fee) for _, rates in task.lines],
         volumes=task.volumes,
         bookings=task.bookings,
-        totals=task.totals,
+        totals=[(imported, exported) for imported, exported in task.totals],
         ids=task.ids,
     )
 

@@ -102,7 +102,7 @@ class GroupTotal:
     supplier: int | None
     region: int | None
     users: int
-    words: tuple[int, int] = field(repr=False)
+    words: tuple[int, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
