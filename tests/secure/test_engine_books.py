@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mpc_market.field.shamir import recombine
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Clearing, Market, Order, Rationing, Side
-from mpc_market.secure import rationing
+from mpc_market.secure import chunks
 from mpc_market.secure.clearing import Method
 from tests.books import books, markets, random_book, seeds
 from tests.secure.tampering import attempt
@@ -124,7 +124,7 @@ def test_the_sequence_of_the_orders_does_not_matter(method):
 @every_method
 @pytest.mark.parametrize("n", [3, 4, 5, 130])
 def test_rounding_in_chunks(method, n, monkeypatch):
-    monkeypatch.setattr(rationing, "_CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
     market = Market(1, 12)
     orders = random_book(random.Random(n), market, n, "one-price")
     assert clear_in_memory(orders, market, SEED, 3, method) == clear(orders, market, SEED)

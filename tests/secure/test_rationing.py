@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_market.rules.model import Market, Rationing
-from mpc_market.secure import rationing
+from mpc_market.secure import chunks
 from mpc_market.secure.material import Needs, make_material
 from mpc_market.secure.rationing import Groups, add_needs, is_nonzero, ration
 from tests.secure.runner import recombined, run_parties
@@ -121,13 +121,13 @@ def test_the_largest_book_that_the_rule_allows():
 @pytest.mark.parametrize("n", [1, 3, 4, 5, 8, 9, 61])
 def test_rounding_in_chunks(n, monkeypatch):
     """Of 4 orders."""
-    monkeypatch.setattr(rationing, "_CHUNK", 4)
+    monkeypatch.setattr(chunks, "CHUNK", 4)
     lines = random_lines(random.Random(n), n, 8)
     assert rationed(lines, 8) == expected(lines, 8)
 
 
 def test_as_many_chunks_as_there_can_be(monkeypatch):
-    monkeypatch.setattr(rationing, "_CHUNK", 1)
+    monkeypatch.setattr(chunks, "CHUNK", 1)
     lines = random_lines(random.Random(1), 130, 8)
     assert rationed(lines, 8) == expected(lines, 8)
 
