@@ -37,13 +37,14 @@ def draw(results: Path = RESULTS) -> Path:
         mpl.rcParams.update(STYLE)
         figure = Figure(figsize=(12.8, 7.2), dpi=150, facecolor="white")
         FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.065, 0.150, 0.690, 0.670))
+        axes = figure.add_axes((0.065, 0.150, 0.640, 0.670))
         _frame(axes, rows)
         for words, (colour, value) in CURVES.items():
             points = curve(rows, value)
             axes.plot(*zip(*points, strict=True), color=colour, linewidth=2.4, marker="o", markersize=5)
             look: Any = {"color": colour, "fontweight": "bold", "fontsize": 11.5, "va": "center"}
             axes.annotate(words, points[-1], xytext=(13, 0), textcoords="offset points", annotation_clip=False, **look)
+        axes.set_ylim(0, None)  # after the curves: it ends the scaling to them
         _words(figure, latency, rows)
         path = results / "latency.png"
         figure.savefig(path, format="png")
@@ -76,7 +77,6 @@ def headline(rows: Sequence[Row]) -> str:
 def _frame(axes: Axes, rows: Sequence[Row]) -> None:
     most = max(row["meters"] for row in rows)
     axes.set_xlim(0, most * 1.02)
-    axes.set_ylim(0, None)
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} s"))
     axes.grid(axis="y", color=GRID, linewidth=1)
