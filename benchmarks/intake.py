@@ -36,6 +36,7 @@ ORDERS = 6_000
 """Of each case."""
 
 _ENDS = b"\r\n\r\n"
+_TRY_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ class Sender:
                 if (early := due - time.perf_counter()) > 0:
                     await asyncio.sleep(early)
                 writer.write(request)
-                receipt = await _answer(reader)
+                while (receipt := await _answer(reader)) is None:
+                    await asyncio.sleep(_TRY_AGAIN_SECONDS)
+                    writer.write(request)
                 sent.append(Sent(submissions[number], due, time.perf_counter(), receipt))
             writer.close()
             await writer.wait_closed()
@@ -93,12 +96,15 @@ class Sender:
         return sent
 
 
-async def _answer(reader: asyncio.StreamReader) -> bytes:
+async def _answer(reader: asyncio.StreamReader) -> bytes | None:
+    """The receipt; None for "not open yet": a party says that a round collects a moment before it takes orders."""
     head = (await reader.readuntil(_ENDS)).lower()
-    if not head.startswith(b"http/1.1 200 "):
-        raise RuntimeError(f"an order was not taken: {head[:400]!r}")
-    length = int(head.partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
-    return await reader.readexactly(length)
+    body = await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r\n", 1)[0]))
+    if head.startswith(b"http/1.1 200 "):
+        return body
+    if head.startswith(b"http/1.1 425 "):
+        return None
+    raise RuntimeError(f"an order was not taken: {head[:400]!r}")
 
 
 def check(party: LoneParty, sent: Sequence[Sent]) -> None:
