@@ -196,6 +196,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.wire",
             "parties.demo",
             "parties.files",
+            "parties.grid",
             "parties.ledger",
             "parties.local",
             "parties.meter",

@@ -11,6 +11,7 @@ from mpc_market import __version__
 from parties.cli.audit import app as audit
 from parties.cli.clear import check, clear
 from parties.cli.demo import demo
+from parties.cli.grid import app as grid
 from parties.cli.init import init
 from parties.cli.meter import app as meter
 from parties.cli.party import app as party
@@ -52,6 +53,7 @@ app.add_typer(party, name="party")
 app.add_typer(registrar, name="registrar")
 app.add_typer(meter, name="meter")
 app.add_typer(supplier, name="supplier")
+app.add_typer(grid, name="grid")
 app.add_typer(audit, name="audit")
 
 

@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 supplier_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The suppliers on the roll.")
 app.add_typer(supplier_app, name="supplier")
+grid_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The DSOs and TSOs on the roll.")
+app.add_typer(grid_app, name="grid")
 
 _SHOWN = 20
 
@@ -263,6 +265,67 @@ def supplier_remove(supplier: SupplierId, *, home: Home) -> None:
     _tell(opened, roll, "removed 1 supplier")
 
 
+@grid_app.command("add")
+@exit_codes()
+def grid_add(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE…", show_default=False, help="[[dso]] and [[tso]] tables, as `grid keygen` makes them."
+        ),
+    ],
+    *,
+    home: Home,
+) -> None:
+    """Put grid operators on the roll: from then on they get the totals of their regions and areas.
+
+    The TSO of an area comes first, or in the same call. Nobody gets the totals of a region without a DSO.
+
+    \b
+    Example:
+      mpc-market registrar grid add --home registrar grid.toml north.toml
+
+    Exit code: 0 added; 1 the roll could not be written; 2 refused, nothing is changed.
+    """
+    from parties.files.operators import read_operators  # noqa: PLC0415
+    from parties.registrar import changes, desk  # noqa: PLC0415
+
+    opened, problems = _open(home), Problems()
+    found = [(path, each) for path in files for each in read_operators(path, problems)]
+    problems.check()
+    roll = desk.change(opened, lambda roll, noted: changes.add_operators(roll, found, noted))
+    _tell(opened, roll, f"added {len(found)} grid operators")
+
+
+@grid_app.command("remove")
+@exit_codes()
+def grid_remove(
+    *,
+    home: Home,
+    dso: Annotated[str | None, typer.Option(metavar="REGION", help="The DSO of this region.")] = None,
+    tso: Annotated[str | None, typer.Option(metavar="AREA", help="The TSO of this area.")] = None,
+) -> None:
+    """Take a grid operator off the roll; a TSO once no region of its area is on it any more.
+
+    \b
+    Example:
+      mpc-market registrar grid remove --home registrar --dso north
+
+    Exit code: 0 removed; 1 the roll could not be written; 2 refused, nothing is changed.
+    """
+    from parties.registrar import changes, desk  # noqa: PLC0415
+
+    opened, problems = _open(home), Problems()
+    if (dso is None) == (tso is None):
+        problems.add("remove", "say one of: --dso REGION, --tso AREA")
+    problems.check()
+    if dso is not None:
+        roll = desk.change(opened, lambda roll, noted: changes.remove_region(roll, dso, noted))
+    else:
+        roll = desk.change(opened, lambda roll, noted: changes.remove_area(roll, tso or "", noted))
+    _tell(opened, roll, "removed 1 grid operator")
+
+
 def _open(home: Path) -> "RegistrarHome":
     """Raises: InputError."""
     from parties.registrar.home import read_registrar_home  # noqa: PLC0415
@@ -310,6 +373,7 @@ def _named(
 
 
 def _tell(home: "RegistrarHome", roll: "Roll", done: str) -> None:
-    typer.echo(
-        f"{home.roll}: {done}; version {roll.version}, {len(roll.entries)} meters, {len(roll.suppliers)} suppliers"
-    )
+    operators = len(roll.regions) + len(roll.areas)
+    grid = f", {operators} grid operators" if operators else ""
+    who = f"{len(roll.entries)} meters, {len(roll.suppliers)} suppliers{grid}"
+    typer.echo(f"{home.roll}: {done}; version {roll.version}, {who}")

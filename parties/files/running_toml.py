@@ -18,8 +18,8 @@ from typing import Any
 
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import check_id
 from parties.files import values
+from parties.files.key_home import id_of
 from parties.files.market import MarketFile, market_table
 from parties.files.problems import Problems, printable
 from parties.files.running import PORTS_MIN, Party, PartyKeys, RunningMarket, Service, Settlement, Supplier
@@ -47,7 +47,7 @@ def running_market(document: Document, problems: Problems) -> RunningMarket | No
         problems.add(where, 'id is missing in [market]: a running market has one, such as "oak-street"')
     service = service_table(document, problems)
     registrar = _read_table(document, ("registrar",), _REGISTRAR, problems)
-    parties = [_party(document, i, table, problems) for i, table in _array(document, "party", problems)]
+    parties = [_party(document, i, table, problems) for i, table in document.array("party", problems)]
     suppliers = _suppliers(document, problems)
     if problems.count > before:
         return None
@@ -79,13 +79,6 @@ def read_suppliers(path: str, problems: Problems) -> list[Supplier]:
 
 
 # --- tables -----------------------------------------------------------------------------------------------
-
-
-def _id(value: object) -> str:
-    try:
-        return check_id("supplier", value)  # type: ignore[arg-type]
-    except WireError as error:
-        raise InvalidSettingsError(str(error)) from None
 
 
 def _retention(value: object) -> timedelta:
@@ -130,7 +123,7 @@ ADDRESSES = {
 }
 _PARTY = {**ADDRESSES, "keys": _tables}
 KEYS = {"signing_key": values.octets(32), "fingerprint": values.octets(32), "certificate": _certificate}
-SUPPLIER = {"id": _id, "identity_key": values.octets(32), "sealing_key": values.octets(32)}
+SUPPLIER = {"id": id_of("supplier"), "identity_key": values.octets(32), "sealing_key": values.octets(32)}
 
 
 def _read_table(document: Document, place: tuple[str], readers: Readers, problems: Problems) -> dict[str, Any] | None:
@@ -154,17 +147,9 @@ def service_table(document: Document, problems: Problems) -> Service | None:
     return Service(**service, settlement=settled)
 
 
-def _array(document: Document, name: str, problems: Problems) -> list[tuple[int, dict[str, object]]]:
-    tables = document.content.get(name, [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.add(document.where((), name), f"[[{name}]] with two brackets is expected: there may be several")
-        return []
-    return list(enumerate(tables))
-
-
 def _suppliers(document: Document, problems: Problems) -> list[Supplier]:
     found: list[Supplier] = []
-    for i, table in _array(document, "supplier", problems):
+    for i, table in document.array("supplier", problems):
         row = document.read(("supplier", i), table, SUPPLIER, problems, need=True)
         if row is not None and any(other.id == row["id"] for other in found):
             problems.add(document.where(("supplier", i), "id"), f"supplier '{printable(row['id'])}' is there twice")

@@ -48,6 +48,14 @@ class Document:
         problems.add(f"{self.path}:1", f"there is no table [{name}]: the settings belong under [{name}]")
         return None
 
+    def array(self, name: str, problems: Problems) -> list[tuple[int, dict[str, object]]]:
+        """The tables of that name, `[[name]]`, numbered; none if it is anything else, noted as a problem."""
+        tables = self.content.get(name, [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            problems.add(self.where((), name), f"[[{name}]] with two brackets is expected: there may be several")
+            return []
+        return list(enumerate(tables))
+
     def read(
         self,
         place: Place,

@@ -2,4 +2,5 @@
 
 home      its keys
 totals    what is imported and exported: of a period, and of a month's corrections
+output    the same as lines, CSV or JSON
 """

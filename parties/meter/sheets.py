@@ -16,16 +16,19 @@ from urllib.parse import quote
 from mpc_market.errors import MarketError
 from mpc_market.wire.claim import Claimant, make_claim
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period, Stage
+from mpc_market.wire.identifiers import Period, Stage, split_market
 from mpc_market.wire.message import M, read_signed
 from mpc_market.wire.opening import Opening, Terms, terms_of
-from mpc_market.wire.outcome import Outcome, result_of
+from mpc_market.wire.outcome import Outcome, Standing, standing
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.sheet import Content, ReceivedSheet, Sheet, receive_sheet
 from mpc_market.wire.signing import SigningKey
+from parties.files.problems import printable
 from parties.files.running import RunningMarket
+from parties.files.values import moment_text
 from parties.meter.api import Api, RefusedError, UnreachableError
 from parties.meter.documents import PeriodDocument
+from parties.meter.periods import period_text
 
 
 class SheetError(MarketError):
@@ -49,6 +52,14 @@ class SheetReader:
     sealing: SealingKey = field(repr=False)
 
 
+_KINDS = {
+    Claimant.METER: "meter",
+    Claimant.SUPPLIER: "supplier",
+    Claimant.DSO: "DSO of region",
+    Claimant.TSO: "TSO of area",
+}
+
+
 def stage_of_content(content: Content) -> Stage:
     """The stage whose rounds have sheets of this content."""
     return Stage.SETTLEMENT if content is Content.TOTALS else Stage.CLOSING
@@ -62,13 +73,13 @@ async def fetch_sheet(
     `staged`: the market in the stage that `stage_of_content` names, and `api` the parties' API for it.
     Raises: SheetError.
     """
-    terms = await _terms(api, staged, start)
+    terms = await _terms(api, staged, reader, start)
     answers = await asyncio.gather(
         *(_ask(api, party, staged, reader, content, terms) for party in range(api.parties)), return_exceptions=True
     )
     sheets = {party: answer for party, answer in enumerate(answers) if isinstance(answer, Sheet)}
     if len(sheets) < api.parties:
-        _explain([answer for answer in answers if isinstance(answer, BaseException)], staged.id, start)
+        _explain([answer for answer in answers if isinstance(answer, BaseException)], staged, reader, start)
     try:
         return receive_sheet(reader.kind, reader.name, content, sheets, terms, reader.sealing)
     except WireError as error:
@@ -85,7 +96,7 @@ async def _ask(
     return read_signed(Sheet, data, staged.committee(terms.period.start), terms.period, party).message
 
 
-async def _terms(api: Api, staged: RunningMarket, start: int) -> Terms:
+async def _terms(api: Api, staged: RunningMarket, reader: SheetReader, start: int) -> Terms:
     """The terms of a round that has a result."""
     openings: dict[int, Opening] = {}
     outcomes: dict[int, Outcome] = {}
@@ -99,11 +110,13 @@ async def _terms(api: Api, staged: RunningMarket, start: int) -> Terms:
                 _learn(Opening, document.openings, staged, start, openings)
                 _learn(Outcome, document.outcomes, staged, start, outcomes)
         if not outcomes:
-            _explain([answer for answer in answers if isinstance(answer, BaseException)], staged.id, start)
-        result_of(outcomes, api.parties)
+            _explain([answer for answer in answers if isinstance(answer, BaseException)], staged, reader, start)
+        if standing(outcomes, api.parties) is not Standing.RESULT:
+            problem = "void" if standing(outcomes, api.parties) is Standing.VOID else "not-finished"
+            raise SheetError(f"{_named(staged, start)}: {_why(staged, reader, start)[problem]}", problem)
         return terms_of(openings, api.parties)
     except WireError as error:
-        raise SheetError(f"{staged.id}, {start}: {error}") from None
+        raise SheetError(f"{_named(staged, start)}: {error}") from None
 
 
 def _learn(kind: type[M], found: tuple[bytes, ...], staged: RunningMarket, start: int, known: dict[int, M]) -> None:
@@ -113,7 +126,7 @@ def _learn(kind: type[M], found: tuple[bytes, ...], staged: RunningMarket, start
             raise WireError(f"party {message.party} has signed two different messages of the kind '{kind.KIND}'")
 
 
-def _explain(errors: list[BaseException], market: str, start: int) -> None:
+def _explain(errors: list[BaseException], staged: RunningMarket, reader: SheetReader, start: int) -> None:
     """Raises: SheetError; what is no answer of a party is raised as it is."""
     for error in errors:
         if not isinstance(error, RefusedError | UnreachableError | WireError):
@@ -121,4 +134,32 @@ def _explain(errors: list[BaseException], market: str, start: int) -> None:
     problems = {error.problem for error in errors if isinstance(error, RefusedError)}
     same = problems.pop() if len(problems) == 1 and all(isinstance(error, RefusedError) for error in errors) else None
     told = "; ".join(sorted({str(error) for error in errors})) or "there is no outcome yet"
-    raise SheetError(f"{market}, {start}: {told}", same)
+    raise SheetError(f"{_named(staged, start)}: {_why(staged, reader, start).get(same or '', told)}", same)
+
+
+def _named(staged: RunningMarket, start: int) -> str:
+    """The period or month as people know it."""
+    calendar = staged.calendar
+    if calendar is None or split_market(staged.id)[1] is not Stage.CLOSING:
+        return period_text(start)
+    return calendar.months.text(start)
+
+
+def _why(staged: RunningMarket, reader: SheetReader, start: int) -> dict[str, str]:
+    """What a refusal means where all parties refuse for the same reason, and what to do."""
+    calendar, kind, name = staged.calendar, _KINDS[reader.kind], printable(reader.name, 64)
+    closing = split_market(staged.id)[1] is Stage.CLOSING
+    what, done = ("month", "closed") if closing else ("period", "settled")
+    begins = 0 if calendar is None else calendar.closes(start) if closing else calendar.end_ms(start)
+    none = "it is longer ago than parties keep it, or there is nothing for this reader"
+    return {
+        "not-open-yet": f"the {what} is not {done} yet; that begins at {moment_text(begins // 1000)}",
+        "not-finished": f"the {what} is being {done}: not all parties have signed it yet; try again later",
+        "void": f"its settlement is void: there are no totals, and the {what}'s readings are taken into account later",
+        "unknown-period": f"the parties have not {done} this {what}: it is long past, or they were not running then",
+        "unknown-market": "no party settles this market: is it the right market file?",
+        "group-too-small": f"there are no totals over fewer than {staged.settings.minimum_group} users (minimum_group)",
+        "nothing-here": f"the parties have nothing for {kind} '{name}' in this {what}: {none}",
+        "unknown-reader": f"no {kind} '{name}' was on the roll when the {what} was {done}: the registrar enters it",
+        "unauthorized": f"the roll has other keys for {kind} '{name}' than this home: hand the registrar the new ones",
+    }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import id_key
-from mpc_market.wire.roll import Roll, RollEntry, RollSupplier
+from mpc_market.wire.roll import Roll, RollArea, RollEntry, RollRegion, RollSupplier
 from parties.files.problems import Problems, printable
 
 
@@ -122,14 +122,79 @@ def remove_supplier(roll: Roll, supplier: str, problems: Problems) -> Roll | Non
     return _next(roll, roll.entries, suppliers.values())
 
 
+def add_operators(roll: Roll, found: Sequence[tuple[str, RollRegion | RollArea]], problems: Problems) -> Roll | None:
+    """Add DSOs and TSOs, all or none: from then on they get the totals of their regions and areas.
+
+    `found`: each with the file that names it. The area of a region must be on the roll, or among them.
+    """
+    before, regions, areas = problems.count, roll.by_region(), roll.by_area()
+    known: list[RollRegion | RollArea] = [*roll.regions, *roll.areas]
+    keys = {key: _operator(row) for row in known for key in (row.identity_key, row.sealing_key)}
+    for where, row in found:
+        name = _operator(row)
+        if row.region in regions if isinstance(row, RollRegion) else row.area in areas:
+            problems.add(where, f"{name} is on the roll already")
+            continue
+        for key in (row.identity_key, row.sealing_key):
+            owner = keys.setdefault(key, name)
+            if owner != name:
+                problems.add(where, f"{name}: one of its keys is that of {owner}")
+        if isinstance(row, RollRegion):
+            regions[row.region] = row
+        else:
+            areas[row.area] = row
+    for where, row in found:
+        if row.area not in areas:
+            listed = ", ".join(printable(area) for area in list(areas)[:10]) or "none"
+            reason = f"no TSO of area '{printable(row.area)}' is on the roll (areas that are: {listed})"
+            problems.add(where, f"{_operator(row)}: {reason}")
+    return _with_operators(roll, regions.values(), areas.values()) if problems.count == before else None
+
+
+def remove_region(roll: Roll, region: str, problems: Problems) -> Roll | None:
+    """Take the DSO of a region off: nobody gets the totals of the region any more."""
+    regions = roll.by_region()
+    if regions.pop(region, None) is None:
+        problems.add("--dso", f"no DSO of region '{printable(region)}' is on the roll")
+        return None
+    return _with_operators(roll, regions.values(), roll.areas)
+
+
+def remove_area(roll: Roll, area: str, problems: Problems) -> Roll | None:
+    """Take the TSO of an area off in which no region lies any more."""
+    areas = roll.by_area()
+    if areas.pop(area, None) is None:
+        problems.add("--tso", f"no TSO of area '{printable(area)}' is on the roll")
+        return None
+    regions = [printable(row.region) for row in roll.regions if row.area == area]
+    if regions:
+        listed = ", ".join(regions[:10])
+        problems.add("--tso", f"regions of area '{printable(area)}' are still on the roll: {listed}")
+        return None
+    return _with_operators(roll, roll.regions, areas.values())
+
+
+def _operator(row: RollRegion | RollArea) -> str:
+    if isinstance(row, RollRegion):
+        return f"the DSO of region '{printable(row.region)}'"
+    return f"the TSO of area '{printable(row.area)}'"
+
+
+def _with_operators(roll: Roll, regions: Iterable[RollRegion], areas: Iterable[RollArea]) -> Roll:
+    return replace(
+        roll,
+        version=roll.version + 1,
+        regions=tuple(sorted(regions, key=lambda row: id_key(row.region))),
+        areas=tuple(sorted(areas, key=lambda row: id_key(row.area))),
+    )
+
+
 def _next(roll: Roll, entries: Iterable[RollEntry], suppliers: Iterable[RollSupplier]) -> Roll:
-    return Roll(
-        roll.market,
-        roll.version + 1,
-        tuple(sorted(entries, key=lambda entry: id_key(entry.meter))),
-        tuple(sorted(suppliers, key=lambda row: id_key(row.supplier))),
-        roll.regions,
-        roll.areas,
+    return replace(
+        roll,
+        version=roll.version + 1,
+        entries=tuple(sorted(entries, key=lambda entry: id_key(entry.meter))),
+        suppliers=tuple(sorted(suppliers, key=lambda row: id_key(row.supplier))),
     )
 
 

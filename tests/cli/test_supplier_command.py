@@ -10,11 +10,11 @@ from standin import Ended, Run
 
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
+from parties.files.key_home import IDENTITY, SEALING
 from parties.files.private import key_text
 from parties.files.problems import Problems
 from parties.files.running import Supplier
 from parties.files.running_toml import read_suppliers, running_text
-from parties.supplier.home import IDENTITY, SEALING
 from tests.supplier.online_parties import OnlineParties, running_of
 from tests.wire.wire_round import SUPPLIER, WireRound, sealing_key, signing_key
 

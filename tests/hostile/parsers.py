@@ -32,10 +32,13 @@ from parties.audit.told import Teller
 from parties.compute import messages, raw, service_messages, settlement_messages
 from parties.compute.channel import Channel, ChannelClosedError
 from parties.files.market import read_market
+from parties.files.operators import operator_text, read_operators
 from parties.files.orders import read_orders
 from parties.files.private import read_key
 from parties.files.problems import Problems
 from parties.files.running_toml import read_running, read_suppliers, running_text
+from parties.grid import home as grid_home
+from parties.grid.home import make_grid_home, read_grid_home
 from parties.meter.documents import PeriodDocument, problem_of
 from parties.meter.errors import TelegramError
 from parties.meter.home import HomeError, create_home, open_home
@@ -100,6 +103,10 @@ WISHES = (
 ENROL = b"meter,identity_key,sealing_key,supplier,region,maximum\nm1," + b"0a" * 32 + b"," + b"0b" * 32 + b",sun,n,10\n"
 MARKET = running_markets.market()
 SUPPLIER = b'[[supplier]]\nid = "green"\nidentity_key = "' + b"67" * 32 + b'"\nsealing_key = "' + b"73" * 32 + b'"\n'
+OPERATORS = b"".join(
+    operator_text(row).encode()
+    for row in (RollRegion("north", bytes(32), b"1" * 32, "grid"), RollArea("grid", b"2" * 32, b"3" * 32))
+)
 MAXIMA = {"m1": 20_000}
 
 
@@ -112,6 +119,12 @@ def _meter_home(folder: Path) -> Parser:
         return open_home(home.path)
 
     return Parser(path.read_bytes(), parse, HomeError)
+
+
+def _grid_home(folder: Path) -> Parser:
+    home = make_grid_home(folder / "north", "dso", "north")
+    path = home.path / grid_home.SETTINGS
+    return _file(path.name, path.read_bytes(), lambda _, problems: read_grid_home(home.path, problems))(home.path)
 
 
 def _party_home(name: str) -> Build:
@@ -289,6 +302,8 @@ PARSERS: dict[str, Build] = {
     "home of a party": _party_home("party.toml"),
     "certificate of a party": _party_home("tls.crt"),
     "home of a meter": _meter_home,
+    "home of keys": _grid_home,
+    "grid operators": _file("grid.toml", OPERATORS, read_operators),
     "telegrams": _file(
         "p1.txt",
         TELEGRAM * 2,

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from mpc_market.errors import InputError, InvalidSettingsError, OutputError
+from parties.files.key_home import IDENTITY, SEALING
 from parties.files.problems import Problems
-from parties.supplier.home import IDENTITY, SEALING, SETTINGS, SupplierHome, make_supplier_home, read_supplier_home
+from parties.supplier.home import SETTINGS, SupplierHome, make_supplier_home, read_supplier_home
 
 
 def read(path: Path) -> SupplierHome:

@@ -1,0 +1,68 @@
+"""What the commands about settlement share: from options to periods and months, and asking the parties."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from mpc_market.errors import InvalidOrderError, InvalidSettingsError
+from mpc_market.wire.identifiers import Stage
+from parties.files.output import check_output, same_file
+from parties.files.problems import Problems
+from parties.files.running import RunningMarket
+from parties.files.running_toml import read_running
+from parties.meter.api import Api, pinned
+from parties.meter.periods import period_start
+
+T = TypeVar("T")
+
+MONTH_HELP = "The billing month, such as 2026-11."
+CSV_HELP, JSON_HELP = "Write them as CSV as well.", "Write them as JSON as well."
+
+
+def read_settled(path: str, problems: Problems) -> RunningMarket | None:
+    """The market file of a market that is settled; None if there is any problem."""
+    running = read_running(path, problems)
+    if running is not None and running.calendar is None:
+        problems.add(path, "this market only clears: a market that is settled has a table [settlement]")
+        return None
+    return running
+
+
+def start_of(running: RunningMarket | None, period: str | None, month: str | None, problems: Problems) -> int:
+    """The start of the period or of the month: one of the two is given. 0 if there is a problem with it."""
+    if (period is None) == (month is None):
+        problems.add("--period", "say one of: --period UTC, --month MONTH")
+        return 0
+    if running is None:  # without its market a period cannot be judged
+        return 0
+    try:
+        if period is not None:
+            return period_start(period, running.period_seconds)
+        assert running.calendar is not None, "`read_settled` has seen to it"
+        assert month is not None
+        return running.calendar.months.read(month)
+    except (InvalidOrderError, InvalidSettingsError) as error:
+        problems.add("--month" if period is None else "--period", str(error))
+        return 0
+
+
+def check_outputs(files: Mapping[str, str | None], problems: Problems) -> None:
+    """Whether each can be written, and no two are one. `files`: by option."""
+    named = [(option, path) for option, path in files.items() if path is not None]
+    for i, (option, path) in enumerate(named):
+        check_output(path, problems)
+        for other, earlier in named[:i]:
+            if same_file(path, earlier):
+                problems.add(option, f"is the same file as {other}: give it another name")
+
+
+def ask(running: RunningMarket, stage: Stage, work: Callable[[Api, RunningMarket], Awaitable[T]]) -> T:
+    """Ask the parties about rounds of a stage. `work` is given the API, and the market in that stage."""
+    staged = running.staged(stage)
+
+    async def run() -> T:
+        async with Api(staged.id, pinned(running, int(time.time()))) as api:
+            return await work(api, staged)
+
+    return asyncio.run(run())
