@@ -83,7 +83,10 @@ def settle(bought: int, sold: int, reading: Reading) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class Volumes:
-    """What a user has traded, drawn and fed in over some periods: quantities in lots, values in units of money."""
+    """What a user has traded, drawn and fed in over some periods: quantities in lots, values in units of money.
+
+    Amounts follow from all but `imported`, which shows what the market has saved.
+    """
 
     bought: int = 0
     sold: int = 0
@@ -91,9 +94,15 @@ class Volumes:
     residual_export: int = 0
     bought_value: int = 0
     sold_value: int = 0
+    imported: int = 0
 
     def __repr__(self) -> str:
         return "Volumes(…)"
+
+    @property
+    def exported(self) -> int:
+        """From imp − exp = (buy − sell) + d."""
+        return self.imported - (self.bought - self.sold) - (self.residual_import - self.residual_export)
 
     def __add__(self, other: "Volumes") -> "Volumes":
         return Volumes(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -106,7 +115,7 @@ def value(entry: Entry, price: int | None) -> Volumes:
     """The volumes of one entry. `price`: the clearing price as money; None if nothing was traded."""
     p = 0 if price is None else price
     residuals = (entry.residual_import, entry.residual_export)
-    return Volumes(entry.bought, entry.sold, *residuals, p * entry.bought, p * entry.sold)
+    return Volumes(entry.bought, entry.sold, *residuals, p * entry.bought, p * entry.sold, entry.imported)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +149,8 @@ def amounts(volumes: Volumes, rates: Rates) -> Amounts:
 
 
 def without_market(imported: int, exported: int, rates: Rates) -> int:
-    """What the user would have paid for one period if there were no local market."""
-    return amounts(value(settle(0, 0, Reading(imported, exported)), None), rates).total
+    """What the user would pay if there were no local market: r·imp − f·exp, both registers of the meter as they are."""
+    return rates.retail * imported - rates.feed_in * exported
 
 
 def network_fee(imported: int, exported: int, rates: Rates) -> int:
@@ -219,6 +228,15 @@ class Bill:
     def due(self, cents: Cents) -> int:
         """The amount due in cents; negative: due to the user."""
         return cents.of(self.total)
+
+    @property
+    def without_market(self) -> int:
+        """What would have been paid if there were no local market, exactly, in units of money."""
+        return sum(without_market(each.imported, each.exported, line.rates) for line, each in self.lines.items())
+
+    def saved(self, cents: Cents) -> int:
+        """What the market has saved the user, in cents, rounded once; negative: what it has cost."""
+        return cents.of(self.without_market - self.total)
 
 
 def bill(bookings: Iterable[Booking]) -> dict[Account, Bill]:

@@ -1,8 +1,8 @@
 """Closing a billing month on shares: bills from what the parties have added up, to be revealed each to its reader.
 
-The parties have accumulated, each for itself and as shares, six volumes of each line of a bill (`rules.settlement`'s
-Volumes: bought, sold, residual import, residual export in lots; values bought and sold in money). Here the lines of an
-account become its amount due,
+The parties have accumulated, each for itself and as shares, seven volumes of each line of a bill (`rules.settlement`'s
+Volumes: bought, sold, residual import, residual export in lots; values bought and sold in money; imported in lots).
+Here the lines of an account become its amount due,
 
     due = ⌊(Σ_lines value bought − value sold + n·sold + r·residual import − f·residual export) · cents per unit + 1/2⌋
 
@@ -32,8 +32,8 @@ from mpc_market.secure.round import begin_attempt
 from mpc_market.secure.shares import Shares
 from mpc_market.secure.shuffle import Index
 
-VOLUMES = 6
-"""Words of a line: bought, sold, residual import, residual export, value bought, value sold."""
+VOLUMES = 7
+"""Words of a line: bought, sold, residual import, residual export, value bought, value sold, imported."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Month:
     Public, and the same at all parties: `ids`, whatever names accounts, lines and totals; `accounts` (g,), the number
     0 … N − 1 of the account of each line; `rates` (g, 3), its retail price, feed-in price and network fee in money
     ticks; `bookings` (N,), how many entries an account's volumes are made of, those taken back included.
-    Secret: `volumes` (g, 6); `totals` (T, 2), totals of the month's corrections, import and export, that may be shown.
+    Secret: `volumes` (g, 7); `totals` (T, 2), totals of the month's corrections, import and export, that may be shown.
     """
 
     ids: Sequence[str]
@@ -80,7 +80,7 @@ class Month:
 
 @dataclass(frozen=True)
 class MonthShares:
-    """What one party holds afterwards: fresh shares of the amounts `due` (N,) in cents, signed; `volumes` (g, 6);
+    """What one party holds afterwards: fresh shares of the amounts `due` (N,) in cents, signed; `volumes` (g, 7);
     `totals` (T, 2). `communication_rounds` is public.
     """
 
@@ -124,7 +124,7 @@ async def close_month(
 def _amounts(month: Month) -> Shares:
     """value bought − value sold + n·sold + r·residual import − f·residual export, by line: shape (g,)."""
     retail, feed_in, fee = ((month.rates % GF.modulus).astype(np.uint64)).T
-    _, sold, residual_import, residual_export, bought_value, sold_value = month.volumes.T
+    _, sold, residual_import, residual_export, bought_value, sold_value, _ = month.volumes.T
     plus = GF.add(GF.multiply(fee.copy(), sold.copy()), GF.multiply(retail.copy(), residual_import.copy()))
     minus = GF.add(GF.multiply(feed_in.copy(), residual_export.copy()), sold_value)
     return Shares(GF.subtract(GF.add(bought_value, plus), minus))

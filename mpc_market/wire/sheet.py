@@ -41,7 +41,7 @@ from mpc_market.wire.sharing import recombine
 
 TOTALS_COLUMNS = ("import", "export")
 AMOUNT_COLUMNS = ("amount",)
-BILL_COLUMNS = ("bought", "sold", "residual_import", "residual_export", "bought_value", "sold_value")
+BILL_COLUMNS = ("bought", "sold", "residual_import", "residual_export", "bought_value", "sold_value", "imported")
 
 
 class Content(IntEnum):

@@ -33,7 +33,7 @@ from parties.compute.service_messages import SEED_BYTES, WORD_BYTES
 
 SETTLE, SETTLED, CLOSE, CLOSED = "settle", "settled", "close", "closed"
 
-ENTRY_WORDS, GROUP_NUMBERS, TOTAL_WORDS, VOLUME_WORDS, RATES = 5, 5, 2, 6, 3
+ENTRY_WORDS, GROUP_NUMBERS, TOTAL_WORDS, VOLUME_WORDS, RATES = 5, 5, 2, 7, 3
 _CELLS_MAX = 2**24
 
 
@@ -143,7 +143,7 @@ class ClosingJob:
 
     Behind it: the lengths in bytes of `ids` (uint32) and the ids (UTF-8, `ids_bytes`); for every account how many
     entries it is made of (uint64); for every line the number of its account (uint64), then for every line its retail
-    price, feed-in price and network fee (int64); shares: six volumes for each line, two for each total (uint64).
+    price, feed-in price and network fee (int64); shares: seven volumes for each line, two for each total (uint64).
     """
 
     accounts: int
@@ -190,7 +190,8 @@ class ClosingJob:
 class ClosingDone:
     """Worker to service: the outcome, and what it took.
 
-    Behind it fresh shares (uint64): the amount due of each account, six volumes of each line, two words of each total.
+    Behind it fresh shares (uint64): the amount due of each account, seven volumes of each line, two words of each
+    total.
     """
 
     accounts: int

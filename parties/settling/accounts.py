@@ -10,7 +10,7 @@ entries each has) is the same at all parties.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from mpc_market.rules.groups import large_enough, shown_parts
 from mpc_market.rules.settlement import Entry, value
@@ -20,7 +20,7 @@ from parties.settling.groups import part_group, region_group, supplier_group
 
 Words = tuple[int, ...]
 
-VOLUMES = 6
+VOLUMES = 7
 """Words of volumes: the fields of `rules.settlement.Volumes`."""
 
 
@@ -79,9 +79,7 @@ class BillLine:
         for sign, words in ((1, booking.entry), (-1, booking.replaces)):
             if words is not None:
                 self.entries += 1
-                made = value(Entry(*words), booking.price)
-                gained = (made.bought, made.sold, made.residual_import, made.residual_export)
-                for i, word in enumerate((*gained, made.bought_value, made.sold_value)):
+                for i, word in enumerate(astuple(value(Entry(*words), booking.price))):
                     self.volumes[i] = (self.volumes[i] + sign * word) % P
 
 

@@ -1,6 +1,6 @@
 """What a party keeps of an account after its month was closed, besides the share of what is due: a row of the ledger.
 
-entries u32 ‖ estimated u32 ‖ lines u16, each: facts u8, each i64 ‖ entries u32 ‖ 6 words
+entries u32 ‖ estimated u32 ‖ lines u16, each: facts u8, each i64 ‖ entries u32 ‖ 7 words
 """
 
 from dataclasses import dataclass, field

@@ -165,7 +165,7 @@ class ClosingInput:
 
     Public, the same at all parties: `ids`, whatever names accounts, lines and totals; `bookings`, for each account how
     many entries it is made of, those taken back included; for each line `accounts`, the number of its account, and
-    `rates` (retail, feed-in, fee: money ticks). Secret, this party's shares: `volumes`, six for each line; `totals`,
+    `rates` (retail, feed-in, fee: money ticks). Secret, this party's shares: `volumes`, seven for each line; `totals`,
     two for each total of corrections that may be shown.
 
     Raises: InvalidSettingsError if it does not fit together.
@@ -207,8 +207,8 @@ class ClosingInput:
 
 @dataclass(frozen=True, slots=True)
 class ClosingResult:
-    """Fresh shares, to be revealed each to its reader: the amount `due` of each account in cents, signed; six `volumes`
-    of each line; `totals`.
+    """Fresh shares, to be revealed each to its reader: the amount `due` of each account in cents, signed; seven
+    `volumes` of each line; `totals`.
     """
 
     due: tuple[int, ...] = field(repr=False)

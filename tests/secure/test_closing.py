@@ -16,7 +16,7 @@ from mpc_market.rules.money import Cents, Scale
 from mpc_market.rules.settlement import Account, Booking, Entry, Line, Reading, Volumes, bill, estimate, settle, value
 from mpc_market.rules.tariff import Rates
 from mpc_market.secure.cents import to_cents
-from mpc_market.secure.closing import Month
+from mpc_market.secure.closing import VOLUMES, Month
 from tests.secure.listening import listening
 from tests.secure.runner import recombined, residues, run_parties
 from tests.secure.settlements import (
@@ -70,7 +70,7 @@ def month_of(bookings, share_of, parties):
     """As each party would: volumes added up locally, by `share_of(entry)[party]`."""
     accounts = sorted({booking.account for booking in bookings})
     lines = list(dict.fromkeys((booking.account, booking.line) for booking in bookings))
-    tables = [np.zeros((len(lines), 6), object) for _ in range(parties)]
+    tables = [np.zeros((len(lines), VOLUMES), object) for _ in range(parties)]
     count = np.zeros(len(accounts), np.intp)
     for booking in bookings:
         place = lines.index((booking.account, booking.line))
@@ -88,7 +88,8 @@ def month_of(bookings, share_of, parties):
     ids = [f"{account}{line}" for account, line in lines]
     no_totals = np.empty((0, 2), np.uint64)
     return accounts, lines, [
-        Month(ids, index, rates, count, np.array(table % P, np.uint64).reshape(-1, 6), no_totals) for table in tables
+        Month(ids, index, rates, count, np.array(table % P, np.uint64).reshape(-1, VOLUMES), no_totals)
+        for table in tables
     ]  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def test_any_month(parties, count):
 
 def test_nobody_and_nothing():
     empty = Month([], np.empty(0, np.intp), np.empty((0, 3), np.int64), np.empty(0, np.intp),
-                  np.empty((0, 6), np.uint64), np.empty((0, 2), np.uint64))  # fmt: skip
+                  np.empty((0, VOLUMES), np.uint64), np.empty((0, 2), np.uint64))  # fmt: skip
     results = run_closing([empty] * 3, SCALE)
     assert results[0].due.shape == (0,)
 
@@ -206,7 +207,7 @@ def test_what_does_not_belong_together_is_refused():
         ({"accounts": np.full(lines, 99)}, InvalidSettingsError, "numbers of accounts"),
         ({"rates": np.full((lines, 3), 4097)}, InvalidSettingsError, "rates must be at most 4096"),
         ({"rates": np.zeros((lines, 2), np.int64)}, ShareError, "of shapes"),
-        ({"volumes": np.full((lines, 6), P, np.uint64)}, ShareError, "not below"),
+        ({"volumes": np.full((lines, VOLUMES), P, np.uint64)}, ShareError, "not below"),
         ({"totals": np.full((1, 2), P, np.uint64)}, ShareError, "not below"),
     ):
         with pytest.raises(error, match=words):

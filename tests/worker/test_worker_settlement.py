@@ -114,5 +114,5 @@ def test_what_does_not_fit_together_is_refused() -> None:
     with pytest.raises(InvalidSettingsError, match="0 accounts of lines, 1 rates, 1 volumes"):
         replace(month, accounts=[])
     with pytest.raises(InvalidSettingsError, match="out of range"):
-        replace(month, volumes=[(-1,) * 6]).message(1.0)
-    assert "999" not in repr(replace(month, volumes=[(999,) * 6]))
+        replace(month, volumes=[(-1,) * 7]).message(1.0)
+    assert "999" not in repr(replace(month, volumes=[(999,) * 7]))
