@@ -1,6 +1,7 @@
 """The fields of message headers, checked when read: ProtocolError names the field, never its value."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from mpc_market.errors import ProtocolError
@@ -11,6 +12,7 @@ from parties.net import Address
 ORDERS_MAX = 2**40
 BYTES_MAX = 2**60
 SECONDS_MAX = 86_400.0
+SEED_BYTES = 32
 
 _T = TypeVar("_T")
 
@@ -36,6 +38,16 @@ def read_number(header: Header, name: str, largest: int) -> int:
     return value
 
 
+def numbers_header(message: object, names: Sequence[str]) -> Header:
+    """Attributes of a message that are numbers, as fields of the same names."""
+    return {name: getattr(message, name) for name in names}
+
+
+def read_numbers(header: Header, names: Sequence[str]) -> list[int]:
+    """Numbers from 0 to ORDERS_MAX, in the sequence of their names."""
+    return [read_number(header, name, ORDERS_MAX) for name in names]
+
+
 def read_seconds(header: Header, name: str) -> float:
     """A duration of more than nothing and at most a day."""
     value = read(header, name, float)
@@ -50,6 +62,14 @@ def read_bytes(header: Header, name: str) -> bytes:
         return bytes.fromhex(read(header, name, str))
     except ValueError:
         raise malformed(name) from None
+
+
+def read_seed(header: Header, name: str) -> bytes:
+    """A seed of 32 bytes."""
+    seed = read_bytes(header, name)
+    if len(seed) != SEED_BYTES:
+        raise malformed(name)
+    return seed
 
 
 def market_header(market: Market) -> Header:

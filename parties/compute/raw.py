@@ -16,6 +16,16 @@ def raw(array: NDArray[Any]) -> memoryview:
     return array.data.cast("B") if array.size else memoryview(b"")
 
 
+def words(*arrays: NDArray[Any]) -> list[memoryview]:
+    """The bytes of arrays of share words, or of numbers beside them: uint64 each."""
+    return [raw(np.ascontiguousarray(each, "<u8")) for each in arrays]
+
+
+def codes(array: NDArray[Any]) -> memoryview:
+    """The bytes of verdicts: uint8 each."""
+    return raw(np.ascontiguousarray(array, np.uint8))
+
+
 async def read_array(channel: Channel, shape: tuple[int, ...], dtype: type[_Number]) -> NDArray[_Number]:
     """Read an array.
 

@@ -17,18 +17,22 @@ from parties.compute.fields import (
     ORDERS_MAX,
     malformed,
     market_header,
+    numbers_header,
     read,
-    read_bytes,
     read_market,
     read_number,
+    read_numbers,
     read_seconds,
+    read_seed,
 )
 from parties.compute.messages import Effort, read_price
 
 SERVICE_ROUND, VERDICTS, PROCEED, SERVICE_RESULT = "service round", "verdicts", "proceed", "service result"
 
-SEED_BYTES = 32
 WORD_BYTES = 8
+
+_ROUND = ("submissions", "orders_each", "supplier_count", "ids_bytes")
+_RESULT = ("submissions", "valid", "suppliers", "orders_each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +69,11 @@ class ServiceRound:
         """As a message."""
         return {
             "kind": SERVICE_ROUND,
-            "submissions": self.submissions,
-            "orders_each": self.orders_each,
-            "supplier_count": self.supplier_count,
+            **numbers_header(self, _ROUND),
             **market_header(self.market),
             "check_seed": self.check_seed.hex(),
             "ticket_seed": self.ticket_seed.hex(),
             "method": self.method,
-            "ids_bytes": self.ids_bytes,
             "verdicts_known": self.verdicts_known,
             "seconds": float(self.seconds),
         }
@@ -80,22 +81,21 @@ class ServiceRound:
     @classmethod
     def read(cls, header: Header) -> "ServiceRound":
         """From a message."""
+        submissions, orders_each, supplier_count, ids_bytes = read_numbers(header, _ROUND)
         given = cls(
-            read_number(header, "submissions", ORDERS_MAX),
-            read_number(header, "orders_each", ORDERS_MAX),
-            read_number(header, "supplier_count", ORDERS_MAX),
+            submissions,
+            orders_each,
+            supplier_count,
             read_market(header),
-            read_bytes(header, "check_seed"),
-            read_bytes(header, "ticket_seed"),
+            read_seed(header, "check_seed"),
+            read_seed(header, "ticket_seed"),
             read(header, "method", str),
-            read_number(header, "ids_bytes", ORDERS_MAX),
+            ids_bytes,
             read(header, "verdicts_known", bool),
             read_seconds(header, "seconds"),
         )
         if not given.orders_each:
             raise malformed("orders_each")
-        if {len(given.check_seed), len(given.ticket_seed)} != {SEED_BYTES}:
-            raise malformed("check_seed or ticket_seed")
         given.market.check_size(given.orders)
         return given
 
@@ -143,21 +143,12 @@ class ServiceResult:
         return {
             "kind": SERVICE_RESULT,
             "price": self.price,
-            "submissions": self.submissions,
-            "valid": self.valid,
-            "suppliers": self.suppliers,
-            "orders_each": self.orders_each,
+            **numbers_header(self, _RESULT),
             **self.effort.fields(),
         }
 
     @classmethod
     def read(cls, header: Header) -> "ServiceResult":
         """From a message."""
-        return cls(
-            read_price(header),
-            read_number(header, "submissions", ORDERS_MAX),
-            read_number(header, "valid", ORDERS_MAX),
-            read_number(header, "suppliers", ORDERS_MAX),
-            read_number(header, "orders_each", ORDERS_MAX),
-            Effort.read(header),
-        )
+        submissions, valid, suppliers, orders_each = read_numbers(header, _RESULT)
+        return cls(read_price(header), submissions, valid, suppliers, orders_each, Effort.read(header))

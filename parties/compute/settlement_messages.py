@@ -18,23 +18,30 @@ from mpc_market.rules.model import Market
 from mpc_market.rules.money import Cents, Scale
 from parties.compute.channel import Header
 from parties.compute.fields import (
-    BYTES_MAX,
-    ORDERS_MAX,
     malformed,
     market_header,
+    numbers_header,
     read,
-    read_bytes,
     read_market,
-    read_number,
+    read_numbers,
     read_seconds,
+    read_seed,
 )
 from parties.compute.messages import Effort
-from parties.compute.service_messages import SEED_BYTES, WORD_BYTES
+from parties.compute.service_messages import WORD_BYTES
 
 SETTLE, SETTLED, CLOSE, CLOSED = "settle", "settled", "close", "closed"
 
 ENTRY_WORDS, GROUP_NUMBERS, TOTAL_WORDS, VOLUME_WORDS, RATES = 5, 5, 2, 7, 3
+NOT_APPLICABLE = 2**64 - 1
+"""In place of the number of a region or supplier."""
+
 _CELLS_MAX = 2**24
+_ROWS = ("rows", "metered", "period_count", "supplier_count", "region_count", "minimum_group", "ids_bytes")
+_SETTLED = ("metered", "settled", "groups")
+_MONTH = ("accounts", "lines", "totals", "ids", "ids_bytes")
+_SCALE = ("orders", "periods")
+_CLOSED = ("accounts", "lines", "totals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +75,9 @@ class SettlementJob:
         """As a message."""
         return {
             "kind": SETTLE,
-            "rows": self.rows,
-            "metered": self.metered,
-            "period_count": self.period_count,
-            "supplier_count": self.supplier_count,
-            "region_count": self.region_count,
-            "minimum_group": self.minimum_group,
+            **numbers_header(self, _ROWS),
             **market_header(self.market),
             "check_seed": self.check_seed.hex(),
-            "ids_bytes": self.ids_bytes,
             "verdicts_known": self.verdicts_known,
             "seconds": float(self.seconds),
         }
@@ -84,22 +85,22 @@ class SettlementJob:
     @classmethod
     def read(cls, header: Header) -> "SettlementJob":
         """From a message."""
-        rows = read_number(header, "rows", ORDERS_MAX)
+        rows, metered, periods, suppliers, regions, minimum_group, ids_bytes = read_numbers(header, _ROWS)
         given = cls(
             rows,
-            read_number(header, "metered", rows),
-            read_number(header, "period_count", ORDERS_MAX),
-            read_number(header, "supplier_count", ORDERS_MAX),
-            read_number(header, "region_count", ORDERS_MAX),
-            read_number(header, "minimum_group", ORDERS_MAX),
+            metered,
+            periods,
+            suppliers,
+            regions,
+            minimum_group,
             read_market(header),
-            read_bytes(header, "check_seed"),
-            read_number(header, "ids_bytes", BYTES_MAX),
+            read_seed(header, "check_seed"),
+            ids_bytes,
             read(header, "verdicts_known", bool),
             read_seconds(header, "seconds"),
         )
-        if len(given.check_seed) != SEED_BYTES:
-            raise malformed("check_seed")
+        if given.metered > given.rows:
+            raise malformed("metered")
         if prod((given.period_count, given.supplier_count, given.region_count)) > _CELLS_MAX:
             raise malformed("period_count, supplier_count or region_count")
         return given
@@ -127,13 +128,12 @@ class SettlementDone:
 
     def header(self) -> Header:
         """As a message."""
-        counts = {"metered": self.metered, "settled": self.settled, "groups": self.groups}
-        return {"kind": SETTLED, **counts, **self.effort.fields()}
+        return {"kind": SETTLED, **numbers_header(self, _SETTLED), **self.effort.fields()}
 
     @classmethod
     def read(cls, header: Header) -> "SettlementDone":
         """From a message."""
-        metered, settled, groups = (read_number(header, name, ORDERS_MAX) for name in ("metered", "settled", "groups"))
+        metered, settled, groups = read_numbers(header, _SETTLED)
         return cls(metered, settled, groups, Effort.read(header))
 
 
@@ -158,15 +158,10 @@ class ClosingJob:
         """As a message."""
         return {
             "kind": CLOSE,
-            "accounts": self.accounts,
-            "lines": self.lines,
-            "totals": self.totals,
-            "ids": self.ids,
-            "ids_bytes": self.ids_bytes,
+            **numbers_header(self, _MONTH),
             **market_header(self.scale.market),
             "base": self.scale.base,
-            "orders": self.scale.orders,
-            "periods": self.scale.periods,
+            **numbers_header(self.scale, _SCALE),
             "cents": [self.scale.cents.numerator, self.scale.cents.denominator],
             "seconds": float(self.seconds),
         }
@@ -174,15 +169,12 @@ class ClosingJob:
     @classmethod
     def read(cls, header: Header) -> "ClosingJob":
         """From a message. Raises: InvalidSettingsError too."""
-        accounts, lines, totals, ids = (
-            read_number(header, name, ORDERS_MAX) for name in ("accounts", "lines", "totals", "ids")
-        )
-        ids_bytes = read_number(header, "ids_bytes", BYTES_MAX)
         cents = read(header, "cents", list)
         if [type(each) for each in cents] != [int, int]:
             raise malformed("cents")
-        orders, periods = (read_number(header, name, ORDERS_MAX) for name in ("orders", "periods"))
+        orders, periods = read_numbers(header, _SCALE)
         scale = Scale(read_market(header), read(header, "base", int), orders, periods, Cents(*cents))
+        accounts, lines, totals, ids, ids_bytes = read_numbers(header, _MONTH)
         return cls(accounts, lines, totals, ids, ids_bytes, scale, read_seconds(header, "seconds"))
 
 
@@ -206,11 +198,10 @@ class ClosingDone:
 
     def header(self) -> Header:
         """As a message."""
-        counts = {"accounts": self.accounts, "lines": self.lines, "totals": self.totals}
-        return {"kind": CLOSED, **counts, **self.effort.fields()}
+        return {"kind": CLOSED, **numbers_header(self, _CLOSED), **self.effort.fields()}
 
     @classmethod
     def read(cls, header: Header) -> "ClosingDone":
         """From a message."""
-        accounts, lines, totals = (read_number(header, name, ORDERS_MAX) for name in ("accounts", "lines", "totals"))
+        accounts, lines, totals = read_numbers(header, _CLOSED)
         return cls(accounts, lines, totals, Effort.read(header))

@@ -4,17 +4,18 @@ The life of a round (`life`), and all that the parties say to one another in it,
 period, its settlement, its correction, and the closing of a month.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from mpc_market.wire.agreement import Item
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.verdicts import Verdict
+from parties.compute.messages import Effort
 from parties.files.running import RunningMarket
-from parties.net import Address
+from parties.ledger import ResultRow, TotalRow
 from parties.service.rolls import Enrolled
-from parties.service.workers import OnVerdicts, Worker
+from parties.service.workers import OnVerdicts, Way, Worker
 
 if TYPE_CHECKING:
     from parties.service.agreeing import Agreed
@@ -55,32 +56,16 @@ class Timetable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How a worker reaches those of the other parties, and how long it may take."""
+class Finished:
+    """What a worker has computed: public, `verdicts`, one code for each member of the set, and `price_word`, 0 or a
+    price in ticks + 1; `rows` and `totals`, this party's shares of it, to be stored; and what it took.
+    """
 
-    addresses: Sequence[Address]
-    tokens: Mapping[int, bytes]
-    seconds: float
-
-
-class Finished(Protocol):
-    """What a worker has computed."""
-
-    @property
-    def stages(self) -> Mapping[str, float]:
-        """Seconds of each."""
-
-    @property
-    def bytes_sent(self) -> int:
-        """To the others' workers."""
-
-    @property
-    def price_word(self) -> int:
-        """For the outcome: 0, or a price in ticks + 1."""
-
-    @property
-    def verdicts(self) -> bytes:
-        """One code for each member of the set."""
+    verdicts: bytes = field(repr=False)
+    price_word: int
+    rows: Sequence[ResultRow] = field(repr=False)
+    totals: Sequence[TotalRow] = field(repr=False)
+    effort: Effort
 
 
 class Business(Protocol):
@@ -118,8 +103,5 @@ class Business(Protocol):
     ) -> Finished:
         """Have the worker compute. `verdicts`: one for each member, if they are known; else `on_verdicts` is called.
 
-        Raises: AttemptError; whatever `on_verdicts` raises.
+        Raises: AttemptError, LedgerError; whatever `on_verdicts` raises.
         """
-
-    async def store(self, current: "Round", given: Given, number: int, finished: Finished) -> None:
-        """Store this party's shares of the result of attempt `number`. Raises: AttemptError, LedgerError."""

@@ -7,13 +7,13 @@ from mpc_market.wire.agreement import Item
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.service.agreeing import randomness_of
-from parties.service.business import Finished, Given, Way
+from parties.service.business import Finished, Given
 from parties.service.delivering import result_rows, total_rows
 from parties.service.intake import OpenRound
 from parties.service.rolls import Enrolled
 from parties.service.round import Round
 from parties.service.schedule import Schedule, day_of
-from parties.service.workers import Computed, OnVerdicts, Task, Worker
+from parties.service.workers import OnVerdicts, Task, Way, Worker
 
 if TYPE_CHECKING:
     from parties.service.node import Node
@@ -67,7 +67,7 @@ class Clearing:
         way: Way,
         verdicts: tuple[Verdict, ...] | None,
         on_verdicts: OnVerdicts,
-    ) -> Computed:
+    ) -> Finished:
         """This party's share words of the agreed set, and what is public, become shares of the result."""
         agreed, members = given.agreed.set, given.agreed.set.members
         keys = [(item.meter, item.number) for item in members]
@@ -86,16 +86,11 @@ class Clearing:
             ticket_seed=seeds.ticket_seed,
             verdicts=None if verdicts is None else bytes(verdicts),
             words=words,
-            seconds=way.seconds,
         )
-        return await worker.compute(way.addresses, way.tokens, task, on_verdicts)
-
-    async def store(self, current: Round, given: Given, number: int, finished: Finished) -> None:
-        """Results of meters, totals of suppliers."""
-        assert isinstance(finished, Computed)
-        results = await asyncio.to_thread(result_rows, given.agreed.set, given.agreed.tree, finished)
-        totals = total_rows(list(given.enrolled.suppliers), finished, current.settings.minimum_group)
-        await current.node.ledger.put_results(current.market, current.start, number, results, totals)
+        computed = await worker.compute(way, task, on_verdicts)
+        rows = await asyncio.to_thread(result_rows, agreed, given.agreed.tree, computed)
+        totals = total_rows(list(given.enrolled.suppliers), computed, current.settings.minimum_group)
+        return Finished(computed.verdicts, computed.price_word, rows, totals, computed.effort)
 
 
 def schedule_of(market: RunningMarket) -> Schedule:

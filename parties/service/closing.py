@@ -10,8 +10,7 @@ What a void settlement or correction would have covered is in no bill. A closing
 round, on the same set, and its outcome is signed once: closing a month again gives the same amounts.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from mpc_market.rules.tariff import Rates
 from mpc_market.wire.agreement import Item
@@ -23,7 +22,7 @@ from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
 from parties.service.board import Kind
-from parties.service.business import Finished, Given, Timetable, Way
+from parties.service.business import Finished, Given, Timetable
 from parties.service.intake import OpenRound
 from parties.service.life import State
 from parties.service.lookup import terms_known
@@ -33,30 +32,11 @@ from parties.service.round import Round, unsigned
 from parties.service.schedule import day_of
 from parties.service.settling import TARIFF, results_of, until_final
 from parties.service.timetables import ClosingTimes
-from parties.service.workers import AttemptError, Closed, CloseTask, OnVerdicts, Worker
+from parties.service.workers import AttemptError, OnVerdicts, Way, Worker
 from parties.settling.accounts import Account, Booking, LineKey, MonthBooks, Words, month_books
 from parties.settling.calendar import Calendar
 from parties.settling.kept import KeptAccount, KeptLine
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedMonth:
-    """`Finished`: what the worker has computed, and of what."""
-
-    books: MonthBooks = field(repr=False)
-    closed: Closed
-    verdicts: bytes = field(repr=False)
-    price_word: int = 0
-
-    @property
-    def stages(self) -> Mapping[str, float]:
-        """Seconds of each."""
-        return self.closed.stages
-
-    @property
-    def bytes_sent(self) -> int:
-        """To the others' workers."""
-        return self.closed.bytes_sent
+from parties.worker import ClosingInput, ClosingResult
 
 
 class MonthClosing:
@@ -113,35 +93,17 @@ class MonthClosing:
         way: Way,
         verdicts: tuple[Verdict, ...] | None,
         on_verdicts: OnVerdicts,
-    ) -> ClosedMonth:
+    ) -> Finished:
         """This party's shares of sums become shares of amounts and fresh shares of all that is shown."""
         codes = bytes(len(given.agreed.set.members))
         if verdicts is None:  # there is nothing to check: every member is a result that all have signed
             await on_verdicts(codes)
         books = await self._books(current, given)
-        closed = await worker.close(way.addresses, way.tokens, _task(current, given, books, way))
+        closed = await worker.close(way, _input(current, given, books))
         counts = (len(books.accounts), sum(map(len, books.lines.values())), len(books.totals))
         if (len(closed.due), len(closed.volumes), len(closed.totals)) != counts:
             raise AttemptError("the worker has computed another number of amounts")
-        return ClosedMonth(books, closed, codes)
-
-    async def store(self, current: Round, given: Given, number: int, finished: Finished) -> None:  # noqa: ARG002
-        """What is due from each account, its lines, and the totals of corrections."""
-        assert isinstance(finished, ClosedMonth)
-        books, closed = finished.books, finished.closed
-        volumes, rows = iter(closed.volumes), []
-        for account, due in zip(books.accounts, closed.due, strict=True):
-            lines = tuple(
-                KeptLine(key.facts, line.entries, next(volumes)) for key, line in books.lines[account].items()
-            )
-            kept = KeptAccount(books.entries(account), books.estimates(account), lines)
-            name = f"{account.meter}{MEMBER_SLASH}{account.supplier}"
-            rows.append(ResultRow(name, 1, Verdict.VALID, words_bytes((due,)), kept.encode()))
-        totals = [
-            TotalRow(name, users, words_bytes(words))
-            for (name, (users, _)), words in zip(books.totals.items(), closed.totals, strict=True)
-        ]
-        await current.node.ledger.put_results(current.market, current.start, number, rows, totals)
+        return Finished(codes, 0, _result_rows(books, closed), _total_rows(books, closed), closed.effort)
 
     # --- what is added up
 
@@ -201,22 +163,43 @@ class MonthClosing:
         return rates
 
 
-def _task(current: Round, given: Given, books: MonthBooks, way: Way) -> CloseTask:
+def _input(current: Round, given: Given, books: MonthBooks) -> ClosingInput:
     lines = [
         (place, key.rates, tuple(line.volumes))
         for place, account in enumerate(books.accounts)
         for key, line in books.lines[account].items()
     ]
-    names = [f"{account.meter}{MEMBER_SLASH}{account.supplier}" for account in books.accounts]
-    return CloseTask(
-        ids=[given.agreed.digest.hex(), *names, *books.totals],
+    return ClosingInput(
         scale=current.settings.scale,
+        ids=[given.agreed.digest.hex(), *map(_name, books.accounts), *books.totals],
         bookings=[books.entries(account) for account in books.accounts],
-        lines=[(place, rates) for place, rates, _ in lines],
+        accounts=[place for place, _, _ in lines],
+        rates=[(rates.retail, rates.feed_in, rates.fee) for _, rates, _ in lines],
         volumes=[words for _, _, words in lines],
         totals=[words for _, words in books.totals.values()],
-        seconds=way.seconds,
     )
+
+
+def _result_rows(books: MonthBooks, closed: ClosingResult) -> list[ResultRow]:
+    """One for each account: what is due from it, and its lines."""
+    volumes, rows = iter(closed.volumes), []
+    for account, due in zip(books.accounts, closed.due, strict=True):
+        lines = tuple(KeptLine(key.facts, line.entries, next(volumes)) for key, line in books.lines[account].items())
+        kept = KeptAccount(books.entries(account), books.estimates(account), lines)
+        rows.append(ResultRow(_name(account), 1, Verdict.VALID, words_bytes((due,)), kept.encode()))
+    return rows
+
+
+def _total_rows(books: MonthBooks, closed: ClosingResult) -> list[TotalRow]:
+    """One for each total of corrections that may be shown."""
+    return [
+        TotalRow(name, users, words_bytes(words))
+        for (name, (users, _)), words in zip(books.totals.items(), closed.totals, strict=True)
+    ]
+
+
+def _name(account: Account) -> str:
+    return f"{account.meter}{MEMBER_SLASH}{account.supplier}"
 
 
 async def _result_of(node: Node, start: int) -> Result:

@@ -17,11 +17,11 @@ from mpc_market.wire.outcome import Outcome, Result, VoidReason
 from mpc_market.wire.verdicts import Verdict, Verdicts, verdict_counts, verdicts_digest
 from parties.service.agreeing import agreed_of
 from parties.service.board import Kind
-from parties.service.business import Finished, Given, Way
+from parties.service.business import Finished, Given
 from parties.service.following import last_begun, stored_done
 from parties.service.life import Event
 from parties.service.round import GivenUpError, Round, first_of
-from parties.service.workers import AttemptError, Worker
+from parties.service.workers import AttemptError, Way, Worker
 
 SHORT_ATTEMPT_SECONDS = 15.0
 """An attempt may always take so long, if the deadline allows it."""
@@ -158,7 +158,7 @@ def _check_verdicts(message: Verdicts, given: Given) -> None:
 async def _store(current: Round, given: Given, number: int, finished: Finished) -> Result:
     """Store this party's shares of the result, then that it is done. Raises: AttemptError, LedgerError."""
     node = current.node
-    await node.business.store(current, given, number, finished)
+    await node.ledger.put_results(current.market, current.start, number, finished.rows, finished.totals)
     result = _result(given, tuple(map(Verdict, finished.verdicts)), finished.price_word)
     await current.following.done(number, result)
     if any(result.verdict_counts[1:]):
@@ -166,10 +166,11 @@ async def _store(current: Round, given: Given, number: int, finished: Finished) 
             "submissions excluded", off_polynomial=result.verdict_counts[1], no_order=result.verdict_counts[2]
         )
     node.metrics.attempts.labels("done").inc()
-    node.metrics.traffic.inc(finished.bytes_sent)
-    for stage, seconds in finished.stages.items():
+    effort = finished.effort
+    node.metrics.traffic.inc(effort.bytes_sent)
+    for stage, seconds in effort.stage_seconds.items():
         node.metrics.stages.labels(stage).observe(seconds)
-    current.log.info("attempt done", attempt=number, members=given.agreed.set.count, stages=dict(finished.stages))
+    current.log.info("attempt done", attempt=number, members=given.agreed.set.count, stages=effort.stage_seconds)
     return result
 
 

@@ -1,7 +1,8 @@
 """Workers as processes of their own (`parties.worker`), speaking with the others' over mutual TLS."""
 
 import struct
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from mpc_market.errors import MarketError
@@ -9,17 +10,7 @@ from mpc_market.wire.identifiers import order_id
 from parties.compute.messages import Connect, TlsFiles
 from parties.files.party_home import PartyHome
 from parties.net import Address
-from parties.service.workers import (
-    AttemptError,
-    Closed,
-    CloseTask,
-    Computed,
-    GroupTotal,
-    OnVerdicts,
-    Settled,
-    SettleTask,
-    Task,
-)
+from parties.service.workers import AttemptError, Computed, OnVerdicts, Task, Way
 from parties.worker import (
     ClosingInput,
     ClosingResult,
@@ -68,45 +59,24 @@ class ProcessWorker:
         self._tls = TlsFiles(home.identity(now), peers)
         self._worker = worker
 
-    async def compute(
-        self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: Task, on_verdicts: OnVerdicts
-    ) -> Computed:
+    async def compute(self, way: Way, task: Task, on_verdicts: OnVerdicts) -> Computed:
         """See `Worker`. Raises: AttemptError; whatever `on_verdicts` raises."""
-        given = _input(task, len(addresses))
+        given = _input(task, len(way.addresses))
+        return _computed(await self._run(way, on_verdicts, partial(self._worker.run, given, seconds=way.seconds)))
 
-        async def run(answer: OnVerdicts) -> WorkerResult:
-            return await self._worker.run(given, answer, task.seconds)
-
-        return _computed(await self._run(addresses, tokens, run, on_verdicts))
-
-    async def settle(
-        self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: SettleTask, on_verdicts: OnVerdicts
-    ) -> Settled:
+    async def settle(self, way: Way, given: SettlementInput, on_verdicts: OnVerdicts) -> SettlementResult:
         """See `Worker`. Raises: AttemptError; whatever `on_verdicts` raises."""
+        return await self._run(way, on_verdicts, partial(self._worker.settle, given, seconds=way.seconds))
 
-        async def run(answer: OnVerdicts) -> SettlementResult:
-            return await self._worker.settle(_settlement_input(task), answer, task.seconds)
-
-        return _settled(await self._run(addresses, tokens, run, on_verdicts))
-
-    async def close(self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: CloseTask) -> Closed:
+    async def close(self, way: Way, given: ClosingInput) -> ClosingResult:
         """See `Worker`. Raises: AttemptError."""
-
-        async def run(_: OnVerdicts) -> ClosingResult:
-            return await self._worker.close_month(_closing_input(task), task.seconds)
 
         async def nothing(_: bytes) -> None:
             """A closing finds no verdicts."""
 
-        return _closed(await self._run(addresses, tokens, run, nothing))
+        return await self._run(way, nothing, lambda _: self._worker.close_month(given, way.seconds))
 
-    async def _run(
-        self,
-        addresses: Sequence[Address],
-        tokens: Mapping[int, bytes],
-        run: Callable[[OnVerdicts], Awaitable[_R]],
-        on_verdicts: OnVerdicts,
-    ) -> _R:
+    async def _run(self, way: Way, on_verdicts: OnVerdicts, run: Callable[[OnVerdicts], Awaitable[_R]]) -> _R:
         """Connect, then have the worker run. Raises: AttemptError; whatever `on_verdicts` raises."""
         answered: list[MarketError] = []
 
@@ -118,7 +88,7 @@ class ProcessWorker:
                 raise
 
         try:
-            await self._worker.connect(Connect(self._party, addresses, tokens, self._tls))
+            await self._worker.connect(Connect(self._party, way.addresses, way.tokens, self._tls))
             return await run(answer)
         except MarketError as error:
             if error in answered:
@@ -155,51 +125,5 @@ def _computed(result: WorkerResult) -> Computed:
         traded=[struct.pack("<2Q", *words) for words in result.traded if words],
         users=result.users,
         totals=[struct.pack("<2Q", bought, sold) for bought, sold in zip(result.bought, result.sold, strict=True)],
-        stages=result.effort.stage_seconds,
-        bytes_sent=result.effort.bytes_sent,
+        effort=result.effort,
     )
-
-
-def _settlement_input(task: SettleTask) -> SettlementInput:
-    rows = len(task.ids)
-    return SettlementInput(
-        market=task.rules,
-        minimum_group=task.minimum_group,
-        check_seed=task.check_seed,
-        ids=task.ids,
-        periods=[0] * rows,
-        period_count=1,
-        maxima=task.maxima,
-        suppliers=task.suppliers,
-        supplier_count=task.supplier_count,
-        regions=task.regions,
-        region_count=task.region_count,
-        metered=task.metered,
-        counted=task.counted,
-        traded=task.traded,
-        words=task.words,
-        verdicts=task.verdicts,
-    )
-
-
-def _settled(result: SettlementResult) -> Settled:
-    totals = [GroupTotal(each.supplier, each.region, each.users, each.shares) for each in result.totals]
-    effort = result.effort
-    return Settled(result.verdicts, result.entries, totals, effort.stage_seconds, effort.bytes_sent)
-
-
-def _closing_input(task: CloseTask) -> ClosingInput:
-    return ClosingInput(
-        scale=task.scale,
-        accounts=[account for account, _ in task.lines],
-        rates=[(rates.retail, rates.feed_in, rates.fee) for _, rates in task.lines],
-        volumes=task.volumes,
-        bookings=task.bookings,
-        totals=[(imported, exported) for imported, exported in task.totals],
-        ids=task.ids,
-    )
-
-
-def _closed(result: ClosingResult) -> Closed:
-    effort = result.effort
-    return Closed(result.due, result.volumes, result.totals, effort.stage_seconds, effort.bytes_sent)

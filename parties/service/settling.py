@@ -9,8 +9,8 @@ clearing nothing was bought or sold. A settlement that is void leaves all its us
 """
 
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.codec import words_bytes
@@ -24,7 +24,7 @@ from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
 from parties.service.agreeing import randomness_of
 from parties.service.board import Kind, heard
-from parties.service.business import Finished, Given, Timetable, Way
+from parties.service.business import Finished, Given, Timetable
 from parties.service.delivering import packed_path
 from parties.service.following import last_begun
 from parties.service.intake import OpenRound
@@ -35,7 +35,7 @@ from parties.service.rolls import Enrolled
 from parties.service.round import Round, first_of, unsigned
 from parties.service.schedule import day_of
 from parties.service.timetables import CorrectionTimes, SettlementTimes
-from parties.service.workers import AttemptError, GroupTotal, OnVerdicts, Settled, SettleTask, Worker
+from parties.service.workers import AttemptError, OnVerdicts, Way, Worker
 from parties.settling.groups import part_group, region_group, supplier_group
 from parties.settling.rows import (
     Row,
@@ -45,31 +45,12 @@ from parties.settling.rows import (
     readings,
     settlement_rows,
 )
+from parties.worker import GroupTotal, SettlementInput, SettlementResult
 
 TARIFF = "tariff"
 """Kind of member of a set: the tariff of a supplier."""
 
 _LOOK_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class SettledPeriod:
-    """`Finished`: what the worker has found, and of what rows."""
-
-    rows: Sequence[Row] = field(repr=False)
-    settled: Settled
-    verdicts: bytes = field(repr=False)
-    price_word: int
-
-    @property
-    def stages(self) -> Mapping[str, float]:
-        """Seconds of each."""
-        return self.settled.stages
-
-    @property
-    def bytes_sent(self) -> int:
-        """To the others' workers."""
-        return self.settled.bytes_sent
 
 
 class PeriodSettling:
@@ -132,28 +113,23 @@ class PeriodSettling:
         way: Way,
         verdicts: tuple[Verdict, ...] | None,
         on_verdicts: OnVerdicts,
-    ) -> SettledPeriod:
+    ) -> Finished:
         """This party's shares of readings and accepted quantities become shares of entries and totals."""
         members, price_word = given.agreed.set.members, await self._price_word(current.start)
         rows = await self._rows(current, given)
-        task = await self._task(current, given, rows, way)
+        held = await self._input(current, given, rows)
         if verdicts is not None:
-            task = replace(task, verdicts=reading_verdicts(members, verdicts))
+            held = replace(held, verdicts=reading_verdicts(members, verdicts))
 
         async def found(codes: bytes) -> None:
             await on_verdicts(member_verdicts(members, codes))
 
-        settled = await worker.settle(way.addresses, way.tokens, task, found)
+        settled = await worker.settle(way, held, found)
         if len(settled.entries) != len(rows) or len(settled.verdicts) != len(readings(members)):
             raise AttemptError("the worker has computed another number of entries")
-        return SettledPeriod(rows, settled, member_verdicts(members, settled.verdicts), price_word)
-
-    async def store(self, current: Round, given: Given, number: int, finished: Finished) -> None:
-        """Entries of users, totals of groups."""
-        assert isinstance(finished, SettledPeriod)
-        results = _result_rows(given, finished)
-        totals = [_total_row(given.enrolled, total) for total in finished.settled.totals]
-        await current.node.ledger.put_results(current.market, current.start, number, results, totals)
+        codes = member_verdicts(members, settled.verdicts)
+        totals = [_total_row(given.enrolled, total) for total in settled.totals]
+        return Finished(codes, price_word, _result_rows(given, rows, settled, codes), totals, settled.effort)
 
     # --- what it rests on
 
@@ -182,7 +158,7 @@ class PeriodSettling:
             settled = {row.meter for row in await results_of(settlement, current.start) if row.words}
         return correction_rows(members, given.enrolled.meters, settled)
 
-    async def _task(self, current: Round, given: Given, rows: Sequence[Row], way: Way) -> SettleTask:
+    async def _input(self, current: Round, given: Given, rows: Sequence[Row]) -> SettlementInput:
         enrolled, traded = given.enrolled, await self._traded(current.start)
         keys = [(row.meter, row.reading.number) for row in rows if row.reading is not None]
         words = iter(await current.node.ledger.submission_words(current.market, current.start, keys))
@@ -190,22 +166,22 @@ class PeriodSettling:
         entries = [enrolled.meters[row.meter] for row in rows]
         suppliers = {supplier: place for place, supplier in enumerate(enrolled.suppliers)}
         regions = {region: place for place, region in enumerate(regions_of(enrolled))}
-        return SettleTask(
+        return SettlementInput(
+            market=current.settings.rules,
+            minimum_group=current.settings.minimum_group,
+            check_seed=seeds.check_seed,
             ids=[row.id(current.start) for row in rows],
             maxima=[entry.maximum for entry in entries],
+            periods=[0] * len(rows),
+            period_count=1,
             suppliers=[suppliers[entry.supplier] for entry in entries],
             supplier_count=len(suppliers),
             regions=[regions[entry.region] for entry in entries],
             region_count=len(regions),
             metered=[row.metered for row in rows],
             counted=[self.stage is Stage.SETTLEMENT] * len(rows),
-            rules=current.settings.rules,
-            minimum_group=current.settings.minimum_group,
-            check_seed=seeds.check_seed,
-            verdicts=None,
             traded=[traded.get(row.meter, (0, 0)) for row in rows],
             words=[next(words) if row.metered else b"" for row in rows],
-            seconds=way.seconds,
         )
 
 
@@ -231,14 +207,14 @@ def regions_of(enrolled: Enrolled) -> list[str]:
     return sorted({entry.region for entry in enrolled.meters.values()}, key=str.encode)
 
 
-def _result_rows(given: Given, finished: SettledPeriod) -> list[ResultRow]:
+def _result_rows(given: Given, computed_on: Sequence[Row], settled: SettlementResult, codes: bytes) -> list[ResultRow]:
     """One row for each member of the set, and for each user that is estimated."""
     agreed, tree = given.agreed.set, given.agreed.tree
-    entries = list(zip(finished.rows, finished.settled.entries, strict=True))
+    entries = list(zip(computed_on, settled.entries, strict=True))
     words = {row.meter: entry for row, entry in entries if row.metered}
     rows = [
         ResultRow(item.meter, item.number, code, words_bytes(words.get(item.meter, ())), _path(agreed, tree, place))
-        for place, (item, code) in enumerate(zip(agreed.members, finished.verdicts, strict=True))
+        for place, (item, code) in enumerate(zip(agreed.members, codes, strict=True))
     ]
     for row, entry in entries:
         if not row.metered and not words.get(row.meter):
@@ -259,4 +235,4 @@ def _total_row(enrolled: Enrolled, total: GroupTotal) -> TotalRow:
         name = region_group(region or "")
     else:
         name = supplier_group(supplier) if region is None else part_group(region, supplier)
-    return TotalRow(name, total.users, words_bytes(total.words))
+    return TotalRow(name, total.users, words_bytes(total.shares))

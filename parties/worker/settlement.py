@@ -12,6 +12,7 @@ from parties.compute.service_messages import WORD_BYTES
 from parties.compute.settlement_messages import (
     ENTRY_WORDS,
     GROUP_NUMBERS,
+    NOT_APPLICABLE,
     TOTAL_WORDS,
     VOLUME_WORDS,
     ClosingDone,
@@ -23,7 +24,6 @@ from parties.worker.errors import WorkerError
 
 _VALID = 0
 _KINDS = ("supplier", "region", "part")
-_NOT_APPLICABLE = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def _total(numbers: tuple[int, ...], shares: tuple[int, ...]) -> GroupTotal:
 
 
 def _number(word: int) -> int | None:
-    return None if word == _NOT_APPLICABLE else word
+    return None if word == NOT_APPLICABLE else word
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class ClosingInput:
     accounts: Sequence[int]
     rates: Sequence[tuple[int, int, int]]
     volumes: Sequence[tuple[int, ...]] = field(repr=False)
-    totals: Sequence[tuple[int, int]] = field(repr=False, default=())
+    totals: Sequence[tuple[int, ...]] = field(repr=False, default=())
 
     def __post_init__(self) -> None:
         if not len(self.accounts) == len(self.rates) == len(self.volumes):

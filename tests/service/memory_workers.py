@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 import numpy as np
-from plain_settling import close_in_the_clear, settle_in_the_clear, traded_in_the_clear, verdicts_of
+from plain_settling import NO_EFFORT, close_in_the_clear, settle_in_the_clear, traded_in_the_clear, verdicts_of
 
 from mpc_market.errors import MarketError
 from mpc_market.network import MemoryNetwork, memory_networks
 from mpc_market.secure.service_round import compute_service_round
 from mpc_market.secure.submissions import Submissions, words_per_order
 from parties.net import Address
-from parties.service.workers import AttemptError, Closed, CloseTask, Computed, OnVerdicts, Settled, SettleTask, Task
+from parties.service.workers import AttemptError, Computed, OnVerdicts, Task, Way
+from parties.worker import ClosingInput, ClosingResult, SettlementInput, SettlementResult
 
 
 class Meeting:
@@ -68,13 +69,16 @@ class MemoryWorker:
         self._trouble = trouble
         self._used = False
 
-    async def compute(
-        self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: Task, on_verdicts: OnVerdicts
-    ) -> Computed:
+    def _begin(self, way: Way) -> tuple[int, MemoryNetwork]:
+        """The one time that it is used: its number, and its end of the network."""
         assert not self._used
         assert not self.ended
         self._used = True
-        network = self._meeting.network(addresses, addresses.index(self.address), tokens)
+        party = way.addresses.index(self.address)
+        return party, self._meeting.network(way.addresses, party, way.tokens)
+
+    async def compute(self, way: Way, task: Task, on_verdicts: OnVerdicts) -> Computed:
+        _, network = self._begin(way)
         stages = []
 
         async def settle(verdicts: np.ndarray) -> None:
@@ -86,7 +90,7 @@ class MemoryWorker:
         found = await _cleared(network, task, settle, stages)
         await self._trouble("computed", self)
         accepted = [row.astype("<u8").tobytes() for row in found.accepted]
-        traded = await self._traded(addresses, task, found.verdicts.tolist(), accepted)
+        traded = await self._traded(way.addresses, task, found.verdicts.tolist(), accepted)
         return Computed(
             price=found.price,
             verdicts=found.verdicts.tobytes(),
@@ -94,8 +98,7 @@ class MemoryWorker:
             traded=traded,
             users=found.users.tolist(),
             totals=[np.array(pair, "<u8").tobytes() for pair in zip(found.bought, found.sold, strict=True)],
-            stages=dict.fromkeys(stages, 0.0),
-            bytes_sent=0,
+            effort=NO_EFFORT._replace(stage_seconds=dict.fromkeys(stages, 0.0)),
         )
 
     async def _traded(
@@ -112,34 +115,26 @@ class MemoryWorker:
             lambda all_of: traded_in_the_clear([a for a, _ in all_of], [s for _, s in all_of]),
         )
 
-    async def settle(
-        self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: SettleTask, on_verdicts: OnVerdicts
-    ) -> Settled:
-        assert not self._used
-        assert not self.ended
-        self._used, party = True, addresses.index(self.address)
-        self._meeting.network(addresses, party, tokens)
+    async def settle(self, way: Way, given: SettlementInput, on_verdicts: OnVerdicts) -> SettlementResult:
+        party, _ = self._begin(way)
         await self._trouble("begin", self)
-        tasks = await self._meeting.of_all(addresses, party, "settle", task)
-        verdicts = task.verdicts
+        tasks = await self._meeting.of_all(way.addresses, party, "settle", given)
+        verdicts = given.verdicts
         if verdicts is None:
             verdicts = verdicts_of(tasks)
             await self._trouble("verdicts found", self)
             await on_verdicts(verdicts)
             await self._trouble("verdicts settled", self)
         found = await self._meeting.from_all(
-            addresses, party, "settled", verdicts, lambda _: settle_in_the_clear(tasks, verdicts)
+            way.addresses, party, "settled", verdicts, lambda _: settle_in_the_clear(tasks, verdicts)
         )
         await self._trouble("computed", self)
         return found
 
-    async def close(self, addresses: Sequence[Address], tokens: Mapping[int, bytes], task: CloseTask) -> Closed:
-        assert not self._used
-        assert not self.ended
-        self._used, party = True, addresses.index(self.address)
-        self._meeting.network(addresses, party, tokens)
+    async def close(self, way: Way, given: ClosingInput) -> ClosingResult:
+        party, _ = self._begin(way)
         await self._trouble("begin", self)
-        closed = await self._meeting.from_all(addresses, party, "close", task, close_in_the_clear)
+        closed = await self._meeting.from_all(way.addresses, party, "close", given, close_in_the_clear)
         await self._trouble("computed", self)
         return closed
 

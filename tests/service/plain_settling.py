@@ -8,12 +8,15 @@ from collections.abc import Sequence
 
 from mpc_market.rules.model import Market
 from mpc_market.rules.settlement import Entry, Reading, Volumes, amounts, estimate, settle
+from mpc_market.rules.tariff import Rates
 from mpc_market.wire.codec import P, bytes_words
 from mpc_market.wire.errors import PolynomialError
 from mpc_market.wire.sharing import deal, recombine
-from parties.service.workers import Closed, CloseTask, GroupTotal, Settled, SettleTask
+from parties.compute.messages import Effort
+from parties.worker import ClosingInput, ClosingResult, GroupTotal, SettlementInput, SettlementResult
 
 VALID, OFF_POLYNOMIAL, NO_READING = 0, 1, 2
+NO_EFFORT = Effort(0, 0, 0.0, 0, {"settle": 0.0})
 
 
 def together(shares: Sequence[Sequence[int]]) -> tuple[int, ...]:
@@ -34,13 +37,13 @@ def reading_of(words: Sequence[bytes], maximum: int, market: Market) -> tuple[in
     return VALID, Reading(imported, exported)
 
 
-def verdicts_of(tasks: Sequence[SettleTask]) -> bytes:
+def verdicts_of(tasks: Sequence[SettlementInput]) -> bytes:
     first = tasks[0]
     metered = [row for row, is_metered in enumerate(first.metered) if is_metered]
-    return bytes(reading_of([task.words[row] for task in tasks], first.maxima[row], first.rules)[0] for row in metered)
+    return bytes(reading_of([task.words[row] for task in tasks], first.maxima[row], first.market)[0] for row in metered)
 
 
-def settle_in_the_clear(tasks: Sequence[SettleTask], verdicts: bytes) -> list[Settled]:
+def settle_in_the_clear(tasks: Sequence[SettlementInput], verdicts: bytes) -> list[SettlementResult]:
     """What each party gets. `tasks`: of all parties, the same but for shares."""
     first, parties = tasks[0], len(tasks)
     assert all((task.ids, task.maxima, task.metered) == (first.ids, first.maxima, first.metered) for task in tasks)
@@ -52,18 +55,18 @@ def settle_in_the_clear(tasks: Sequence[SettleTask], verdicts: bytes) -> list[Se
             continue
         reading = estimate(first.maxima[row])
         if metered:
-            reading = reading_of([task.words[row] for task in tasks], first.maxima[row], first.rules)[1]
+            reading = reading_of([task.words[row] for task in tasks], first.maxima[row], first.market)[1]
         entry = settle(bought, sold, reading)
         entries.append((entry.bought, entry.sold, entry.imported, entry.exported, entry.residual_import))
     dealt = [[()] * parties if entry is None else deal(entry, parties) for entry in entries]
     totals = _totals(first, entries, parties)
     return [
-        Settled(verdicts, [row[j] for row in dealt], [each[j] for each in totals], {"settle": 0.0}, 0)
+        SettlementResult(verdicts, tuple(row[j] for row in dealt), tuple(each[j] for each in totals), NO_EFFORT)
         for j in range(parties)
     ]
 
 
-def _totals(task: SettleTask, entries: Sequence[tuple[int, ...] | None], parties: int) -> list[list[GroupTotal]]:
+def _totals(task: SettlementInput, entries: Sequence[tuple[int, ...] | None], parties: int) -> list[list[GroupTotal]]:
     groups: dict[tuple[int | None, int | None], list[Entry]] = {}
     for row, entry in enumerate(entries):
         if entry is not None and task.counted[row] and task.metered[row]:
@@ -74,7 +77,9 @@ def _totals(task: SettleTask, entries: Sequence[tuple[int, ...] | None], parties
     for (supplier, region), members in groups.items():
         if len(members) >= task.minimum_group:
             sums = [sum(each.imported for each in members), sum(each.exported for each in members)]
-            shown.append([GroupTotal(supplier, region, len(members), tuple(words)) for words in deal(sums, parties)])
+            kind = "region" if supplier is None else "supplier" if region is None else "part"
+            dealt = deal(sums, parties)
+            shown.append([GroupTotal(kind, 0, region, supplier, len(members), tuple(words)) for words in dealt])
     return shown
 
 
@@ -91,20 +96,22 @@ def traded_in_the_clear(
     return [[struct.pack("<2Q", *submission[j]) for submission in made] for j in range(parties)]
 
 
-def close_in_the_clear(tasks: Sequence[CloseTask]) -> list[Closed]:
+def close_in_the_clear(tasks: Sequence[ClosingInput]) -> list[ClosingResult]:
     """The same for the closing of a month."""
     first, parties = tasks[0], len(tasks)
-    assert all((task.ids, task.lines, task.bookings) == (first.ids, first.lines, first.bookings) for task in tasks)
-    totals = [0] * len(first.bookings)
+    for task in tasks:
+        public = (task.ids, task.accounts, task.rates, task.bookings)
+        assert public == (first.ids, first.accounts, first.rates, first.bookings)
+    exact = [0] * len(first.bookings)
     volumes = []
-    for place, (account, rates) in enumerate(first.lines):
+    for place, (account, rates) in enumerate(zip(first.accounts, first.rates, strict=True)):
         words = [signed(word) for word in together([task.volumes[place] for task in tasks])]
-        totals[account] += amounts(Volumes(*words), rates).total
+        exact[account] += amounts(Volumes(*words), Rates(*rates)).total
         volumes.append(deal([word % P for word in words], parties))
-    due = deal([first.scale.cents.of(total) % P for total in totals], parties)
+    due = deal([first.scale.cents.of(each) % P for each in exact], parties)
     shown = [deal(together([task.totals[k] for task in tasks]), parties) for k in range(len(first.totals))]
     return [
-        Closed(due[j], [each[j] for each in volumes], [each[j] for each in shown], {"close": 0.0}, 0)
+        ClosingResult(tuple(due[j]), tuple(each[j] for each in volumes), tuple(each[j] for each in shown), NO_EFFORT)
         for j in range(parties)
     ]
 
