@@ -65,6 +65,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties.compute.service_messages",
             "parties.compute.settlement_messages",
             "mpc_market.rules.money",
+            "mpc_market.wire.codec",  # what a share word is
+            "mpc_market.wire.errors",
             "parties.net",
         },
         set(),

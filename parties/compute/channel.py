@@ -70,9 +70,12 @@ class Channel:
     async def read(self, length: int) -> bytes:
         """Wait for exactly `length` bytes.
 
-        Raises: ChannelClosedError.
+        Raises: ChannelClosedError; ProtocolError if there is no room for them.
         """
-        buffer = bytearray(length)
+        try:
+            buffer = bytearray(length)
+        except (MemoryError, OverflowError):
+            raise ProtocolError(f"malformed message: it announces {length} bytes, more than can be held") from None
         await self.read_into(memoryview(buffer))
         return bytes(buffer)
 

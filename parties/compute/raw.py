@@ -29,9 +29,12 @@ def codes(array: NDArray[Any]) -> memoryview:
 async def read_array(channel: Channel, shape: tuple[int, ...], dtype: type[_Number]) -> NDArray[_Number]:
     """Read an array.
 
-    Raises: ChannelClosedError.
+    Raises: ChannelClosedError; ProtocolError if there is no room for it.
     """
-    array = np.empty(shape, np.dtype(dtype).newbyteorder("<"))
+    try:
+        array = np.empty(shape, np.dtype(dtype).newbyteorder("<"))
+    except (MemoryError, ValueError):  # ValueError: more than an address can reach
+        raise ProtocolError("malformed message: it announces more than this process can hold") from None
     await channel.read_into(raw(array))
     return array.astype(dtype, copy=False)
 

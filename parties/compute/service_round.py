@@ -27,8 +27,7 @@ async def run_service_round(
 
     def result(shares: ServiceRoundShares, effort: Effort) -> tuple[Header, list[memoryview]]:
         counts = (given.submissions, len(shares.valid), given.supplier_count, given.orders_each)
-        behind = words(shares.users, shares.bought, shares.sold, shares.accepted, shares.traded)
-        return ServiceResult(shares.price, *counts, effort).header(), [codes(shares.verdicts), *behind]
+        return ServiceResult(shares.price, *counts, effort).header(), _raw_result(shares)
 
     await run_job(channel, network, given.seconds, partial(compute, network, arrays, given), result)
 
@@ -41,3 +40,8 @@ async def _read_submissions(channel: Channel, given: ServiceRound) -> Submission
     verdicts = await read_array(channel, (count,), np.uint8) if given.verdicts_known else None
     shares = await read_array(channel, (count, given.orders_each, given.words_each), np.uint64)
     return SubmissionArrays(order_ids, maxima, suppliers.astype(np.intp), verdicts, shares)
+
+
+def _raw_result(shares: ServiceRoundShares) -> list[memoryview]:
+    behind = words(shares.users, shares.bought, shares.sold, shares.accepted, shares.traded)
+    return [codes(shares.verdicts), *behind]

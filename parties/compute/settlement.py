@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parties.compute.channel import Channel, Header
 from parties.compute.engine import ComputeClosing, ComputeSettlement, MonthArrays, OnStage, RowArrays
@@ -40,8 +39,7 @@ async def run_settlement(
 
     def result(shares: SettlementShares, effort: Effort) -> tuple[Header, list[memoryview]]:
         done = SettlementDone(given.metered, len(shares.settled), len(shares.groups), effort)
-        behind = words(shares.settled, shares.entries, _group_numbers(shares), shares.totals)
-        return done.header(), [codes(shares.verdicts), *behind]
+        return done.header(), _raw_settled(shares)
 
     await run_job(channel, network, given.seconds, partial(compute, network, rows, given), result)
 
@@ -83,9 +81,10 @@ async def _read_rows(channel: Channel, given: SettlementJob) -> RowArrays:
     return RowArrays(ids, maxima, periods, suppliers, regions, metered, counted, verdicts, traded, readings)
 
 
-def _group_numbers(shares: SettlementShares) -> NDArray[np.uint64]:
+def _raw_settled(shares: SettlementShares) -> list[memoryview]:
     def number(value: int | None) -> int:
         return NOT_APPLICABLE if value is None else value
 
     groups = [(int(g.kind), g.period, number(g.region), number(g.supplier), g.users) for g in shares.groups]
-    return np.array(groups, np.uint64)
+    behind = words(shares.settled, shares.entries, np.array(groups, np.uint64), shares.totals)
+    return [codes(shares.verdicts), *behind]

@@ -3,10 +3,13 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 
 from mpc_market.errors import InvalidSettingsError, ShareError
 from mpc_market.rules.model import Market
 from mpc_market.rules.money import Scale
+from mpc_market.wire.codec import bytes_words
+from mpc_market.wire.errors import WireError
 from parties.compute.messages import Effort
 from parties.compute.service_messages import WORD_BYTES
 from parties.compute.settlement_messages import (
@@ -24,6 +27,8 @@ from parties.worker.errors import WorkerError
 
 _VALID = 0
 _KINDS = ("supplier", "region", "part")
+_TOLD_APART_BY = {"supplier": (False, True), "region": (True, False), "part": (True, True)}
+"""By kind, whether a total is one of a region, and of a supplier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,32 +136,37 @@ class SettlementResult:
 
     @classmethod
     def of(cls, given: SettlementInput, done: SettlementDone, raw: bytes) -> "SettlementResult":
-        """From the worker's message and the raw bytes behind it. Raises: WorkerError if they contradict each other."""
-        verdicts = raw[: done.metered]
+        """From the worker's message and the raw bytes behind it. Raises: WorkerError if they contradict each other, or
+        what was asked.
+        """
+        entry_words, group_words = ENTRY_WORDS * done.settled, TOTAL_WORDS * done.groups
+        counts = (done.settled, entry_words, GROUP_NUMBERS * done.groups, group_words)
+        verdicts, *behind = _cut(raw, [done.metered, *(WORD_BYTES * count for count in counts)])
         found = iter(verdicts)
         due = [i for i, metered in enumerate(given.metered) if not metered or next(found) == _VALID]
-        words = _words(raw[done.metered :])
-        settled, words = words[: done.settled], words[done.settled :]
-        if list(settled) != due:
+        if list(_numbers(behind[0])) != due:
             raise WorkerError("sent a malformed message: settled rows")
         entries: list[tuple[int, ...]] = [()] * len(given.ids)
-        for k, row in enumerate(due):
-            entries[row] = words[k * ENTRY_WORDS : (k + 1) * ENTRY_WORDS]
-        words = words[done.settled * ENTRY_WORDS :]
-        numbers, shares = words[: done.groups * GROUP_NUMBERS], words[done.groups * GROUP_NUMBERS :]
-        groups = zip(_chunks(numbers, GROUP_NUMBERS), _chunks(shares, TOTAL_WORDS), strict=True)
-        return cls(verdicts, tuple(entries), tuple(_total(*group) for group in groups), done.effort)
+        for row, words in zip(due, _chunks(_shares(behind[1]), ENTRY_WORDS), strict=True):
+            entries[row] = words
+        groups = zip(_chunks(_numbers(behind[2]), GROUP_NUMBERS), _chunks(_shares(behind[3]), TOTAL_WORDS), strict=True)
+        return cls(verdicts, tuple(entries), tuple(_total(given, *group) for group in groups), done.effort)
 
 
-def _total(numbers: tuple[int, ...], shares: tuple[int, ...]) -> GroupTotal:
-    kind, period, region, supplier, users = numbers
-    if kind >= len(_KINDS):
-        raise WorkerError("sent a malformed message: kind of a total")
-    return GroupTotal(_KINDS[kind], period, _number(region), _number(supplier), users, shares)
-
-
-def _number(word: int) -> int | None:
-    return None if word == NOT_APPLICABLE else word
+def _total(given: SettlementInput, numbers: tuple[int, ...], shares: tuple[int, ...]) -> GroupTotal:
+    kind, period, *whose, users = numbers
+    region, supplier = (None if number == NOT_APPLICABLE else number for number in whose)
+    fits = (
+        kind < len(_KINDS)
+        and (region is not None, supplier is not None) == _TOLD_APART_BY[_KINDS[kind]]
+        and period < given.period_count
+        and (region or 0) < given.region_count
+        and (supplier or 0) < given.supplier_count
+        and users <= len(given.ids)
+    )
+    if not fits:
+        raise WorkerError("sent a malformed message: whose total it is")
+    return GroupTotal(_KINDS[kind], period, region, supplier, users, shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +228,8 @@ class ClosingResult:
 
     @classmethod
     def of(cls, done: ClosingDone, raw: bytes) -> "ClosingResult":
-        """From the worker's message and the raw bytes behind it."""
-        words = _words(raw)
+        """From the worker's message and the raw bytes behind it. Raises: WorkerError if a word is no share."""
+        words = _shares(raw)
         middle = done.accounts + VOLUME_WORDS * done.lines
         volumes = _chunks(words[done.accounts : middle], VOLUME_WORDS)
         return cls(words[: done.accounts], volumes, _chunks(words[middle:], TOTAL_WORDS), done.effort)
@@ -244,8 +254,22 @@ def check_closed(given: object, done: ClosingDone) -> int:
     return done.raw_bytes
 
 
-def _words(raw: bytes) -> tuple[int, ...]:
+def _cut(raw: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """Pieces of so many bytes, one after the other."""
+    ends = list(accumulate(sizes, initial=0))
+    return [raw[begin:end] for begin, end in pairwise(ends)]
+
+
+def _numbers(raw: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(raw) // WORD_BYTES}Q", raw)
+
+
+def _shares(raw: bytes) -> tuple[int, ...]:
+    """Raises: WorkerError."""
+    try:
+        return bytes_words(raw)
+    except WireError:
+        raise WorkerError("sent a malformed message: a word that is no share") from None
 
 
 def _chunks(words: tuple[int, ...], size: int) -> tuple[tuple[int, ...], ...]:
