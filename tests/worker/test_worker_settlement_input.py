@@ -28,7 +28,7 @@ from mpc_market.wire.codec import P
 from parties.compute.channel import Channel
 from parties.compute.messages import Effort
 from parties.compute.settlement import _raw_settled, _read_month, _read_rows
-from parties.compute.settlement_messages import ClosingDone, ClosingJob, SettlementDone, SettlementJob
+from parties.compute.settlement_messages import VOLUME_WORDS, ClosingDone, ClosingJob, SettlementDone, SettlementJob
 from parties.worker import ClosingInput, ClosingResult, GroupTotal, SettlementInput, SettlementResult, WorkerError
 from parties.worker.settlement import check_closed, check_settled
 from tests.hostile.spoiling import TROUBLE, spoilt, spoilt_fields
@@ -42,7 +42,7 @@ ROWS = SettlementInput(
 SCALE = Scale(MARKET, -3, 2, 4, Cents(1, 100))
 MONTH = ClosingInput(
     SCALE, ["ä", "b"], [3, 1], [0, 0, 1], [(7, 2, 1), (6, -2, 1), (7, 2, 1)],
-    [tuple(range(k, k + 6)) for k in range(3)], [(1, 2)],
+    [tuple(range(k, k + VOLUME_WORDS)) for k in range(3)], [(1, 2)],
 )  # fmt: skip
 EFFORT = Effort(3, 5, 0.5, 7, {})
 
@@ -159,7 +159,7 @@ def settled() -> SettlementShares:
 DONE = SettlementDone(2, 2, 3, EFFORT)
 BEHIND = b"".join(_raw_settled(settled()))
 MONTH_DONE = ClosingDone(2, 3, 1, EFFORT)
-MONTH_BEHIND = struct.pack("<22Q", *range(22))
+MONTH_BEHIND = struct.pack("<25Q", *range(25))
 
 
 def test_the_answer_is_read_by_row_and_group() -> None:
@@ -173,8 +173,8 @@ def test_the_answer_is_read_by_row_and_group() -> None:
     )
     assert len(MONTH_BEHIND) == MONTH_DONE.raw_bytes == check_closed(MONTH, MONTH_DONE)
     month = ClosingResult.of(MONTH_DONE, MONTH_BEHIND)
-    assert (month.due, month.totals) == ((0, 1), ((20, 21),))
-    assert month.volumes == tuple(tuple(range(at, at + 6)) for at in (2, 8, 14))
+    assert (month.due, month.totals) == ((0, 1), ((23, 24),))
+    assert month.volumes == tuple(tuple(range(at, at + VOLUME_WORDS)) for at in (2, 9, 16))
 
 
 FIRST_GROUP = 2 + 8 * (2 + 10)
