@@ -52,11 +52,11 @@ class LiveMarket:
                 os.killpg(each.pid, signal.SIGKILL)
             each.wait()
 
-    def start(self, *parties: int, ahead: float = 0.0, before: Sequence[str] = ()) -> None:
-        """Start the services of some parties (all). `before`: a command that runs them."""
+    def start(self, *parties: int, ahead: float = 0.0, before: Sequence[str] = (), module: str = "soak.party") -> None:
+        """Start the services of some parties (all). `before`: a command that runs them; `module`: what a party is."""
         for party in parties or range(self.parties):
             home = self.community.party_home(party)
-            command = [*before, sys.executable, "-m", "soak.party", str(home), "--clock", str(self.clock_file)]
+            command = [*before, sys.executable, "-m", module, str(home), "--clock", str(self.clock_file)]
             command += ["--ahead", str(ahead)]
             self.processes[party] = self._spawn(party, f"party-{party}", command)
 

@@ -62,8 +62,13 @@ class Writer:
             raise LedgerError(f"ledger {self._name}: it is closed")
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end)
         return task
+
+    def _end(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked may be gone by now, and then the error concerns nobody
 
     async def transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """One transaction, within a task made by `start`."""
