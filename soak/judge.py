@@ -114,7 +114,8 @@ class _Round:
             return
         if (results := {each for each in outcomes.values() if isinstance(each, Result)}) and "result" in states:
             self._check(len(results) == 1 and len(outcomes) == self._parties, f"outcomes {outcomes}")
-            await self._computed(agreed, results.pop(), await self._records())
+            if (seed := await self._records()) is not None:
+                await self._computed(agreed, results.pop(), seed)
 
     @property
     def _key(self) -> tuple[str, int]:
@@ -230,15 +231,19 @@ class _Round:
                     expected = tuple(accepted[order.order_id] for order in entry.orders)
                     self._check((entry.price, entry.accepted) == (price, expected), "a meter was told otherwise")
 
-    async def _records(self) -> bytes:
+    async def _records(self) -> bytes | None:
         """The records of all parties hold, and agree; the ticket seed that they prove."""
         committee = self._community.running.committee(self._period.start)
         records = [Record.decode(data) for data in (await self._messages("record")).values()]
         seeds = set()
         for record in records:
-            audited = check_record(record, committee)
-            same_round(records[0], record)
+            try:
+                audited = check_record(record, committee)
+                same_round(records[0], record)
+            except WireError as error:
+                self._check(False, f"a record: {error}")
+                continue
             if audited.randomness is not None:
                 seeds.add(audited.randomness.ticket_seed)
         self._check(len(seeds) == 1, f"{len(seeds)} ticket seeds")
-        return seeds.pop()
+        return seeds.pop() if seeds else None

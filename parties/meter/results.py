@@ -26,7 +26,7 @@ from parties.meter.retry import pause_seconds
 from parties.meter.rounds import Rounds, Settled
 from parties.meter.store import Finding, Prepared
 
-_ABSENT = "nothing-here"
+_ABSENT, _VOID = "nothing-here", "void"
 _LONGEST_PAUSE = 60.0
 _DISPUTED_MAX = 3
 
@@ -50,10 +50,13 @@ class State(StrEnum):
 
 @dataclass
 class Delivered:
-    """What the parties answered so far, by party: deliveries, that they have nothing, or what went wrong."""
+    """What the parties answered so far, by party: deliveries, that they have nothing, that all is void, or what went
+    wrong.
+    """
 
     deliveries: dict[int, Signed[Delivery]] = field(default_factory=dict, repr=False)
     absent: set[int] = field(default_factory=set)
+    void: set[int] = field(default_factory=set)
     troubles: dict[int, str] = field(default_factory=dict)
 
 
@@ -72,6 +75,10 @@ async def collect(meter: Meter, rounds: Rounds, start: int) -> Finding:
     kept: Finding | None = None
     while True:
         await _ask_all(meter, rounds, terms, delivered)
+        for party in sorted(delivered.void):
+            settled = await rounds.settled_by(party, start, settled)
+            if settled.result is None:
+                return await _keep(meter, _without(start, settled, State.VOID))
         finding = await asyncio.to_thread(judge, meter, start, delivered, settled, terms)
         if finding != kept:
             kept = await _keep(meter, finding)
@@ -95,6 +102,7 @@ async def _ask(party: int, meter: Meter, rounds: Rounds, terms: Terms, delivered
     claim = make_claim(terms, party, Claimant.METER, meter.id, meter.home.identity)
     path = f"periods/{terms.period.start}/results/{quote(meter.id, safe='')}"
     delivered.absent.discard(party)
+    delivered.void.discard(party)
     try:
         data = await rounds.api.get(party, path, claim=claim)
         committee = rounds.market.committee(terms.period.start)
@@ -103,6 +111,8 @@ async def _ask(party: int, meter: Meter, rounds: Rounds, terms: Terms, delivered
     except RefusedError as error:
         if error.problem == _ABSENT:
             delivered.absent.add(party)
+        if error.problem == _VOID:
+            delivered.void.add(party)
         delivered.troubles[party] = str(error)
     except UnreachableError as error:
         delivered.troubles[party] = str(error)

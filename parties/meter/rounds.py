@@ -8,7 +8,8 @@ followed by the next.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -80,6 +81,14 @@ class Rounds:
         """How the round ended, as soon as it has. Raises: NotKnownError."""
         return await self._once(self._settled, start, lambda: self._ask_settled(start))
 
+    async def settled_by(self, party: int, start: int, settled: Settled) -> Settled:
+        """How a round ended that has a result, if a party says that it is void: it is, if that is signed."""
+        with suppress(UnreachableError, RefusedError, WireError):
+            outcomes = self._outcomes(start, await self._document(party, start, wait=False))
+            if self._standing(outcomes) is Standing.VOID:
+                return Settled(settled.terms, tuple(outcomes[each] for each in sorted(outcomes)), None, "")
+        return settled
+
     async def _once(self, tasks: dict[int, asyncio.Task[_T]], start: int, ask: Callable[[], Awaitable[_T]]) -> _T:
         task = tasks.get(start)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
@@ -101,25 +110,22 @@ class Rounds:
         return await self._ask_around(start, until_ms, look, f"the openings of all {self.api.parties} parties")
 
     async def _ask_settled(self, start: int) -> Settled:
-        known: dict[int, Signed[Outcome]] = {}
         terms: list[Terms] = []
 
-        def look(document: PeriodDocument) -> Standing | None:
+        def look(document: PeriodDocument) -> dict[int, Signed[Outcome]] | None:
             if len(document.openings) == self.api.parties:
                 terms[:] = [self._terms_of(start, document)]
-            for data in document.outcomes:
-                self._learn(start, known, data)
-            stands = standing({party: signed.message for party, signed in known.items()}, self.api.parties)
-            return None if stands is Standing.PENDING else stands
+            outcomes = self._outcomes(start, document)
+            return None if self._standing(outcomes) is Standing.PENDING else outcomes
 
         until_ms = self.market.rhythm.gate(start) + self.patience_ms
-        stands = await self._ask_around(start, until_ms, look, "an outcome")
-        outcomes = tuple(known[party] for party in sorted(known))
-        if stands is Standing.VOID:
-            return Settled(terms[0] if terms else None, outcomes, None, "")
-        result = result_of({party: signed.message for party, signed in known.items()}, self.api.parties)
+        outcomes = await self._ask_around(start, until_ms, look, "an outcome")
+        signed = tuple(outcomes[party] for party in sorted(outcomes))
+        if self._standing(outcomes) is Standing.VOID:
+            return Settled(terms[0] if terms else None, signed, None, "")
+        result = result_of({party: each.message for party, each in outcomes.items()}, self.api.parties)
         remark = await self._check_record(start, result)
-        return Settled(terms[0] if terms else None, outcomes, result, remark)
+        return Settled(terms[0] if terms else None, signed, result, remark)
 
     async def _ask_around(
         self, start: int, until_ms: int, look: Callable[[PeriodDocument], _T | None], wanted: str
@@ -129,7 +135,7 @@ class Rounds:
         party = secrets.randbelow(self.api.parties)
         while True:
             try:
-                found = look(await self._document(party, start, wait=attempt > 0))
+                found = look(await self._document(party, start, wait=attempt >= self.api.parties))
                 if found is not None:
                     return found
                 heard = f"party {party} does not have it yet"
@@ -163,12 +169,18 @@ class Rounds:
             raise WireError("the openings name another gate than the market file")
         return terms
 
-    def _learn(self, start: int, known: dict[int, Signed[Outcome]], data: bytes) -> None:
-        signed = read_signed(Outcome, data, self.market.committee(start), Period(self.market.id, start))
-        before = known.setdefault(signed.message.party, signed)
-        if before.message != signed.message:
-            # it signs exactly one; two are a proof against it, and no result stands on it
-            raise WireError(f"party {signed.message.party} has signed two different outcomes of {period_text(start)}")
+    def _outcomes(self, start: int, document: PeriodDocument) -> dict[int, Signed[Outcome]]:
+        """What a document says that the parties have signed at the end, by party: all of it is genuine, or none counts.
+
+        Whoever signs two outcomes is found by an auditor; what one party tells settles a round if it is complete.
+        Raises: WireError.
+        """
+        committee, period = self.market.committee(start), Period(self.market.id, start)
+        signed = [read_signed(Outcome, data, committee, period) for data in document.outcomes]
+        return {each.message.party: each for each in signed}
+
+    def _standing(self, outcomes: Mapping[int, Signed[Outcome]]) -> Standing:
+        return standing({party: signed.message for party, signed in outcomes.items()}, self.api.parties)
 
     async def _check_record(self, start: int, result: Result) -> str:
         """What is wrong with the public record of a round, or nothing. One party's is enough: all of it is signed."""
