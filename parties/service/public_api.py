@@ -33,7 +33,10 @@ WAIT_SECONDS_MAX = 30.0
 
 _MARKET = "/v1/markets/{market}"
 _PERIOD = _MARKET + "/periods/{start}"
-_SUBMISSION = {"requestBody": {"required": True, "content": {BYTES: {}}, "description": "mpc_market.wire.submission"}}
+_SUBMISSION, _TARIFF = (
+    {"requestBody": {"required": True, "content": {BYTES: {}}, "description": f"mpc_market.wire.{module}"}}
+    for module in ("submission", "tariff")
+)
 
 _LATER = [Problem.UNKNOWN_PERIOD, Problem.NOT_OPEN_YET, Problem.CLOSED_PERIOD, Problem.LATE]
 """Why no reading is taken: what comes later here is said, of the settlement and of the correction."""
@@ -47,15 +50,55 @@ Authorization = Annotated[
     str, Header(description="Claim HEX: a claim for this party and round (mpc_market.wire.claim)")
 ]
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "default": {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}, "description": "a refusal"}
-}
+_ANY = (Problem.INVALID_REQUEST, Problem.NOT_HTTP, Problem.OVERSIZED_HEAD, Problem.STORAGE, Problem.INTERNAL)
+_OF_MARKET = (Problem.UNKNOWN_MARKET, Problem.NOT_FOUND)
+_OF_PERIOD = (*_OF_MARKET, Problem.UNKNOWN_PERIOD, Problem.NOT_OPEN_YET)
+_OF_RECORD = (*_OF_PERIOD, Problem.NOT_FINISHED, Problem.NOTHING_HERE)
+_TO_OWNER = (*_OF_RECORD, Problem.UNAUTHORIZED, Problem.VOID)
+_WITH_BODY = (Problem.WRONG_MEDIA_TYPE, Problem.OVERSIZED, Problem.SLOW_BODY, Problem.MALFORMED)
+_OF_SUBMISSION = (
+    *_OF_PERIOD, *_WITH_BODY, Problem.LATE, Problem.CLOSED_PERIOD, Problem.STALE_CHALLENGE, Problem.UNKNOWN_METER,
+    Problem.BAD_SIGNATURE, Problem.RATE_LIMITED, Problem.OVERLOADED, Problem.WRONG_CONTEXT, Problem.WRONG_ORDER_COUNT,
+    Problem.NO_SEAL, Problem.SEAL_DOES_NOT_OPEN, Problem.SEAL_CONTEXT, Problem.DIGEST_MISMATCH,
+    Problem.WORD_NOT_BELOW_P, Problem.NUMBER_TOO_LOW, Problem.CONTRADICTION,
+)  # fmt: skip
+_OF_TARIFF = (
+    *_OF_MARKET, *_WITH_BODY, Problem.NOT_SETTLED, Problem.UNKNOWN_SUPPLIER, Problem.WRONG_CONTEXT,
+    Problem.BAD_SIGNATURE, Problem.OFF_GRID, Problem.TARIFF_LATE, Problem.TARIFF_NUMBER,
+)  # fmt: skip
 
 
-def _bytes_of(name: str) -> dict[int | str, dict[str, Any]]:
-    """How OpenAPI describes an answer of bytes."""
+def _refusals(*problems: Problem) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI describes the refusals of a route: by status, with the types of problem that have it."""
+    titles: dict[int, list[str]] = {}
+    for each in sorted({*problems, *_ANY}, key=lambda problem: problem.slug):
+        titles.setdefault(each.status, []).append(f"{each.slug}: {each.title}")
+    return {
+        status: {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}, "description": "; ".join(listed)}
+        for status, listed in sorted(titles.items())
+    }
+
+
+def _bytes_of(name: str, *problems: Problem) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI describes a route that answers with bytes."""
     text = f"signed {name} (mpc_market.wire): message ‖ signature"
-    return {200: {"content": {BYTES: {}}, "description": text}, **_PROBLEMS}
+    return {200: {"content": {BYTES: {}}, "description": text}, **_refusals(*problems)}
+
+
+class _Application(FastAPI):
+    """FastAPI, with a document of what is answered: a wrong parameter is a problem with 400, never its own 422."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for methods in document["paths"].values():
+                for operation in methods.values():
+                    if operation["responses"].get("422", {}).get("description") == "Validation Error":
+                        del operation["responses"]["422"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                document["components"]["schemas"].pop(name, None)
+        return super().openapi()
 
 
 class PublicApi:
@@ -67,7 +110,7 @@ class PublicApi:
 
     def app(self) -> FastAPI:
         """The application."""
-        app = FastAPI(
+        app = _Application(
             title="mpc-market: compute party",
             version=__version__,
             summary="Takes orders that nobody can read, and hands out what came of them.",
@@ -77,24 +120,31 @@ class PublicApi:
             redirect_slashes=False,
         )
         refuse(app, self._sites.metrics)
-        add = partial(app.add_api_route, responses=_PROBLEMS)
-        add("/v1/markets", self.markets, response_model=MarketsDocument)
-        add(_MARKET, self.market, response_model=MarketDocument)
-        add(f"{_MARKET}/roll", self.roll, response_model=RollDocument)
-        add(f"{_MARKET}/records", self.records, response_model=RecordsDocument)
-        add(f"{_MARKET}/prices", self.prices, response_model=PricesDocument)
-        add(_PERIOD, self.period, response_model=PeriodDocument)
-        add(f"{_MARKET}/tariffs", self.publish, methods=["POST"], response_model=TariffDocument)
-        add(f"{_PERIOD}/tariffs", self.tariffs, response_model=TariffsDocument)
-        add(f"{_PERIOD}/record", self.record)
+        add = app.add_api_route
+        of_market, of_period, of_record = _refusals(*_OF_MARKET), _refusals(*_OF_PERIOD), _refusals(*_OF_RECORD)
+        roll = _refusals(*_OF_MARKET, Problem.NOTHING_HERE)
+        add("/v1/markets", self.markets, response_model=MarketsDocument, responses=_refusals())
+        add(_MARKET, self.market, response_model=MarketDocument, responses=of_market)
+        add(f"{_MARKET}/roll", self.roll, response_model=RollDocument, responses=roll)
+        add(f"{_MARKET}/records", self.records, response_model=RecordsDocument, responses=of_market)
+        add(f"{_MARKET}/prices", self.prices, response_model=PricesDocument, responses=of_market)
+        add(_PERIOD, self.period, response_model=PeriodDocument, responses=of_period)
+        add(f"{_PERIOD}/tariffs", self.tariffs, response_model=TariffsDocument, responses=of_market)
+        add(f"{_PERIOD}/record", self.record, responses=of_record)
+        publish = partial(add, methods=["POST"], responses=_refusals(*_OF_TARIFF), openapi_extra=_TARIFF)
+        publish(f"{_MARKET}/tariffs", self.publish, response_model=TariffDocument)
         add = partial(app.add_api_route, response_class=Response)
-        take = partial(add, methods=["POST"], responses=_bytes_of("Receipt"), openapi_extra=_SUBMISSION)
-        take(f"{_PERIOD}/orders", self.submit)
-        take(f"{_PERIOD}/readings", self.read)
-        add(f"{_PERIOD}/{{content}}/{{reader}}/{{name}}", self.sheet, responses=_bytes_of("Sheet"))
-        add(f"{_PERIOD}/receipts/{{meter}}", self.receipt, responses=_bytes_of("Receipt"))
-        add(f"{_PERIOD}/results/{{meter}}", self.result, responses=_bytes_of("Delivery"))
-        add(f"{_PERIOD}/totals/{{supplier}}", self.totals, responses=_bytes_of("Totals"))
+        taken = _bytes_of("Receipt", *_OF_SUBMISSION)
+        take = partial(add, methods=["POST"], openapi_extra=_SUBMISSION)
+        take(f"{_PERIOD}/orders", self.submit, responses=taken)
+        take(f"{_PERIOD}/readings", self.read, responses=_bytes_of("Receipt", *_OF_SUBMISSION, Problem.NOT_SETTLED))
+        sheet = _bytes_of("Sheet", *_TO_OWNER, Problem.UNKNOWN_READER, Problem.GROUP_TOO_SMALL)
+        receipt, result = (_bytes_of(name, *_TO_OWNER, Problem.UNKNOWN_METER) for name in ("Receipt", "Delivery"))
+        totals = _bytes_of("Totals", *_TO_OWNER, Problem.UNKNOWN_SUPPLIER, Problem.GROUP_TOO_SMALL)
+        add(f"{_PERIOD}/{{content}}/{{reader}}/{{name}}", self.sheet, responses=sheet)
+        add(f"{_PERIOD}/receipts/{{meter}}", self.receipt, responses=receipt)
+        add(f"{_PERIOD}/results/{{meter}}", self.result, responses=result)
+        add(f"{_PERIOD}/totals/{{supplier}}", self.totals, responses=totals)
         return app
 
     # --- open to all
@@ -150,7 +200,7 @@ class PublicApi:
 
     async def read(self, market: str, start: Start, request: Request) -> Response:
         """Take a reading for the settlement of a period, or once that is closed for its correction; as for orders."""
-        market, _ = split_market(market)
+        market, _ = split_market(self._sites.of(market).node.market.id)
         sites = [self._sites.stage(market, stage) for stage in (Stage.SETTLEMENT, Stage.CORRECTION)]
         for site in sites:
             opened = site.node.intake.round(start)
