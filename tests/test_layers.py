@@ -151,7 +151,18 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "parties.demo": (
-        {"mpc_market.errors", "mpc_market.rules.model", "parties.files", "parties.local"},
+        # The plaintext settlement too: the demo plays everybody, and shows only what agrees with the rule.
+        {
+            "mpc_market.errors",
+            "mpc_market.network",
+            "mpc_market.rules.model",
+            "mpc_market.rules.settlement",
+            "mpc_market.rules.tariff",
+            "parties.files",
+            "parties.local",
+            "parties.settling",
+            "parties.worker",
+        },
         {"numpy", "pandas", "matplotlib", "demandlib", "pvlib", "rich"},
     ),
     # The engine stays in the worker's process: the service reaches neither secure/ nor numpy-heavy code of its own.

@@ -36,10 +36,10 @@ def demo(
     ] = datetime(2025, 6, 21),
     out: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Directory for day.csv and day.png; made if it is not there."),
+        typer.Option(metavar="DIR", help="Directory for the CSV files and pictures; made if it is not there."),
     ] = Path("demo"),
 ) -> None:
-    """Play a day in an energy community, every quarter-hour cleared by three compute parties.
+    """Play a day in an energy community, every quarter-hour cleared and settled by three compute parties.
 
     Synthetic households (standard load profiles, solar panels under a clear sky in Leuven; the same ones
     every time) sell their surplus and buy what they are short of, in lots of 1 Wh. Buyers bid between the
@@ -47,7 +47,14 @@ def demo(
     network fee, 0.04 + 0.03 EUR/kWh.
 
     Prints price (EUR/kWh) and traded quantity (kWh) hour by hour, and what sellers gained and buyers saved
-    (EUR) beside dealing with their supplier only. Writes DIR/day.csv and DIR/day.png, both or neither.
+    (EUR) beside dealing with the cheapest supplier only.
+
+    Then the day is settled: meters read what was really drawn and fed in, which is never quite what was
+    forecast and ordered; deviations go to each household's own supplier, one of three with tariffs of its
+    own. Prints what households, suppliers and the grid receive and pay (EUR), without and with the market.
+    Nothing is shown unless it agrees with the plaintext rule, to the cent.
+
+    Writes day.csv, day.png, households.csv, settlement.csv and settlement.png to DIR, all or none.
 
     \b
     Examples:

@@ -1,6 +1,6 @@
 """A job in the worker of one party's service: what a clearing, a settlement and a closing have in common.
 
-    job and arrays read ─▶ computed ─ verdicts told, leave to go on awaited ─▶ result handed back ─▶ stay for the others
+    job and arrays read ─▶ computed ─ verdicts told, leave to go on awaited ─▶ result handed back
 
 The time limit covers everything from when the job has been read: a peer that is alive but computes nothing, or whose
 service never says that the verdicts are stored, must not hold this party up for ever.
@@ -49,8 +49,8 @@ async def run_job(
     compute: Callable[[OnVerdicts, OnStage], Awaitable[_C]],
     result: Callable[[_C, Effort], tuple[Header, list[memoryview]]],
 ) -> None:
-    """Run one job that has been read; it ends when all parties have their results, or when this one has waited long
-    enough for them. `result`: the message that hands it back, and the raw bytes behind it.
+    """Run one job that has been read, and hand back its result. `result`: the message that does it, and the raw bytes
+    behind it.
 
     Raises: PeerError naming the party that the others waited for when the time was up; what the engine raises.
     """
@@ -65,6 +65,10 @@ async def run_job(
         shares = await compute(on_verdicts, report.begin_stage)
     header, behind = result(shares, await report.effort(shares.communication_rounds))
     await channel.send(header, *behind)
+
+
+async def leave(network: PartyNetwork) -> None:
+    """Wait, after the last job, until all parties have their results, or long enough for it."""
     # The own result is out: whatever happens to the others now is theirs to report.
     with contextlib.suppress(MarketError, TimeoutError):
         async with asyncio.timeout(PART_SECONDS):

@@ -1,4 +1,8 @@
-"""What a compute party's process does: connect with its peers, then compute one round after the other."""
+"""What a compute party's process does: connect with its peers, then compute one round or job after the other.
+
+Every one begins with fresh keys and its own labels (`secure.round.begin_attempt`, `PartyNetwork.begin_round`): what one
+has drawn or sent is of no use in another.
+"""
 
 import asyncio
 import contextlib
@@ -9,6 +13,7 @@ from typing import Any, NoReturn
 from mpc_market.errors import MarketError, ProtocolError
 from parties.compute.channel import Channel, ChannelClosedError
 from parties.compute.engine import Engine
+from parties.compute.job import leave
 from parties.compute.limit import time_limit
 from parties.compute.local_round import clear_round
 from parties.compute.messages import (
@@ -42,7 +47,7 @@ generous to the engine, but a bound on the memory that a peer can make this part
 
 
 async def serve(sock: socket.socket, engine: Engine) -> None:
-    """Run one compute party until a round of a running market is over, or until it is cancelled."""
+    """Run one compute party until a job for which it does not stay is done, or until it is cancelled."""
     channel = Channel(sock)
     await channel.send({"kind": READY})
     try:
@@ -91,7 +96,9 @@ async def _run_rounds(channel: Channel, network: PartyNetwork, engine: Engine) -
         await channel.send({"kind": CONNECTED})
         while True:
             if await _run_round(channel, network, engine):
+                await leave(network)
                 return True
+            network.end_round()
     except ChannelClosedError:
         await _until_cancelled()
     except MarketError as error:
@@ -110,7 +117,6 @@ async def _run_round(channel: Channel, network: PartyNetwork, engine: Engine) ->
         given = RoundInput.read(header)
         _allow(network, given.orders)
         await clear_round(channel, network, engine.compute_round, given)
-        network.end_round()
         return False
     if kind(header) == SERVICE_ROUND and engine.compute_service_round is not None:
         agreed = ServiceRound.read(header)
@@ -121,12 +127,12 @@ async def _run_round(channel: Channel, network: PartyNetwork, engine: Engine) ->
         rows = SettlementJob.read(header)
         _allow(network, rows.rows)
         await run_settlement(channel, network, engine.compute_settlement, rows)
-        return True
+        return not rows.stays
     if kind(header) == CLOSE and engine.compute_closing is not None:
         month = ClosingJob.read(header)
         _allow(network, _WORDS_PER_BIT * (month.accounts + month.lines + month.totals))
         await run_closing(channel, network, engine.compute_closing, month)
-        return True
+        return not month.stays
     raise ProtocolError(f"a message of another kind than was due: {kind(header)!r}")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 async def run_service_round(
     channel: Channel, network: PartyNetwork, compute: ComputeServiceRound, given: ServiceRound
 ) -> None:
-    """Run one round; ends and raises as `run_job`."""
+    """Run one round; raises as `run_job`."""
     arrays = await _read_submissions(channel, given)
 
     def result(shares: ServiceRoundShares, effort: Effort) -> tuple[Header, list[memoryview]]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 async def run_settlement(
     channel: Channel, network: PartyNetwork, compute: ComputeSettlement, given: SettlementJob
 ) -> None:
-    """Settle; ends and raises as `run_job`."""
+    """Settle; raises as `run_job`."""
     rows = await _read_rows(channel, given)
 
     def result(shares: SettlementShares, effort: Effort) -> tuple[Header, list[memoryview]]:
@@ -45,7 +45,7 @@ async def run_settlement(
 
 
 async def run_closing(channel: Channel, network: PartyNetwork, compute: ComputeClosing, given: ClosingJob) -> None:
-    """Close a month; ends and raises as `run_job`."""
+    """Close a month; raises as `run_job`."""
     month = await _read_month(channel, given)
 
     def result(shares: MonthShares, effort: Effort) -> tuple[Header, list[memoryview]]:

@@ -48,6 +48,8 @@ _CLOSED = ("accounts", "lines", "totals")
 class SettlementJob:
     """Service to worker: n rows, `metered` of them with readings, to be settled within so many seconds.
 
+    `stays`: whether the party stays for another job, on the same connections; if not, its process ends with this one.
+
     Behind it: the lengths in bytes of the n ids (uint32) and the ids (UTF-8, `ids_bytes`); for every row the enrolled
     maximum (uint64), then its period, then its supplier, then its region (uint32 each), then whether it is metered,
     then whether it counts (uint8 each); if `verdicts_known`, the verdict on every metered row (uint8); then for every
@@ -65,6 +67,7 @@ class SettlementJob:
     ids_bytes: int
     verdicts_known: bool
     seconds: float
+    stays: bool = False
 
     @property
     def words_each(self) -> int:
@@ -80,6 +83,7 @@ class SettlementJob:
             "check_seed": self.check_seed.hex(),
             "verdicts_known": self.verdicts_known,
             "seconds": float(self.seconds),
+            "stays": self.stays,
         }
 
     @classmethod
@@ -98,6 +102,7 @@ class SettlementJob:
             ids_bytes,
             read(header, "verdicts_known", bool),
             read_seconds(header, "seconds"),
+            read(header, "stays", bool),
         )
         if given.metered > given.rows:
             raise malformed("metered")
@@ -139,7 +144,7 @@ class SettlementDone:
 
 @dataclass(frozen=True, slots=True)
 class ClosingJob:
-    """Service to worker: a month of so many accounts, lines and totals of corrections.
+    """Service to worker: a month of so many accounts, lines and totals of corrections. `stays`: as in `SettlementJob`.
 
     Behind it: the lengths in bytes of `ids` (uint32) and the ids (UTF-8, `ids_bytes`); for every account how many
     entries it is made of (uint64); for every line the number of its account (uint64), then for every line its retail
@@ -153,6 +158,7 @@ class ClosingJob:
     ids_bytes: int
     scale: Scale
     seconds: float
+    stays: bool = False
 
     def header(self) -> Header:
         """As a message."""
@@ -164,6 +170,7 @@ class ClosingJob:
             **numbers_header(self.scale, _SCALE),
             "cents": [self.scale.cents.numerator, self.scale.cents.denominator],
             "seconds": float(self.seconds),
+            "stays": self.stays,
         }
 
     @classmethod
@@ -175,7 +182,8 @@ class ClosingJob:
         orders, periods = read_numbers(header, _SCALE)
         scale = Scale(read_market(header), read(header, "base", int), orders, periods, Cents(*cents))
         accounts, lines, totals, ids, ids_bytes = read_numbers(header, _MONTH)
-        return cls(accounts, lines, totals, ids, ids_bytes, scale, read_seconds(header, "seconds"))
+        seconds, stays = read_seconds(header, "seconds"), read(header, "stays", bool)
+        return cls(accounts, lines, totals, ids, ids_bytes, scale, seconds, stays)
 
 
 @dataclass(frozen=True, slots=True)

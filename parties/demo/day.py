@@ -8,7 +8,7 @@ from mpc_market.rules.model import Clearing, Order, Side
 from parties.demo import tariffs
 from parties.demo.households import Household
 from parties.demo.orders import make_order
-from parties.local import Figures, LocalParties
+from parties.local import LocalParties, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def summarise(start: datetime, orders: Sequence[Order], clearing: Clearing) -> Q
 
 async def clear_day(
     parties: LocalParties, households: Sequence[Household], periods: Sequence[datetime]
-) -> AsyncIterator[tuple[QuarterHour, Figures]]:
+) -> AsyncIterator[tuple[QuarterHour, Outcome]]:
     """Clear one quarter-hour after the other with compute parties that keep running, and yield each one.
 
     Raises: ProtocolError if the compute parties cannot go on.
@@ -65,4 +65,4 @@ async def clear_day(
     for index, start in enumerate(periods):
         orders = make_book(households, index)
         outcome = await parties.clear(orders, tariffs.SETTINGS.rules)
-        yield summarise(start, orders, outcome.clearing), outcome.figures
+        yield summarise(start, orders, outcome.clearing), outcome

@@ -1,4 +1,4 @@
-"""Sixty or so synthetic households in Leuven: what they consume, and what their roofs make.
+"""Sixty or so synthetic households in Leuven: what they consume, what their roofs make, and what their meters say.
 
 The chance in here is a plain seeded generator, so that everyone sees the same street. It is synthetic
 data, not cryptography: nothing secret is drawn from it, and the parties never use it.
@@ -21,13 +21,18 @@ from pvlib.irradiance import get_total_irradiance
 from pvlib.location import Location
 
 from parties.demo.calendar import QUARTER_HOUR, local
+from parties.demo.forecast import metered, sun_error
 from parties.demo.orders import Limits, draw_limits
+from parties.demo.tariffs import SUPPLIERS, Supplier
 
 SEED = 2602
 PLACE = "Leuven"
 LOCATION = Location(50.879, 4.701, tz="UTC", altitude=28)
 
 SHARE_WITH_ROOF = 0.4
+MARKET_SHARES = (0, 1, 0, 2, 0, 1, 0, 1, 2, 0)
+"""The suppliers of ten households in a row: half are with the first one."""
+
 HOURS = QUARTER_HOUR.total_seconds() / 3600
 
 Series = npt.NDArray[np.float64]
@@ -35,11 +40,15 @@ Series = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """One household through a day: `surplus[i]` in Wh of quarter-hour i, negative where it is short."""
+    """One household through a day, in Wh of quarter-hour i, negative where it is short: `surplus[i]` as it expects it
+    and orders, `metered[i]` as its meter reads it afterwards.
+    """
 
     name: str
     limits: Limits
+    supplier: Supplier
     surplus: tuple[int, ...]
+    metered: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,8 @@ def make_households(number: int, day: date, periods: Sequence[datetime]) -> list
         warnings.simplefilter("ignore")
         profile = _standard_profile(periods)
         sky = _clear_sky(periods)
-        return [_make_household(i, day, profile, sky) for i in range(1, number + 1)]
+        error = sun_error(day, len(periods))
+        return [_make_household(i, day, profile, sky, error) for i in range(1, number + 1)]
 
 
 def _standard_profile(periods: Sequence[datetime]) -> Series:
@@ -72,7 +82,7 @@ def _clear_sky(periods: Sequence[datetime]) -> Sky:
     return Sky(LOCATION.get_clearsky(middles, model="ineichen", solar_position=position), position)
 
 
-def _make_household(number: int, day: date, profile: Series, sky: Sky) -> Household:
+def _make_household(number: int, day: date, profile: Series, sky: Sky, error: Series) -> Household:
     traits = np.random.default_rng([SEED, number])
     limits = draw_limits(traits)
     annual_wh = 1000 * np.clip(traits.lognormal(np.log(3300), 0.4), 1200, 9000)
@@ -86,7 +96,8 @@ def _make_household(number: int, day: date, profile: Series, sky: Sky) -> Househ
     used = annual_wh * np.roll(profile, habit) * bursts
 
     surplus = np.rint(made - used).astype(int).tolist()
-    return Household(f"house-{number:02d}", limits, tuple(surplus))
+    supplier = SUPPLIERS[MARKET_SHARES[number % len(MARKET_SHARES)]]
+    return Household(f"house-{number:02d}", limits, supplier, tuple(surplus), metered(number, day, made, used, error))
 
 
 def _production(traits: np.random.Generator, sky: Sky) -> Series:

@@ -1,7 +1,8 @@
-"""Where the demo leaves its two files: both appear whole, or neither does."""
+"""Where the demo leaves its files: all appear whole, or none does."""
 
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,19 +10,18 @@ from mpc_market.errors import OutputError
 from parties.files.output import check_output
 from parties.files.problems import Problems
 
-CSV_NAME = "day.csv"
-PICTURE_NAME = "day.png"
+NAMES = ("day.csv", "day.png", "households.csv", "settlement.csv", "settlement.png")
 
 
-def day_files(directory: Path) -> tuple[Path, Path]:
-    """The files of the demo: the day as CSV and as a picture."""
-    return directory / CSV_NAME, directory / PICTURE_NAME
+def demo_files(directory: Path) -> list[Path]:
+    """The files of the demo: the day as CSV and picture; who gains what by household, as a table, as a picture."""
+    return [directory / name for name in NAMES]
 
 
 def check_directory(directory: Path, problems: Problems) -> None:
     """Find out whether the files can be written later; a directory that is not there is made only then."""
     if directory.is_dir():
-        for file in day_files(directory):
+        for file in demo_files(directory):
             check_output(str(file), problems)
         return
     above = next(path for path in (directory, *directory.absolute().parents) if path.exists())
@@ -31,8 +31,8 @@ def check_directory(directory: Path, problems: Problems) -> None:
         problems.add(str(directory), "cannot be made: permission denied")
 
 
-def write_day(directory: Path, csv: bytes, picture: bytes) -> None:
-    """Write both files.
+def write_files(directory: Path, contents: Sequence[bytes]) -> None:
+    """Write all files, in the sequence of `demo_files`.
 
     Raises: OutputError if one cannot be written; then what was there before is still there.
     """
@@ -41,7 +41,7 @@ def write_day(directory: Path, csv: bytes, picture: bytes) -> None:
             directory.mkdir(parents=True, exist_ok=True)
             _check_replaceable(directory)
             ready = []
-            for target, content in zip(day_files(directory), (csv, picture), strict=True):
+            for target, content in zip(demo_files(directory), contents, strict=True):
                 new = directory / f".mpc-market-{secrets.token_hex(8)}.tmp"
                 cleanup.callback(new.unlink, missing_ok=True)
                 new.write_bytes(content)
@@ -53,7 +53,7 @@ def write_day(directory: Path, csv: bytes, picture: bytes) -> None:
 
 
 def _check_replaceable(directory: Path) -> None:
-    """A second look just before writing, so that not one file is replaced and then the other one refuses."""
+    """A second look just before writing, so that not one file is replaced and then another one refuses."""
     problems = Problems()
     check_directory(directory, problems)
     if problems.count:

@@ -177,7 +177,7 @@ def _draw_words(figure: Figure, quarters: Sequence[QuarterHour], households: int
     )
     notes = (
         f"Synthetic households (BDEW profile H0) under a clear sky in {PLACE}. Hours are local time. "
-        "Savings and gains: over the whole day, beside dealing with the supplier only."
+        "Savings and gains: of the day, beside the cheapest supplier's tariff."
     )
     figure.text(0.022, 0.955, headline, fontsize=24, fontweight="bold", va="center")
     figure.text(0.022, 0.900, story, fontsize=13, color=MUTED, va="center")

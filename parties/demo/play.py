@@ -1,4 +1,4 @@
-"""The whole demo: make the street, clear its day, leave the files, show the table."""
+"""The whole demo: make the street, clear its day, settle it, leave the files, show the tables."""
 
 import asyncio
 import sys
@@ -11,19 +11,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from parties.demo.calendar import local, quarter_hours
+from parties.demo.community import make_community
 from parties.demo.day import QuarterHour, clear_day
 from parties.demo.households import Household, make_households
-from parties.demo.output import day_files, write_day
+from parties.demo.output import demo_files, write_files
 from parties.demo.picture import draw_day
-from parties.demo.spreadsheet import day_csv
-from parties.demo.table import hour_table
-from parties.local import Figures, LocalParties
+from parties.demo.settlement import Day, Work, settle_day
+from parties.demo.settlement_picture import draw_settlement
+from parties.demo.spreadsheet import day_csv, households_csv, settlement_csv
+from parties.demo.table import community_table, hour_table
+from parties.local import LocalParties, Outcome
 
 PARTIES = 3
 
 
 def play(households: int, day: date, out: Path) -> None:
-    """Clear a day, write its files to the directory `out`, and print the table.
+    """Clear and settle a day, write its files to the directory `out`, and print the tables.
 
     Raises: ProtocolError, OutputError; then nothing is written.
     """
@@ -31,26 +34,34 @@ def play(households: int, day: date, out: Path) -> None:
     with _progress() as progress:
         task = progress.add_task("making the households", total=len(periods))
         street = make_households(households, day, periods)
-        quarters, figures = asyncio.run(_clear(street, periods, progress, task))
-        progress.update(task, description="drawing the picture")
-        write_day(out, day_csv(quarters), draw_day(quarters, households, PARTIES))
-    Console(highlight=False).print(hour_table(quarters))
-    sys.stdout.write(f"\n{_figures_text(figures)}\n")
-    for file in day_files(out):
+        quarters, outcomes, days, work = asyncio.run(_clear_and_settle(street, periods, progress, task))
+        progress.update(task, description="drawing the pictures")
+        community = make_community(days)
+        pictures = draw_day(quarters, households, PARTIES), draw_settlement(days, community, day, PARTIES)
+        tables = day_csv(quarters), households_csv(days), settlement_csv(community)
+        write_files(out, (tables[0], pictures[0], *tables[1:], pictures[1]))
+    console = Console(highlight=False)
+    console.print(hour_table(quarters))
+    sys.stdout.write(f"\n{_clearing_text(outcomes)}\n\n")
+    console.print(community_table(community))
+    sys.stdout.write(f"\n{_settlement_text(work)}\n")
+    for file in demo_files(out):
         sys.stdout.write(f"{file}\n")
 
 
-async def _clear(
+async def _clear_and_settle(
     street: Sequence[Household], periods: Sequence[datetime], progress: Progress, task: TaskID
-) -> tuple[list[QuarterHour], list[Figures]]:
-    quarters, figures = [], []
+) -> tuple[list[QuarterHour], list[Outcome], list[Day], Work]:
+    quarters, outcomes = [], []
     progress.update(task, description="starting the parties")
     async with LocalParties(PARTIES) as parties:
-        async for quarter, its_figures in clear_day(parties, street, periods):
+        async for quarter, outcome in clear_day(parties, street, periods):
             quarters.append(quarter)
-            figures.append(its_figures)
+            outcomes.append(outcome)
             progress.update(task, advance=1, description=f"cleared {local(quarter.start):%H:%M}")
-    return quarters, figures
+        progress.update(task, description="settling the day")
+        days, work = await settle_day(parties, street, periods, outcomes)
+    return quarters, outcomes, days, work
 
 
 def _progress() -> Progress:
@@ -61,10 +72,19 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _figures_text(figures: Sequence[Figures]) -> str:
+def _clearing_text(outcomes: Sequence[Outcome]) -> str:
+    figures = [outcome.figures for outcome in outcomes]
     seconds = [each.seconds["compute"] for each in figures]
     megabytes = sum(sum(each.bytes_sent) for each in figures) / 1e6
     return (
         f"{len(figures)} quarter-hours cleared by {PARTIES} compute parties on secret shares: "
         f"{median(seconds):.3f} s each (median), {sum(seconds):.1f} s in all, {megabytes:.1f} MB sent"
+    )
+
+
+def _settlement_text(work: Work) -> str:
+    return (
+        f"{work.rows:,} meter readings settled and billed by the same parties on secret shares: "
+        f"{work.settle_seconds + work.close_seconds:.1f} s, {work.bytes_sent / 1e6:.1f} MB sent\n"
+        "bills, volumes and totals agree with the plaintext rule, to the cent and to the watt-hour"
     )

@@ -1,4 +1,4 @@
-"""The table of the day, hour by hour, for the terminal."""
+"""The tables of the day for the terminal: hour by hour, and what the market changes for whom."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,6 +8,7 @@ from rich.table import Table
 
 from parties.demo import tariffs
 from parties.demo.calendar import local
+from parties.demo.community import Community
 from parties.demo.day import QuarterHour
 
 NO_TRADE = "–"
@@ -26,6 +27,20 @@ def hour_table(quarters: Sequence[QuarterHour]) -> Table:
     zones = {local(quarter.start).tzname() for quarter in quarters}
     for hour, group in groupby(quarters, key=lambda quarter: quarter.start.replace(minute=0)):
         table.add_row(_hour_text(hour, clocks_change=len(zones) > 1), *_cells(list(group)))
+    return table
+
+
+def community_table(community: Community) -> Table:
+    """One row per group of households, per supplier, and for the network: what each receives (+) or pays (−)."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("receives (+), pays (−)")
+    for name in ("", "without market\nEUR", "with market\nEUR", "change\nEUR", "\n%"):
+        table.add_column(name, justify="right")
+    for row in community.rows:
+        percent = NO_TRADE if row.percent is None else f"{row.percent:+.1f}"
+        amounts = (row.without, row.with_market, row.change)
+        ends = row in (community.households, community.all_suppliers)
+        table.add_row(row.who, str(row.number), *map(tariffs.cents_signed, amounts), percent, end_section=ends)
     return table
 
 

@@ -1,13 +1,35 @@
 """The prices around the market, and what a trade is worth beside them (market.md §6). Ticks and lots only."""
 
+from dataclasses import dataclass
+from decimal import Decimal
+
+from mpc_market.rules.tariff import Rates
 from parties.files.market import MarketFile
 
 SETTINGS = MarketFile()  # the default market, in EUR; its lowest price is 0
 TICK, LOT = SETTINGS.price_tick, SETTINGS.lot  # EUR/kWh, kWh
 
-RETAIL = 2000  # 0.20 EUR/kWh: what a buyer pays its supplier otherwise; the network fee is inside
-FEED_IN = 400  # 0.04 EUR/kWh: what a seller gets from its supplier otherwise
+RETAIL = 2000  # 0.20 EUR/kWh: what a buyer pays the cheapest supplier otherwise; the network fee is inside
+FEED_IN = 400  # 0.04 EUR/kWh: what a seller gets at most from its supplier otherwise
 NETWORK_FEE = 300  # 0.03 EUR/kWh: what a seller pays the network for energy sold to a neighbour
+
+
+@dataclass(frozen=True, slots=True)
+class Supplier:
+    """A supplier of some households; prices in ticks, the network fee inside the retail price."""
+
+    name: str
+    retail: int
+    feed_in: int
+
+    @property
+    def rates(self) -> Rates:
+        """What counts for its households."""
+        return Rates(self.retail, self.feed_in, NETWORK_FEE)
+
+
+SUPPLIERS = (Supplier("Green", RETAIL, FEED_IN), Supplier("City", 2100, FEED_IN), Supplier("Valley", 2200, 350))
+"""None is cheaper to buy from than RETAIL, none pays more than FEED_IN: a trade is to the gain of both sides."""
 
 LOWEST_ASK = FEED_IN + NETWORK_FEE  # below it, selling to a neighbour is worse than feeding in
 
@@ -42,3 +64,13 @@ def euros_exact(amount: int) -> str:
 def euros_rounded(amount: int) -> str:
     """An amount in ticks × lots as EUR, rounded to the cent for people to read, e.g. `1,451.63`."""
     return f"{amount * TICK * LOT:,.2f}"
+
+
+def cents_text(cents: int) -> str:
+    """Cents as EUR, e.g. `-1451.63`."""
+    return f"{Decimal(cents) / 100:.2f}"
+
+
+def cents_signed(cents: int) -> str:
+    """Cents as EUR with their sign, for people to read, e.g. `+1,451.63`; nothing is `0.00`."""
+    return f"{Decimal(cents) / 100:+,.2f}" if cents else "0.00"

@@ -4,8 +4,9 @@ import asyncio
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -37,21 +38,25 @@ from parties.compute.messages import (
     kind,
     read_failure,
 )
-from parties.compute.raw import raw
+from parties.compute.service_messages import PROCEED, VERDICTS, WORD_BYTES
+from parties.compute.settlement_messages import CLOSED, SETTLED
 from parties.local.dealing import Columns, Ids, hand_over
 from parties.local.delivery import put_together
 from parties.local.outcome import Figures, Outcome, Preparing
+from parties.local.settlement import Closed, Job, Settled, announced
 from parties.local.trouble import Trouble
 from parties.net import PARTIES, TOKEN_BYTES
 from parties.tls.certificate import make_key_pair
+from parties.worker import ClosingInput, SettlementInput
 from parties.worker.process import COMMAND, ComputeProcess, end_all
 
 SEED_BYTES = 32
 _START_SECONDS = 60.0
 _END_SECONDS = 1.5
+_JOB_SECONDS = 3600.0
 
 _T = TypeVar("_T")
-_Reply = tuple[Header, Vector]
+_Reply = tuple[Header, bytes]
 
 
 class LocalParties:
@@ -86,6 +91,7 @@ class LocalParties:
         self._busy = asyncio.Lock()
         self._usable = False
         self._orders = 0
+        self._given: Job | None = None
         self._prepared: Preparing | None = None
         self._start_seconds = 0.0
 
@@ -119,14 +125,12 @@ class LocalParties:
         """
         market.check_size(orders_max)
         begin = time.perf_counter()
-        async with self._busy:
-            if not self._usable or self._prepared is not None:
-                raise ProtocolError("the compute parties do not run, or have prepared a round already")
-            self._usable = False
+        if self._prepared is not None:
+            raise ProtocolError("the compute parties have prepared a round already")
+        async with self._turn():
             self._on_stage("prepare")
             await self._tell([Prepare(orders_max, market, method.value).header()] * self._parties)
             replies = await self._unless_trouble(self._replies(PREPARED))
-            self._usable = True
         reports = [Prepared.read(header) for header, _ in replies]
         self._prepared = Preparing(orders_max, market, method, time.perf_counter() - begin, reports)
 
@@ -146,27 +150,74 @@ class LocalParties:
             raise InvalidSettingsError(f"the seed has {len(seed)} bytes, not {SEED_BYTES}")
         check_orders(orders, market)
         columns, ids = Columns.of(orders), Ids.of(orders)
-        async with self._busy:
-            if not self._usable:
-                raise ProtocolError("the compute parties do not run, or have stopped after a failure")
-            if self._prepared is not None:
-                self._prepared.check(len(orders), market, method)
-            self._usable = False
+        if self._prepared is not None:
+            self._prepared.check(len(orders), market, method)
+        async with self._turn():
             self._on_stage("input")
             self._orders = len(orders)
             channels = [process.channel for process in self._processes]
             await self._unless_trouble(hand_over(channels, ids, columns, market, seed, method.value))
             handed_over = time.perf_counter()
             replies = await self._unless_trouble(self._replies(RESULT))
-            results = [(RoundResult.read(header), shares) for header, shares in replies]
+            results = [(RoundResult.read(header), np.frombuffer(words, np.uint64)) for header, words in replies]
             clearing = put_together(results, orders, columns, seed)
             known = time.perf_counter()
+        return self._outcome(clearing, results, handed_over - begin, known - handed_over)
+
+    async def settle(self, given: Sequence[SettlementInput]) -> Settled:
+        """Settle rows of any number of periods; may be called again and again, every time with fresh keys.
+
+        `given`: what each party holds, in order of party number.
+        Raises: PeerError, ProtocolError as `clear`; what the engine refuses (`SettlementInput`).
+        """
+        replies, times = await self._compute(given, SETTLED)
+        return Settled.of(given, replies, times)
+
+    async def close_month(self, given: Sequence[ClosingInput]) -> Closed:
+        """Close a month; otherwise as `settle`."""
+        replies, times = await self._compute(given, CLOSED)
+        return Closed.of(replies, times)
+
+    async def _compute(self, given: Sequence[Job], result: str) -> tuple[list[_Reply], tuple[float, float]]:
+        """What every party answers to its job; seconds of handing over, and of computing."""
+        begin = time.perf_counter()
+        messages = [each.message(_JOB_SECONDS) for each in given]
+        async with self._turn():
+            self._on_stage("input")
+            self._given = given[0]
+            sending = (
+                process.channel.send(replace(job, stays=True).header(), *raw)
+                for process, (job, raw) in zip(self._processes, messages, strict=True)
+            )
+            await self._unless_trouble(_all(sending))
+            handed_over = time.perf_counter()
+            if isinstance(given[0], SettlementInput) and given[0].verdicts is None:
+                found = await self._unless_trouble(self._replies(VERDICTS))
+                if any(codes != found[0][1] for _, codes in found):
+                    raise ProtocolError("the parties have found different verdicts")
+                await self._tell([{"kind": PROCEED}] * self._parties)
+            replies = await self._unless_trouble(self._replies(result))
+            known = time.perf_counter()
+        return replies, (handed_over - begin, known - handed_over)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Have the parties for oneself; whoever leaves it with an error leaves them of no more use."""
+        async with self._busy:
+            if not self._usable:
+                raise ProtocolError("the compute parties do not run, or have stopped after a failure")
+            self._usable = False
+            yield
             self._usable = True
-        return self._outcome(clearing, [result for result, _ in results], handed_over - begin, known - handed_over)
 
     def _outcome(
-        self, clearing: Clearing, results: Sequence[RoundResult], input_seconds: float, compute_seconds: float
+        self,
+        clearing: Clearing,
+        replies: Sequence[tuple[RoundResult, Vector]],
+        input_seconds: float,
+        compute_seconds: float,
     ) -> Outcome:
+        results = [result for result, _ in replies]
         start, self._start_seconds = self._start_seconds, 0.0
         prepared, self._prepared = self._prepared, None
         prepare_seconds = prepared.seconds if prepared else 0.0
@@ -190,7 +241,7 @@ class LocalParties:
             peak_memory=tuple(result.peak_memory for result in results),
             stage_seconds=results[0].stage_seconds,
         )
-        return Outcome(clearing, results[0].seed, figures)
+        return Outcome(clearing, results[0].seed, figures, [shares for _, shares in replies])
 
     async def _start(self) -> None:
         for number in range(self._parties):
@@ -256,9 +307,8 @@ class LocalParties:
             if number == 0:
                 self._on_stage(Stage.read(header).name)
         else:
-            shares = np.empty(self._orders if what == RESULT else 0, np.uint64)
-            await process.channel.read_into(raw(shares))
-            self._inboxes[number].put_nowait((header, shares))
+            nbytes = WORD_BYTES * self._orders if what == RESULT else announced(self._given, header)
+            self._inboxes[number].put_nowait((header, await process.channel.read(nbytes)))
 
     async def _unless_trouble(self, work: Coroutine[Any, Any, _T]) -> _T:
         """The result of `work`; or, when a party fails meanwhile, the error that says which and why."""

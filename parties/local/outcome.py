@@ -1,9 +1,10 @@
 """What clearing a market on this machine gives: the outcome, and what it took."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mpc_market.errors import InvalidSettingsError
+from mpc_market.network import Vector
 from mpc_market.rules.model import Clearing, Market
 from mpc_market.secure.clearing import Method
 from parties.compute.messages import Prepared
@@ -55,8 +56,12 @@ class Preparing:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The cleared market, the public seed that its lots were drawn with, and what it took."""
+    """The cleared market, the public seed that its lots were drawn with, and what it took.
+
+    `shares`: what each party holds of the accepted quantities, in the sequence of the orders: kept for settlement.
+    """
 
     clearing: Clearing
     seed: bytes
     figures: Figures
+    shares: Sequence[Vector] = field(repr=False)

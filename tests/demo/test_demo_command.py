@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import psutil
@@ -31,7 +32,7 @@ def run(*options: str, before: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_a_day_is_cleared_by_compute_parties_and_equals_the_rule(tmp_path: Path) -> None:
+def test_a_day_is_cleared_and_settled_by_compute_parties_and_equals_the_rule(tmp_path: Path) -> None:
     day, households = date(2025, 10, 26), 12
     result = run("--households", str(households), "--day", str(day), "--out", str(tmp_path / "out"))
     assert result.returncode == 0, result.stderr
@@ -46,9 +47,20 @@ def test_a_day_is_cleared_by_compute_parties_and_equals_the_rule(tmp_path: Path)
         clearing = clear(make_book(street, index), SETTINGS.rules, bytes(32))
         expected = "" if clearing.price is None else price_text(clearing.price)
         assert row["clearing_price_eur_per_kwh"] == expected
-    assert (tmp_path / "out" / "day.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("day.png", "settlement.png"):
+        assert (tmp_path / "out" / picture).read_bytes().startswith(b"\x89PNG")
     assert "sellers gained" in result.stdout
     assert "100 quarter-hours cleared by 3 compute parties on secret shares" in result.stdout
+    assert "1,200 meter readings settled and billed by the same parties on secret shares" in result.stdout
+    with open(tmp_path / "out" / "households.csv", encoding="utf-8", newline="") as file:
+        bills = list(csv.DictReader(file))
+    traded = sum(Decimal(row["traded_kwh"]) for row in rows)
+    assert sum(Decimal(bill["bought_kwh"]) for bill in bills) == traded
+    assert sum(Decimal(bill["sold_kwh"]) for bill in bills) == traded
+    for bill, house in zip(bills, street, strict=True):
+        assert Decimal(bill["exported_kwh"]) == sum(each for each in house.metered if each > 0) / Decimal(1000)
+        gain = Decimal(bill["pays_without_market_eur"]) - Decimal(bill["pays_with_market_eur"])
+        assert Decimal(bill["gain_eur"]) == gain
 
 
 def test_ctrl_c_leaves_no_file_and_no_process(tmp_path: Path) -> None:

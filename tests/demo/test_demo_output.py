@@ -1,4 +1,4 @@
-"""What the demo leaves behind: the table, the spreadsheet, the picture, and the two files."""
+"""What the demo leaves behind: the table, the spreadsheet, the picture, and the files."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from rich.console import Console
 from mpc_market.errors import InputError, OutputError
 from parties.demo.calendar import local, quarter_hours
 from parties.demo.day import QuarterHour
-from parties.demo.output import check_directory, day_files, write_day
+from parties.demo.output import check_directory, demo_files, write_files
 from parties.demo.picture import draw_day
 from parties.demo.spreadsheet import day_csv
 from parties.demo.table import hour_table
@@ -125,27 +125,27 @@ def size_of(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-def test_both_files_are_written_and_replaced(tmp_path: Path) -> None:
+def test_all_files_are_written_and_replaced(tmp_path: Path) -> None:
     out = tmp_path / "new" / "directory"
     for content in (b"one", b"two"):
-        write_day(out, content, content)
-        assert [file.read_bytes() for file in day_files(out)] == [content, content]
-    assert sorted(out.iterdir()) == sorted(day_files(out)), "nothing else is left"
+        write_files(out, [content] * 5)
+        assert [file.read_bytes() for file in demo_files(out)] == [content] * 5
+    assert sorted(out.iterdir()) == sorted(demo_files(out)), "nothing else is left"
 
 
-def test_neither_file_is_touched_if_one_cannot_be(tmp_path: Path) -> None:
-    write_day(tmp_path, b"one", b"one")
-    table, picture = day_files(tmp_path)
+def test_no_file_is_touched_if_one_cannot_be(tmp_path: Path) -> None:
+    write_files(tmp_path, [b"one"] * 5)
+    *others, picture = demo_files(tmp_path)
     picture.unlink()
     picture.mkdir()
     problems = Problems()
     check_directory(tmp_path, problems)
-    with pytest.raises(InputError, match=r"day\.png"):
+    with pytest.raises(InputError, match=r"settlement\.png"):
         problems.check()
     with pytest.raises(OutputError, match="no output was written"):
-        write_day(tmp_path, b"two", b"two")
-    assert table.read_bytes() == b"one"
-    assert sorted(tmp_path.iterdir()) == [table, picture]
+        write_files(tmp_path, [b"two"] * 5)
+    assert {other.read_bytes() for other in others} == {b"one"}
+    assert sorted(tmp_path.iterdir()) == sorted(demo_files(tmp_path))
 
 
 def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
