@@ -139,6 +139,11 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"mpc_market.errors", "mpc_market.wire", "parties.files", "parties.meter.api", "parties.meter.sheets"},
         set(),
     ),
+    # Pure: what people are shown.
+    "parties.statement": (
+        {"mpc_market.errors", "mpc_market.rules", "mpc_market.wire", "parties.files", "parties.settling"},
+        set(),
+    ),
     "parties.audit": (
         {
             "mpc_market.errors",
@@ -215,6 +220,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties.meter",
             "parties.registrar",
             "parties.setup",
+            "parties.statement",
             "parties.supplier",
             "parties.audit",
             "parties.launch",

@@ -235,8 +235,8 @@ class Bill:
         return sum(without_market(each.imported, each.exported, line.rates) for line, each in self.lines.items())
 
     def saved(self, cents: Cents) -> int:
-        """What the market has saved the user, in cents, rounded once; negative: what it has cost."""
-        return cents.of(self.without_market - self.total)
+        """What would have been paid less what is paid, in cents, each rounded once; negative: what the market cost."""
+        return cents.of(self.without_market) - self.due(cents)
 
 
 def bill(bookings: Iterable[Booking]) -> dict[Account, Bill]:

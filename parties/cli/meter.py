@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from parties.cli.exits import FAILED, exit_codes
+from parties.cli.meter_bill import bill
 from parties.files.output import check_output, write_files
 from parties.files.problems import Problems, printable
 
@@ -14,6 +15,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="A smart meter, or a representative of many: order, take part in every period, verify results.",
 )
+
+app.command()(bill)
 
 HomePath = Annotated[str, typer.Option("--home", metavar="DIR", show_default=False, help="The meter's home.")]
 MarketPath = Annotated[

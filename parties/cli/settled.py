@@ -16,17 +16,31 @@ from parties.meter.periods import period_start
 
 T = TypeVar("T")
 
-MONTH_HELP = "The billing month, such as 2026-11."
-CSV_HELP, JSON_HELP = "Write them as CSV as well.", "Write them as JSON as well."
+
+def only_clears(path: str, problems: Problems) -> None:
+    """Note that a market is not settled."""
+    problems.add(path, "this market only clears: a market that is settled has a table [settlement]")
 
 
 def read_settled(path: str, problems: Problems) -> RunningMarket | None:
     """The market file of a market that is settled; None if there is any problem."""
     running = read_running(path, problems)
     if running is not None and running.calendar is None:
-        problems.add(path, "this market only clears: a market that is settled has a table [settlement]")
+        only_clears(path, problems)
         return None
     return running
+
+
+def month_of(running: RunningMarket | None, month: str, problems: Problems) -> int:
+    """The start of a billing month; 0 if there is a problem with it, or no market to judge it by."""
+    calendar = None if running is None else running.calendar
+    if calendar is None:
+        return 0
+    try:
+        return calendar.months.read(month)
+    except InvalidSettingsError as error:
+        problems.add("--month", str(error))
+        return 0
 
 
 def start_of(running: RunningMarket | None, period: str | None, month: str | None, problems: Problems) -> int:
@@ -34,16 +48,12 @@ def start_of(running: RunningMarket | None, period: str | None, month: str | Non
     if (period is None) == (month is None):
         problems.add("--period", "say one of: --period UTC, --month MONTH")
         return 0
-    if running is None:  # without its market a period cannot be judged
-        return 0
+    if period is None:
+        return month_of(running, month or "", problems)
     try:
-        if period is not None:
-            return period_start(period, running.period_seconds)
-        assert running.calendar is not None, "`read_settled` has seen to it"
-        assert month is not None
-        return running.calendar.months.read(month)
-    except (InvalidOrderError, InvalidSettingsError) as error:
-        problems.add("--month" if period is None else "--period", str(error))
+        return 0 if running is None else period_start(period, running.period_seconds)
+    except InvalidOrderError as error:
+        problems.add("--period", str(error))
         return 0
 
 

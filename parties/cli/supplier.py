@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parties.cli.exits import exit_codes
-from parties.files.output import check_output, same_file, write_files
+from parties.files.output import write_files
 from parties.files.problems import Problems, printable
 
 if TYPE_CHECKING:
     from parties.files.running import RunningMarket
     from parties.supplier.home import SupplierHome
-    from parties.supplier.totals import PeriodTotals
+    from parties.supplier.periods import SupplierPeriod
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,10 +70,12 @@ def totals(
     ] = None,
     json: Annotated[str | None, typer.Option(metavar="FILE", help="Write them as JSON as well.")] = None,
 ) -> None:
-    """Fetch what the supplier's users bought and sold in a period (kWh, in total), and how many they are.
+    """Fetch what the supplier's users bought and sold in a period (kWh, in total), and how many they are; where the
+    market is settled also what they imported and exported.
 
     Every compute party sends its share, sealed to the supplier: the shares of all of them are needed, and are checked
-    against each other. There are no totals over fewer users than minimum_group of the market.
+    against each other. There are no totals over fewer users than minimum_group of the market. Import and export are
+    over the readings that were there in time; what came later is in the corrections of the month (`bills`).
 
     \b
     Example:
@@ -81,14 +83,11 @@ def totals(
 
     Exit code: 0 verified; 1 there are none, or a check failed: the message says which; 2 bad input.
     """
+    from parties.cli.settled import check_outputs  # noqa: PLC0415
     from parties.supplier.output import totals_csv, totals_json, totals_lines  # noqa: PLC0415
 
     problems = Problems()
-    for path in (csv, json):
-        if path is not None:
-            check_output(path, problems)
-    if csv is not None and json is not None and same_file(csv, json):
-        problems.add("--json", "is the same file as --csv: give it another name")
+    check_outputs({"--csv": csv, "--json": json}, problems)
     own, running, start = _read(home, market, period, problems)
     found = _fetch(own, running, start)
     files = {}
@@ -98,6 +97,51 @@ def totals(
         files[json] = [totals_json(found, running)]
     write_files(files)
     for line in totals_lines(found, running):
+        typer.echo(line)
+
+
+@app.command()
+@exit_codes()
+def bills(
+    home: HomePath,
+    market: Annotated[str, typer.Option(metavar="MARKET.toml", show_default=False, help="The market file.")],
+    month: Annotated[str, typer.Option(metavar="MONTH", show_default=False, help="The billing month: 2026-11.")],
+    *,
+    html: Annotated[str | None, typer.Option(metavar="FILE", help="Write a statement to read and to print.")] = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write the amounts as CSV.")] = None,
+    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write all of it as JSON.")] = None,
+) -> None:
+    """Fetch what each customer owes for a closed month: one amount, rounded to the cent, and no volumes.
+
+    Flags amounts that rest on estimates, and shows what late and corrected readings have changed in total, over at
+    least minimum_group customers. What is behind an amount is the customer's: `meter bill` shows it to the customer.
+
+    \b
+    Example:
+      mpc-market supplier bills --home green --market market.toml --month 2026-11 --html november.html
+
+    Exit code: 0 verified; 1 there are none, or a check failed: the message says which; 2 bad input.
+    """
+    from mpc_market.wire.identifiers import Stage  # noqa: PLC0415
+    from parties.cli.settled import ask, check_outputs, month_of, read_settled  # noqa: PLC0415
+    from parties.statement.month import supplier_month  # noqa: PLC0415
+    from parties.statement.month_output import month_csv, month_json, month_lines  # noqa: PLC0415
+    from parties.statement.month_page import month_page  # noqa: PLC0415
+    from parties.supplier.home import read_supplier_home  # noqa: PLC0415
+    from parties.supplier.sheets import fetch_month  # noqa: PLC0415
+
+    problems = Problems()
+    check_outputs({"--html": html, "--csv": csv, "--json": json}, problems)
+    running, own = read_settled(market, problems), read_supplier_home(Path(home), problems)
+    start = month_of(running, month, problems)
+    problems.check()
+    assert running is not None
+    assert own is not None
+    sheets = ask(running, Stage.CLOSING, lambda api, staged: fetch_month(api, staged, own, start))
+    made = supplier_month(own.supplier, month, *sheets, running.settings, len(running.parties))
+    written = ((html, month_page), (csv, month_csv), (json, month_json))
+    write_files({file: [text(made)] for file, text in written if file is not None})
+    for line in month_lines(made):
         typer.echo(line)
 
 
@@ -152,15 +196,20 @@ def _read(home: str, market: str, period: str, problems: Problems) -> tuple["Sup
     return own, running, start
 
 
-def _fetch(own: "SupplierHome", running: "RunningMarket", start: int) -> "PeriodTotals":
+def _fetch(own: "SupplierHome", running: "RunningMarket", start: int) -> "SupplierPeriod":
     import asyncio  # noqa: PLC0415
     import time  # noqa: PLC0415
 
+    from mpc_market.wire.identifiers import Stage  # noqa: PLC0415
     from parties.meter.api import Api, pinned  # noqa: PLC0415
-    from parties.supplier.totals import fetch_totals  # noqa: PLC0415
+    from parties.supplier.periods import fetch_period  # noqa: PLC0415
 
-    async def run() -> "PeriodTotals":
-        async with Api(running.id, pinned(running, int(time.time()))) as api:
-            return await fetch_totals(api, running, own, start)
+    async def run() -> "SupplierPeriod":
+        now = int(time.time())
+        async with (
+            Api(running.id, pinned(running, now)) as clearing,
+            Api(Stage.SETTLEMENT.of(running.id), pinned(running, now)) as settlement,
+        ):
+            return await fetch_period((clearing, settlement), running, own, start)
 
     return asyncio.run(run())

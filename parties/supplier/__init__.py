@@ -2,6 +2,8 @@
 
 home      a private directory: the keys that sign its requests and open its totals
 settled   how a round ended, as the compute parties have signed it
-totals    the totals of a period: fetched from every party, verified, put together
+totals    what was bought and sold in a period: fetched from every party, verified, put together
+sheets    what settlement shows: import and export of a period; amounts and corrections of a month; publishing tariffs
+periods   both of a period
 output    the same as lines, CSV or JSON
 """

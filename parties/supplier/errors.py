@@ -5,3 +5,7 @@ from mpc_market.errors import MarketError
 
 class TotalsError(MarketError):
     """The totals of a period cannot be had, or cannot be relied on; says why, and what would help."""
+
+
+class NoTotalsError(TotalsError):
+    """There are none, and there will be none: the round is void, or too few users took part."""

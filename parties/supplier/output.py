@@ -8,25 +8,35 @@ from collections.abc import Iterator
 from parties.files.problems import printable
 from parties.files.running import RunningMarket
 from parties.meter.periods import period_text
+from parties.supplier.periods import Metered, SupplierPeriod
 from parties.supplier.totals import PeriodTotals
 
 
-def totals_lines(totals: PeriodTotals, running: RunningMarket) -> Iterator[str]:
+def totals_lines(period: SupplierPeriod, running: RunningMarket) -> Iterator[str]:
     """What the command shows."""
-    settings, row = running.settings, _row(totals, running)
-    yield f"{running.id}, period {row['period']}, supplier {printable(totals.supplier, 64)}"
-    yield f"users            {totals.users}"
-    yield f"bought           {row['bought']} kWh"
-    yield f"sold             {row['sold']} kWh"
-    price = "none: nothing was traded" if totals.price is None else f"{row['price']} {settings.prices.unit}"
-    yield f"clearing price   {price}"
+    settings, row = running.settings, _row(period, running)
+    yield f"{running.id}, period {row['period']}, supplier {printable(period.supplier, 64)}"
+    if isinstance(period.traded, str):
+        yield f"bought, sold     none: {period.traded}"
+    else:
+        yield f"users            {row['users']}"
+        yield f"bought           {row['bought']} kWh"
+        yield f"sold             {row['sold']} kWh"
+        price = f"{row['price']} {settings.prices.unit}"
+        yield f"clearing price   {'none: nothing was traded' if period.traded.price is None else price}"
+    if isinstance(period.metered, str):
+        yield f"import, export   none: {period.metered}"
+    elif period.metered is not None:
+        yield f"metered users    {row['metered_users']}"
+        yield f"imported         {row['import']} kWh"
+        yield f"exported         {row['export']} kWh"
     parties = len(running.parties)
     yield f"verified: all {parties} parties have signed the result, and the shares of all {parties} fit together"
 
 
-def totals_csv(totals: PeriodTotals, running: RunningMarket) -> str:
-    """A header and one row; the price is empty if there is none."""
-    row = _row(totals, running)
+def totals_csv(period: SupplierPeriod, running: RunningMarket) -> str:
+    """A header and one row; what there is not is empty."""
+    row = _row(period, running)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(row)
@@ -34,19 +44,26 @@ def totals_csv(totals: PeriodTotals, running: RunningMarket) -> str:
     return text.getvalue()
 
 
-def totals_json(totals: PeriodTotals, running: RunningMarket) -> str:
+def totals_json(period: SupplierPeriod, running: RunningMarket) -> str:
     """One object; numbers that are no counts are texts, so that they stay exact."""
-    return json.dumps({**_row(totals, running), "currency": running.settings.currency}, indent=2) + "\n"
+    return json.dumps({**_row(period, running), "currency": running.settings.currency}, indent=2) + "\n"
 
 
-def _row(totals: PeriodTotals, running: RunningMarket) -> dict[str, str | int | None]:
+def _row(period: SupplierPeriod, running: RunningMarket) -> dict[str, str | int | None]:
     settings = running.settings
-    return {
+    row: dict[str, str | int | None] = {
         "market": running.id,
-        "period": period_text(totals.start),
-        "supplier": totals.supplier,
-        "users": totals.users,
-        "bought": settings.quantity_text(totals.bought),
-        "sold": settings.quantity_text(totals.sold),
-        "price": None if totals.price is None else settings.price_text(totals.price),
+        "period": period_text(period.start),
+        "supplier": period.supplier,
     }
+    traded = period.traded if isinstance(period.traded, PeriodTotals) else None
+    row["users"] = None if traded is None else traded.users
+    row["bought"] = None if traded is None else settings.quantity_text(traded.bought)
+    row["sold"] = None if traded is None else settings.quantity_text(traded.sold)
+    row["price"] = None if traded is None or traded.price is None else settings.price_text(traded.price)
+    if period.metered is not None:
+        metered = period.metered if isinstance(period.metered, Metered) else None
+        row["metered_users"] = None if metered is None else metered.users
+        row["import"] = None if metered is None else settings.quantity_text(metered.imported)
+        row["export"] = None if metered is None else settings.quantity_text(metered.exported)
+    return row

@@ -16,7 +16,7 @@ from parties.files.running import RunningMarket
 from parties.meter.api import Api, RefusedError, UnreachableError
 from parties.meter.documents import PeriodDocument
 from parties.meter.periods import period_text
-from parties.supplier.errors import TotalsError
+from parties.supplier.errors import NoTotalsError, TotalsError
 
 _WHY = {
     "unknown-market": "no party runs this market: is it the right market file?",
@@ -55,7 +55,7 @@ async def settled(api: Api, running: RunningMarket, start: int) -> Settled:
             _hear(party, document, running, start, heard)
     stands = standing(heard.outcomes, api.parties)
     if stands is Standing.VOID:
-        raise TotalsError(f"{name}: the round is void{_reason(heard)}: nothing was traded, and there are no totals")
+        raise NoTotalsError(f"{name}: the round is void{_reason(heard)}: nothing was traded, and there are no totals")
     if heard.troubles:
         raise TotalsError(f"{name}: {explained(heard.refusals, heard.troubles, api.parties, _WHY)}")
     if stands is Standing.PENDING:

@@ -8,7 +8,7 @@ from mpc_market.wire.sheet import Content, ReceivedSheet
 from mpc_market.wire.tariff import Tariff, sign_tariff
 from parties.files.running import RunningMarket
 from parties.meter.api import Api, RefusedError, UnreachableError
-from parties.meter.sheets import SheetReader, fetch_sheet
+from parties.meter.sheets import SheetError, SheetReader, fetch_sheet
 from parties.supplier.home import SupplierHome
 
 
@@ -16,6 +16,22 @@ async def fetch(api: Api, staged: RunningMarket, home: SupplierHome, content: Co
     """A verified sheet: totals of a period; amounts or corrections of a month. Raises: SheetError."""
     reader = SheetReader(Claimant.SUPPLIER, home.supplier, home.identity, home.sealing)
     return await fetch_sheet(api, staged, reader, content, start)
+
+
+async def fetch_month(
+    api: Api, staged: RunningMarket, home: SupplierHome, month: int
+) -> tuple[ReceivedSheet, ReceivedSheet | None]:
+    """Amounts of the month that starts then, and totals of its corrections; None if there are none to be shown.
+
+    Raises: SheetError.
+    """
+    amounts = await fetch(api, staged, home, Content.AMOUNTS, month)
+    try:
+        return amounts, await fetch(api, staged, home, Content.CORRECTIONS, month)
+    except SheetError as error:
+        if error.problem != "group-too-small":
+            raise
+        return amounts, None
 
 
 def amounts_of(sheet: ReceivedSheet) -> Mapping[str, tuple[int, int]]:

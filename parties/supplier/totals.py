@@ -16,7 +16,7 @@ from mpc_market.wire.totals import Totals, receive_totals
 from parties.files.running import RunningMarket
 from parties.meter.api import Api, RefusedError, UnreachableError
 from parties.meter.periods import period_text
-from parties.supplier.errors import TotalsError
+from parties.supplier.errors import NoTotalsError, TotalsError
 from parties.supplier.home import SupplierHome
 from parties.supplier.settled import Settled, explained, settled
 
@@ -52,7 +52,8 @@ async def fetch_totals(api: Api, running: RunningMarket, home: SupplierHome, sta
             refusals[party] = answer.problem
     if troubles:
         reason = explained(refusals, troubles, api.parties, _why(running, home))
-        raise TotalsError(f"{period_text(start)}: {reason}")
+        few = len(refusals) == api.parties and set(refusals.values()) == {"group-too-small"}
+        raise (NoTotalsError if few else TotalsError)(f"{period_text(start)}: {reason}")
     settings = running.settings
     orders = settings.orders_per_submission
     try:

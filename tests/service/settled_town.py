@@ -4,9 +4,10 @@ import asyncio
 import struct
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import httpx
-from service_town import PERIOD, START, TIMES, Meter, Town, problem
+from service_town import PERIOD, SETTINGS, START, TIMES, Meter, Town, problem
 
 from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.rules.settlement import settle
@@ -31,6 +32,8 @@ HOUR = timedelta(hours=1)
 SETTLED = replace(
     TIMES, settlement=Settlement(timedelta(minutes=20), timedelta(minutes=30), timedelta(minutes=10), HOUR)
 )
+PRICED = replace(SETTINGS, price_tick=Decimal("0.01"), lot=Decimal("0.1"))
+"""Coarse enough that amounts of a few lots are some cents."""
 END = START + PERIOD
 
 
@@ -38,7 +41,7 @@ class SettledTown(Town):
     """A town whose market is settled; with a DSO and a TSO."""
 
     def __init__(self, path, meters, **changes):
-        super().__init__(path, meters=meters, times=SETTLED, **changes)
+        super().__init__(path, meters=meters, times=SETTLED, **{"settings": PRICED, **changes})
 
     def write_roll(self, version: int) -> None:
         self.operators = {name: (SigningKey.generate(), SealingKey.generate()) for name in ("north", "grid")}

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 from service_running import asynchronous
-from service_town import PERIOD, SETTINGS, START
-from settled_town import END, SettledTown, entry, people
+from service_town import PERIOD, START
+from settled_commands import check_commands
+from settled_town import END, PRICED, SettledTown, entry, people
 
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Account as RuleAccount
@@ -110,7 +111,7 @@ def booked(user: str, price: int | None, reading: Metered, traded=(0, 0), replac
 
 
 def due(bookings: list[Booking]) -> dict[str, int]:
-    return {account.user: bill.due(SETTINGS.scale.cents) for account, bill in bill_of(bookings).items()}
+    return {account.user: bill.due(PRICED.scale.cents) for account, bill in bill_of(bookings).items()}
 
 
 @asynchronous
@@ -148,6 +149,7 @@ async def test_a_month_with_late_corrected_and_missing_readings_is_the_month_of_
         assert [(row.name, row.users, *values) for row, *values in corrected] == [("supplier/sun", 2, 70 - 99 + 12, 0)]
         await check_clients(town, due(second))
         await check_bills(town, bill_of(second))
+        await check_commands(town, NEXT, bill_of(second))
         await check_that_nobody_reads_anothers(town)
 
 
@@ -192,7 +194,7 @@ async def check_bills(town: SettledTown, expected) -> None:
         assert found == {line.estimated: volumes for line, volumes in bill.lines.items()}
         assert all(row.facts[:4] == (50, 10, 5, MONTH) for row, *_ in lines)
         ((row, amount),) = await town.sheet(Content.AMOUNTS, Claimant.METER, meter.id, keys, NEXT)
-        assert amount == bill.due(SETTINGS.scale.cents)
+        assert amount == bill.due(PRICED.scale.cents)
         assert row.facts == (2 if meter.id != DORA else 3,)
 
 

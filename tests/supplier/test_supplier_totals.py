@@ -20,6 +20,7 @@ from parties.meter.api import Api, pinned
 from parties.supplier.errors import TotalsError
 from parties.supplier.home import SupplierHome
 from parties.supplier.output import totals_csv, totals_json, totals_lines
+from parties.supplier.periods import SupplierPeriod
 from parties.supplier.totals import PeriodTotals, fetch_totals
 from tests.supplier.online_parties import BYTES, JSON, Answer, OnlineParties, problem
 from tests.wire.wire_round import START, SUPPLIER, WireRound, sealing_key, signing_key
@@ -61,11 +62,12 @@ def test_totals_of_all_parties(parties: OnlineParties) -> None:
     price = parties.played.clearing.price
     assert found == PeriodTotals(START, SUPPLIER, len(parties.played.meters), price, 4, 6)
     assert not any(name in repr(found) for name in ("bought", "sold"))
-    lines = list(totals_lines(found, parties.running))
+    period = SupplierPeriod(START, SUPPLIER, found, None)
+    lines = list(totals_lines(period, parties.running))
     assert "bought           0.004 kWh" in lines
     assert "sold             0.006 kWh" in lines
-    assert json.loads(totals_json(found, parties.running))["bought"] == "0.004"
-    header, row, end = totals_csv(found, parties.running).split("\n")
+    assert json.loads(totals_json(period, parties.running))["bought"] == "0.004"
+    header, row, end = totals_csv(period, parties.running).split("\n")
     assert header == "market,period,supplier,users,bought,sold,price"
     assert row == f"oak-street,2026-09-21T14:15:00Z,green,4,0.004,0.006,{parties.running.settings.price_text(price)}"
     assert end == ""
@@ -77,9 +79,10 @@ def test_no_trade_has_no_price(tmp_path: Path) -> None:
     with online.online() as running:
         found = fetched(online)
         assert (found.price, found.bought, found.sold) == (None, 0, 0)
-        assert totals_csv(found, running).endswith("0.000,0.000,\n")
-        assert json.loads(totals_json(found, running))["price"] is None
-        assert any("nothing was traded" in line for line in totals_lines(found, running))
+        period = SupplierPeriod(START, SUPPLIER, found, None)
+        assert totals_csv(period, running).endswith("0.000,0.000,\n")
+        assert json.loads(totals_json(period, running))["price"] is None
+        assert any("nothing was traded" in line for line in totals_lines(period, running))
         online.totals = played.totals(1, 0)
         assert "nothing was traded" in refusal(online)
 

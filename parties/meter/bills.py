@@ -1,0 +1,19 @@
+"""A user's month: what is due to each supplier, and the lines behind it. Nobody else can open the lines."""
+
+import asyncio
+
+from mpc_market.wire.claim import Claimant
+from mpc_market.wire.sheet import Content, ReceivedSheet
+from parties.files.running import RunningMarket
+from parties.meter.api import Api
+from parties.meter.home import Home
+from parties.meter.sheets import SheetReader, fetch_sheet
+
+
+async def fetch_bill(api: Api, staged: RunningMarket, home: Home, month: int) -> tuple[ReceivedSheet, ReceivedSheet]:
+    """Amounts and lines of the month that starts then, each verified. `staged`: the closing. Raises: SheetError."""
+    reader = SheetReader(Claimant.METER, home.meter, home.identity, home.sealing)
+    amounts, lines = await asyncio.gather(
+        *(fetch_sheet(api, staged, reader, content, month) for content in (Content.AMOUNTS, Content.BILL))
+    )
+    return amounts, lines

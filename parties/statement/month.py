@@ -1,0 +1,82 @@
+"""A supplier's month: one amount for each customer, and the totals of the month's corrections. No customer's volumes.
+
+There are none: the amounts are rounded to the cent on shares, and nothing else is revealed to the supplier.
+"""
+
+from dataclasses import dataclass, field
+
+from mpc_market.wire.identifiers import MEMBER_SLASH
+from mpc_market.wire.sheet import AMOUNT_COLUMNS, TOTALS_COLUMNS, ReceivedSheet
+from parties.files.market import MarketFile
+from parties.statement.errors import StatementError
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerAmount:
+    """`cents`: negative is due to the customer. `periods`: settled or corrected; `estimated`: how many of them are."""
+
+    meter: str
+    cents: int = field(repr=False)
+    periods: int
+    estimated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What late and corrected readings have changed, over so many users, in lots; may be negative."""
+
+    users: int
+    imported: int = field(repr=False)
+    exported: int = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierMonth:
+    """`month`: as `Months.text` has it. `corrections`: None if there are none, or of too few users."""
+
+    supplier: str
+    month: str
+    customers: tuple[CustomerAmount, ...]
+    corrections: Corrections | None
+    settings: MarketFile = field(repr=False)
+    parties: int
+
+    @property
+    def market(self) -> str:
+        """The market's id."""
+        assert self.settings.id is not None, "a running market has one"
+        return self.settings.id
+
+    @property
+    def total(self) -> int:
+        """Of all amounts, cents: what the supplier collects."""
+        return sum(customer.cents for customer in self.customers)
+
+
+def supplier_month(
+    supplier: str,
+    month: str,
+    amounts: ReceivedSheet,
+    corrections: ReceivedSheet | None,
+    settings: MarketFile,
+    parties: int,
+) -> SupplierMonth:
+    """Put it together. `corrections`: None if there are none to be shown. Raises: StatementError."""
+    shown = None
+    if corrections is not None:
+        if corrections.title.columns != len(TOTALS_COLUMNS) or len(corrections.values) != 1:
+            raise StatementError("the totals of corrections are not of one group, import and export")
+        shown = Corrections(corrections.title.rows[0].users, *corrections.values[0])
+    ordered = sorted(_customers(amounts), key=lambda customer: customer.meter.encode())
+    return SupplierMonth(supplier, month, tuple(ordered), shown, settings, parties)
+
+
+def _customers(amounts: ReceivedSheet) -> list[CustomerAmount]:
+    if amounts.title.columns != len(AMOUNT_COLUMNS):
+        raise StatementError(f"amounts of {amounts.title.columns} columns: {len(AMOUNT_COLUMNS)} is expected")
+    found = []
+    for row, (cents,) in zip(amounts.title.rows, amounts.values, strict=True):
+        if len(row.facts) != 1:
+            raise StatementError(f"an amount with {len(row.facts)} facts: one is expected")
+        found.append(CustomerAmount(row.name.partition(MEMBER_SLASH)[2], cents, row.users, row.facts[0]))
+    return found

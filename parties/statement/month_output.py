@@ -1,0 +1,80 @@
+"""A supplier's month as lines for the screen, CSV and JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+from parties.files.problems import printable
+from parties.statement.month import SupplierMonth
+from parties.statement.texts import cents_text, month_title
+
+_COLUMNS = ("market", "month", "supplier", "meter", "amount", "currency", "periods", "estimated")
+
+
+def month_lines(month: SupplierMonth) -> Iterator[str]:
+    """What the command shows."""
+    currency = month.settings.currency
+    yield f"{month.market}, {month_title(month.month)}, supplier {printable(month.supplier, 64)}"
+    names = [printable(customer.meter, 64) for customer in month.customers]
+    width = max(map(len, [*names, "customer"]))
+    yield f"{'customer'.ljust(width)}  {'amount ' + currency:>14}  {'periods':>8}"
+    for name, customer in zip(names, month.customers, strict=True):
+        flag = f"  {customer.estimated} estimated" if customer.estimated else ""
+        yield f"{name.ljust(width)}  {cents_text(customer.cents):>14}  {customer.periods:>8}{flag}"
+    yield f"{'total'.ljust(width)}  {cents_text(month.total):>14}"
+    yield corrections_text(month)
+    yield f"verified: the shares of all {month.parties} parties fit together; negative amounts are due to the customer"
+
+
+def corrections_text(month: SupplierMonth) -> str:
+    """The totals of corrections, or that there are none."""
+    found, least = month.corrections, month.settings.minimum_group
+    if found is None:
+        return f"late and corrected readings: none, or of fewer than {least} customers, whose totals are not shown"
+    imported, exported = (month.settings.quantity_text(lots) for lots in (found.imported, found.exported))
+    return f"late and corrected readings of {found.users} customers together: import {imported}, export {exported} kWh"
+
+
+def month_csv(month: SupplierMonth) -> str:
+    """One row for each customer."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for each in month.customers:
+        begin = (month.market, month.month, month.supplier, each.meter)
+        writer.writerow((*begin, cents_text(each.cents), month.settings.currency, each.periods, each.estimated))
+    return text.getvalue()
+
+
+def month_json(month: SupplierMonth) -> str:
+    """One object; amounts are texts, so that they stay exact."""
+    found = month.corrections
+    corrections = None
+    if found is not None:
+        imported, exported = (month.settings.quantity_text(lots) for lots in (found.imported, found.exported))
+        corrections = {"users": found.users, "import": imported, "export": exported}
+    return (
+        json.dumps(
+            {
+                "market": month.market,
+                "month": month.month,
+                "supplier": month.supplier,
+                "currency": month.settings.currency,
+                "customers": [
+                    {
+                        "meter": each.meter,
+                        "amount": cents_text(each.cents),
+                        "periods": each.periods,
+                        "estimated": each.estimated,
+                    }
+                    for each in month.customers
+                ],
+                "total": cents_text(month.total),
+                "corrections": corrections,
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )

@@ -1,0 +1,84 @@
+"""A supplier's month: one amount for each customer and the corrections together, and no volume of anybody."""
+
+import csv
+import io
+import json
+
+import pytest
+from bills import SETTINGS, sheet
+
+from mpc_market.wire.sheet import Content, Row
+from parties.statement.errors import StatementError
+from parties.statement.month import Corrections, CustomerAmount, SupplierMonth, supplier_month
+from parties.statement.month_output import month_csv, month_json, month_lines
+from parties.statement.month_page import month_page
+from parties.statement.page import fill, number
+from parties.statement.texts import cents_text, month_title
+
+AMOUNTS = sheet(Content.AMOUNTS, [Row("meter/m2", 2880, (0,)), Row("meter/m1", 2879, (3,))], [(6200,), (-123_456,)], 1)
+CORRECTIONS = sheet(Content.CORRECTIONS, [Row("supplier/green", 5)], [(-1500, 20)], 2)
+
+
+def made(corrections=CORRECTIONS) -> SupplierMonth:
+    return supplier_month("green", "2026-11", AMOUNTS, corrections, SETTINGS, 3)
+
+
+def test_one_amount_per_customer() -> None:
+    month = made()
+    assert month.customers == (CustomerAmount("m1", -123_456, 2879, 3), CustomerAmount("m2", 6200, 2880, 0))
+    assert month.corrections == Corrections(5, -1500, 20)
+    assert list(csv.reader(io.StringIO(month_csv(month)))) == [
+        ["market", "month", "supplier", "meter", "amount", "currency", "periods", "estimated"],
+        ["oak-street", "2026-11", "green", "m1", "-1234.56", "EUR", "2879", "3"],
+        ["oak-street", "2026-11", "green", "m2", "62.00", "EUR", "2880", "0"],
+    ]
+    written = json.loads(month_json(month))
+    assert (written["total"], written["corrections"]["import"]) == ("-1172.56", "-1.500")
+    lines = list(month_lines(month))
+    assert "m1              -1234.56      2879  3 estimated" in lines
+    assert "late and corrected readings of 5 customers together: import -1.500, export 0.020 kWh" in lines
+    assert "−1\u202f234.56" in month_page(month)
+
+
+def test_there_are_no_volumes() -> None:
+    """Nothing in kWh, in any format, but the corrections of a group; and none of these where they are not shown."""
+    month = made(None)
+    texts = [month_csv(month), month_json(month), month_page(month), "\n".join(month_lines(month))]
+    assert not any("kwh" in text.lower() for text in texts)
+    assert json.loads(texts[1])["corrections"] is None
+    assert "of fewer than 5 customers" in texts[3]
+    assert set(CustomerAmount.__dataclass_fields__) == {"meter", "cents", "periods", "estimated"}
+    assert "123456" not in repr(month)
+
+
+def test_names_are_never_html() -> None:
+    sheet_of = sheet(Content.AMOUNTS, [Row('meter/<b onclick="x">&', 1, (0,))], [(1,)], 1)
+    page = month_page(supplier_month("<i>", "2026-11", sheet_of, None, SETTINGS, 3))
+    assert "&lt;b onclick=&quot;x&quot;&gt;&amp;" in page
+    assert "<b onclick" not in page
+    assert "<i>" not in page
+
+
+@pytest.mark.parametrize(
+    ("amounts", "corrections", "reason"),
+    [
+        (sheet(Content.AMOUNTS, [Row("meter/m1", 1, (0,))], [(1, 2)], 2), None, "2 columns: 1 is expected"),
+        (sheet(Content.AMOUNTS, [Row("meter/m1", 1)], [(1,)], 1), None, "0 facts: one is expected"),
+        (AMOUNTS, sheet(Content.CORRECTIONS, [Row("supplier/g", 5)], [(1,)], 1), "not of one group"),
+    ],
+)
+def test_sheets_that_are_none_are_refused(amounts, corrections, reason) -> None:
+    with pytest.raises(StatementError, match=reason):
+        supplier_month("green", "2026-11", amounts, corrections, SETTINGS, 3)
+
+
+def test_texts() -> None:
+    assert [cents_text(cents) for cents in (0, 5, -5, 100, -12_345)] == ["0.00", "0.05", "-0.05", "1.00", "-123.45"]
+    assert [number(text) for text in ("-1234567.80", "999", "1000")] == ["−1\u202f234\u202f567.80", "999", "1\u202f000"]
+    assert month_title("2026-11") == "November 2026"
+    assert month_title("2027-01-15T08:00:00Z") == "the billing period from 2027-01-15T08:00:00Z"
+
+
+def test_what_is_filled_in_is_not_a_template() -> None:
+    assert fill("<p>{}</p>", "{0} <&> {}") == "<p>{0} &lt;&amp;&gt; {}</p>"
+    assert fill("{}", fill("<b>{}</b>", "<")) == "<b>&lt;</b>"
