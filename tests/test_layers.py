@@ -155,6 +155,20 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         },
         set(),
     ),
+    # Judges in the clear, by the rule and by signatures; fetches as a meter does.
+    "parties.arbiter": (
+        {
+            "mpc_market.errors",
+            "mpc_market.rules.model",
+            "mpc_market.rules.settlement",
+            "mpc_market.rules.tariff",
+            "mpc_market.wire",
+            "parties.files",
+            "parties.meter.api",
+            "parties.meter.periods",
+        },
+        set(),
+    ),
     "parties.demo": (
         # The plaintext settlement too: the demo plays everybody, and shows only what agrees with the rule.
         {
@@ -222,6 +236,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties.setup",
             "parties.statement",
             "parties.supplier",
+            "parties.arbiter",
             "parties.audit",
             "parties.launch",
             "parties.service",
@@ -418,7 +433,7 @@ def test_thin_rooms_reach_neither_engine_nor_numpy():
         ("parties.compute.service", "from parties.local import LocalParties"),
         ("parties.compute.service", "from pickle import loads"),
         ("parties.net.link", "from mpc_market.secure.session import Session"),
-        ("parties.arbiter.client", "import json"),
+        ("parties.arbiter.judging", "from mpc_market.secure import settlement"),
         ("parties.files.orders", "import pandas"),
     ],
 )

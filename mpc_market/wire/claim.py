@@ -27,6 +27,7 @@ class Claimant(Enum):
     SUPPLIER = "claim of a supplier"
     DSO = "claim of a DSO"
     TSO = "claim of a TSO"
+    ARBITER = "claim of an arbiter"
 
 
 @dataclass(frozen=True, slots=True)

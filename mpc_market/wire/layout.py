@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from mpc_market.errors import InvalidOrderError, InvalidReadingError
 from mpc_market.rules.model import Market, Order, Side, check_orders
+from mpc_market.wire.errors import WireError
 from mpc_market.wire.header import ORDERS_MAX
 from mpc_market.wire.identifiers import Period, Stage, order_id
 
@@ -88,6 +89,46 @@ def order_bits(orders: Sequence[Order], meter: str, market: Market, maximum: int
         bits += _low_bit_first(order.quantity, market.quantity_bits)
         bits += _low_bit_first(maximum - order.quantity, market.quantity_bits)
     return bits
+
+
+def orders_of_bits(bits: Sequence[int], meter: str, market: Market, maximum: int) -> tuple[Order, ...]:
+    """The inverse of `order_bits`: the orders that a submission holds. Run by an arbiter.
+
+    Raises: WireError if these are the bits of no orders within the maximum; no value is named.
+    """
+    orders: list[Order] = []
+    rest = list(bits)
+    while rest:
+        side, rest = _take(rest, 1)
+        price, rest = _take(rest, market.price_bits)
+        quantity, rest = _take_checked(rest, market, maximum)
+        orders.append(Order(order_id(meter, len(orders)), Side.BUY if side else Side.SELL, price, quantity))
+    return tuple(orders)
+
+
+def reading_of_bits(bits: Sequence[int], market: Market, maximum: int) -> Reading:
+    """The same for a reading."""
+    imported, rest = _take_checked(list(bits), market, maximum)
+    exported, rest = _take_checked(rest, market, maximum)
+    if rest:
+        raise WireError(f"{len(bits)} bits are no reading of this market")
+    return Reading(imported, exported)
+
+
+def _take_checked(bits: list[int], market: Market, maximum: int) -> tuple[int, list[int]]:
+    """A quantity, with what remains of the maximum behind it."""
+    quantity, bits = _take(bits, market.quantity_bits)
+    remains, bits = _take(bits, market.quantity_bits)
+    if quantity + remains != maximum:
+        raise WireError("a quantity above the enrolled maximum, or with a wrong rest")
+    return quantity, bits
+
+
+def _take(bits: list[int], size: int) -> tuple[int, list[int]]:
+    taken = bits[:size]
+    if len(taken) < size or not set(taken) <= {0, 1}:
+        raise WireError("words that are no bits of an order or a reading, or too few of them")
+    return sum(bit << i for i, bit in enumerate(taken)), bits[size:]
 
 
 def _low_bit_first(value: int, size: int) -> list[int]:

@@ -67,7 +67,7 @@ def receive(
         raise DeliveryError("context", f"{terms.period}: the parties deliver shares of different attempts")
     accepted = _recombine({party: _open(delivery, key) for party, delivery in deliveries.items()}, terms)
     for order, quantity in zip(orders, accepted, strict=True):
-        _check_quantity(order, quantity, result.price)
+        check_quantity(order, quantity, result.price)
     return Received(result.price, verdict, verified, accepted)
 
 
@@ -110,8 +110,11 @@ def _recombine(shares: Mapping[int, tuple[int, ...]], terms: Terms) -> tuple[int
         raise DeliveryError("polynomial", reason, error.suspect) from None
 
 
-def _check_quantity(order: Order, accepted: int, price: int | None) -> None:
-    """0 ≤ x ≤ v, and agreement with the price. No value is named in the message."""
+def check_quantity(order: Order, accepted: int, price: int | None) -> None:
+    """0 ≤ x ≤ v, and agreement with the price. No value is named in the message. Run by the meter, and by an arbiter.
+
+    Raises: DeliveryError.
+    """
     if not 0 <= accepted <= order.quantity:
         raise DeliveryError("quantity", f"order {order.order_id!r}: more is accepted than was ordered")
     if price is None:

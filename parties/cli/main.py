@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mpc_market import __version__
+from parties.cli.arbiter import app as arbiter
 from parties.cli.audit import app as audit
 from parties.cli.clear import check, clear
 from parties.cli.demo import demo
@@ -55,6 +56,7 @@ app.add_typer(meter, name="meter")
 app.add_typer(supplier, name="supplier")
 app.add_typer(grid, name="grid")
 app.add_typer(audit, name="audit")
+app.add_typer(arbiter, name="arbiter")
 
 
 def main() -> None:

@@ -326,6 +326,44 @@ def evidence(
 
 @app.command()
 @exit_codes()
+def dispute(
+    home: HomePath,
+    arbiter: Annotated[
+        str,
+        typer.Option(metavar="ARBITER.toml", show_default=False, help="Who is to decide: the arbiter's public file."),
+    ],
+    out: Annotated[
+        str,
+        typer.Option(metavar="FILE", show_default=False, help="Where to write the evidence, for the arbiter alone."),
+    ],
+    period: Annotated[
+        list[str] | None,
+        typer.Option(metavar="UTC", show_default=False, help="A period that is contested. May be given again."),
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(metavar="MONTH", show_default=False, help="A bill that is contested, such as 2026-11.")
+    ] = None,
+    market: MarketPath = None,
+) -> None:
+    """Contest: the parties disclose this meter's shares of the periods, and nothing else, to the arbiter alone.
+
+    Signs the request, writes it to FILE with everything that this meter has signed and been given for these periods,
+    and sends it to all parties. The same command again sends the same request to those that do not have it yet.
+
+    \b
+    Examples:
+      mpc-market meter dispute --home m17 --period 2026-11-21T12:00:00Z --arbiter ombudsman.toml --out m17.json
+      mpc-market meter dispute --home m17 --month 2026-11 --arbiter ombudsman.toml --out m17.json
+
+    Exit code: 0 all parties have it; 1 not all; 2 bad input.
+    """
+    from parties.cli.meter_dispute import dispute_all  # noqa: PLC0415
+
+    raise typer.Exit(0 if dispute_all(home, market, arbiter, period or [], month, out) else FAILED)
+
+
+@app.command()
+@exit_codes()
 def history(
     home: HomePath,
     last: Annotated[int, typer.Option(min=1, help="So many periods.")] = 20,

@@ -30,8 +30,10 @@ from parties.ledger.ledger import Ledger
 from parties.ledger.place import PATIENCE_S
 from parties.ledger.rows import (
     MAX_NUMBER,
+    DisputeRow,
     Forward,
     HeldSubmission,
+    OpenedSubmission,
     RecordRow,
     ResultRow,
     RoundRow,
@@ -46,6 +48,7 @@ __all__ = [
     "MAX_NUMBER",
     "PATIENCE_S",
     "ContradictionError",
+    "DisputeRow",
     "FencedError",
     "Forward",
     "HeldSubmission",
@@ -53,6 +56,7 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerFullError",
+    "OpenedSubmission",
     "RecordRow",
     "ResultRow",
     "RoundRow",

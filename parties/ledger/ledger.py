@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.backup import fence, fence_if_backup
 from parties.ledger.database import Database
+from parties.ledger.disputes import Disputes
 from parties.ledger.errors import LedgerError
 from parties.ledger.keys import Keys
 from parties.ledger.migrate import migrate
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 _ERASED = (messages, secrets, submissions, forwards, results, totals)
 
 
-class Ledger(Keys, Rounds, Submissions, Results, Tariffs):
+class Ledger(Keys, Rounds, Submissions, Results, Tariffs, Disputes):
     """Durable storage. Every method raises LedgerError when storage fails; what else it raises is said with it.
 
     Write methods return when what they wrote is on stable storage.

@@ -62,6 +62,20 @@ class HeldSubmission:
     contradicts: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedSubmission:
+    """A stored submission with all that is held of it: for an arbiter whom its meter has named.
+
+    `nonce`, `words`: None of a second header with one number, which is kept as proof; `receipt` likewise.
+    """
+
+    header: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    nonce: bytes | None = field(repr=False)
+    words: bytes | None = field(repr=False)
+    receipt: bytes | None = field(repr=False)
+
+
 class Storing(StrEnum):
     """What became of a submission."""
 
@@ -128,6 +142,18 @@ class TariffRow:
     begins: int
     ends: int
     data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeRow:
+    """A user's signed request that its shares be disclosed to an arbiter. `data`: message ‖ signature."""
+
+    market: str
+    meter: str = field(repr=False)
+    number: int
+    digest: bytes
+    data: bytes = field(repr=False)
+    received_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,17 @@ tariffs = Table(
     _must("data", LargeBinary),
 )
 
+disputes = Table(
+    "disputes",
+    metadata,
+    _key("market", Text),
+    _key("meter", Text),
+    _key("number", Unsigned64),
+    _must("digest", LargeBinary),
+    _must("data", LargeBinary),
+    _must("received_ms", BigInteger),
+)
+
 records = Table(
     "records",
     metadata,

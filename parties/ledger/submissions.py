@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.database import Database
 from parties.ledger.errors import LedgerError
-from parties.ledger.rows import Forward, HeldSubmission, Stored, Storing, SubmissionRow
+from parties.ledger.rows import Forward, HeldSubmission, OpenedSubmission, Stored, Storing, SubmissionRow
 from parties.ledger.schema import forwards, rounds, submissions
 from parties.ledger.shelf import Shelf
 from parties.ledger.writer import Gathering
@@ -115,6 +115,14 @@ class Submissions(Shelf):
             missing = len(keys) - len(found)
             raise LedgerError(f"round {start} of market {market}: {missing} of {len(keys)} submissions are not held")
         return found
+
+    async def submissions_of(self, market: str, start: int, meter: str) -> list[OpenedSubmission]:
+        """All that is held of one meter in a round, by number; two with one number stand side by side."""
+        statement = select(*(submissions.c[name] for name in OpenedSubmission.__slots__)).where(
+            submissions.c.market == market, submissions.c.start == start, submissions.c.meter == meter
+        )
+        rows = await self._database.read(statement.order_by(submissions.c.number, submissions.c.contradicts))
+        return [OpenedSubmission(*row) for row in rows]
 
     async def pending_forwards(self, party: int, limit: int) -> list[Forward]:
         """Messages that wait for `party`, the oldest first."""

@@ -1,7 +1,8 @@
 """Closing a month: the business of the rounds in which entries become amounts.
 
     its set        the settlements of the month, and the corrections of the month before, that have a result: agreed on
-                   as a clearing agrees on its orders, and signed by all
+                   as a clearing agrees on its orders, and signed by all; and by their digests the disputes of users
+                   that the parties keep, so that these are in the public record too
     computed       of each account what is due, rounded to the cent; of each bill line fresh shares of its volumes;
                    fresh shares of the totals of corrections
     kept           until the owners fetch it (`sheets`)
@@ -23,6 +24,7 @@ from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
 from parties.service.board import Kind
 from parties.service.business import Finished, Given, Timetable
+from parties.service.disputes import DISPUTE, dispute_items
 from parties.service.intake import OpenRound
 from parties.service.life import State
 from parties.service.lookup import terms_known
@@ -77,7 +79,7 @@ class MonthClosing:
                 if await until_final(node, row.start) is State.RESULT:
                     result = await _result_of(node, row.start)
                     items.append(Item(member(stage.value, str(row.start)), 1, result.set_digest))
-        return items
+        return items + await dispute_items(self._clearing)
 
     async def nothing_to_compute(self, current: Round, given: Given) -> tuple[tuple[Verdict, ...], int] | None:
         """Nobody has an entry."""
@@ -110,8 +112,9 @@ class MonthClosing:
     async def _books(self, current: Round, given: Given) -> MonthBooks:
         bookings = []
         for item in given.agreed.set.members:
-            stage, _, start = item.meter.partition(MEMBER_SLASH)
-            bookings += await self._bookings(current, Stage(stage), int(start))
+            kind, _, start = item.meter.partition(MEMBER_SLASH)
+            if kind != DISPUTE:
+                bookings += await self._bookings(current, Stage(kind), int(start))
         return month_books(bookings, current.settings.minimum_group)
 
     async def _bookings(self, current: Round, stage: Stage, start: int) -> list[Booking]:

@@ -48,7 +48,7 @@ def total_rows(suppliers: Sequence[str], computed: Computed, minimum: int) -> li
 
 def delivery(period: Period, party: int, attempt: int, row: ResultRow, sealing_key: bytes) -> Delivery:
     """What a meter gets of this party, to be signed. `sealing_key`: the meter's, from the round's roll."""
-    count, index, paths = _unpack(row.path)
+    count, index, paths = unpacked_path(row.path)
     member = Item(row.meter, row.number, bytes(DIGEST_BYTES))
     alone = AgreedSet(period, bytes(DIGEST_BYTES), bytes(DIGEST_BYTES), len(paths), (member,))
     shares = [bytes_words(row.words)]
@@ -73,7 +73,8 @@ def packed_path(count: int, index: int, paths: Sequence[Sequence[bytes]]) -> byt
     return writer.data()
 
 
-def _unpack(data: bytes) -> tuple[int, int, tuple[tuple[bytes, ...], ...]]:
+def unpacked_path(data: bytes) -> tuple[int, int, tuple[tuple[bytes, ...], ...]]:
+    """The inverse."""
     reader = Reader(data)
     count, index = reader.u32(), reader.u32()
     paths = tuple(tuple(reader.fixed(DIGEST_BYTES) for _ in range(reader.u8())) for _ in range(reader.u8()))

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from mpc_market.wire.agreement import Contradiction, Held, agree
+from mpc_market.wire.agreement import AgreedSet, Contradiction, Held, agree
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.opening import Opening, Terms, terms_of
 from parties.ledger import RoundRow
@@ -99,13 +99,18 @@ class Lookup:
 
     async def contradictions(self, start: int) -> tuple[Contradiction, ...]:
         """The meters that were left out of the set because they contradicted themselves; none before there is a set."""
+        agreed = await self.agreed(start)
+        return () if agreed is None else agreed.contradictions
+
+    async def agreed(self, start: int) -> AgreedSet | None:
+        """The set of a round, once all parties have said what they hold. Cost: compares all of it again."""
         agreement = await self.agreement(start)
         messages = await self._node.ledger.messages(self._node.market.id, start, Kind.HELD)
         if agreement is None or len(messages) < self._node.parties:
-            return ()
+            return None
         held = {party: unsigned(Held, data) for party, data in messages.items()}
         orders = self._node.market.settings.orders_per_submission
-        return (await asyncio.to_thread(agree, held, agreement.terms, orders)).contradictions
+        return await asyncio.to_thread(agree, held, agreement.terms, orders)
 
     async def agreement(self, start: int) -> Agreement | None:
         """What a round was opened with, or None if the parties have not all opened it."""

@@ -61,6 +61,12 @@ class Problem(Enum):
     OFF_GRID = _Kind("off-grid", 422, "a price of the tariff is not on the market's price grid")
     TARIFF_LATE = _Kind("tariff-late", 409, "a tariff must be published before the first period that it holds for")
     TARIFF_NUMBER = _Kind("tariff-number", 409, "the supplier has published a tariff with this number, or a higher one")
+    # disputes
+    NOT_NAMED = _Kind("not-named", 403, "the user's dispute does not name this round")
+    UNKNOWN_DISPUTE = _Kind("unknown-dispute", 404, "this party has no such dispute")
+    TOO_OLD = _Kind("too-old", 410, "a period of the dispute is past the market's retention time")
+    DISPUTE_NUMBER = _Kind("dispute-number", 409, "the meter has sent another dispute with this number")
+    TOO_MANY_DISPUTES = _Kind("too-many-disputes", 429, "this party keeps so many disputes of one meter, and no more")
     # what is asked for
     NOTHING_HERE = _Kind("nothing-here", 404, "nothing of this meter or supplier is stored for this period")
     NOT_FINISHED = _Kind("not-finished", 409, "the round of this period has no outcome yet")

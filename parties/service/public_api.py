@@ -8,6 +8,7 @@ from fastapi import FastAPI, Header, Path, Query, Request, Response
 
 from mpc_market import __version__
 from mpc_market.wire.checks import NUMBER_MAX
+from mpc_market.wire.dispute import REQUEST_BYTES_MAX
 from mpc_market.wire.identifiers import START_MAX, Stage, split_market
 from parties.service.documents import PRICES_MAX, RECORDS_MAX
 from parties.service.forwarding import Forwarding
@@ -33,9 +34,9 @@ WAIT_SECONDS_MAX = 30.0
 
 _MARKET = "/v1/markets/{market}"
 _PERIOD = _MARKET + "/periods/{start}"
-_SUBMISSION, _TARIFF = (
+_SUBMISSION, _TARIFF, _DISPUTE = (
     {"requestBody": {"required": True, "content": {BYTES: {}}, "description": f"mpc_market.wire.{module}"}}
-    for module in ("submission", "tariff")
+    for module in ("submission", "tariff", "dispute")
 )
 
 _LATER = [Problem.UNKNOWN_PERIOD, Problem.NOT_OPEN_YET, Problem.CLOSED_PERIOD, Problem.LATE]
@@ -45,6 +46,7 @@ Wait = Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX, description="seconds to
 Limit = Annotated[int, Query(ge=1, le=PRICES_MAX)]
 After = Annotated[int, Query(ge=-1, le=NUMBER_MAX, description="sequence number of a record: what comes after it")]
 Number = Annotated[int, Query(ge=1, le=NUMBER_MAX, description="number of the submission")]
+DisputeNumber = Annotated[int, Path(ge=1, le=NUMBER_MAX, description="number of the meter's dispute")]
 Start = Annotated[int, Path(ge=0, le=START_MAX, description="start of the period, seconds since 1970")]
 Authorization = Annotated[
     str, Header(description="Claim HEX: a claim for this party and round (mpc_market.wire.claim)")
@@ -65,6 +67,13 @@ _OF_SUBMISSION = (
 _OF_TARIFF = (
     *_OF_MARKET, *_WITH_BODY, Problem.NOT_SETTLED, Problem.UNKNOWN_SUPPLIER, Problem.WRONG_CONTEXT,
     Problem.BAD_SIGNATURE, Problem.OFF_GRID, Problem.TARIFF_LATE, Problem.TARIFF_NUMBER,
+)  # fmt: skip
+_OF_DISPUTE = (
+    *_OF_PERIOD, *_WITH_BODY, Problem.NOT_FINISHED, Problem.NOT_SETTLED, Problem.UNKNOWN_METER, Problem.WRONG_CONTEXT,
+    Problem.BAD_SIGNATURE, Problem.TOO_OLD, Problem.DISPUTE_NUMBER, Problem.TOO_MANY_DISPUTES, Problem.NOTHING_HERE,
+)  # fmt: skip
+_OF_DISCLOSURE = (
+    *_TO_OWNER, Problem.UNKNOWN_DISPUTE, Problem.NOT_NAMED, Problem.UNKNOWN_METER, Problem.BAD_SIGNATURE,
 )  # fmt: skip
 
 
@@ -138,6 +147,10 @@ class PublicApi:
         take = partial(add, methods=["POST"], openapi_extra=_SUBMISSION)
         take(f"{_PERIOD}/orders", self.submit, responses=taken)
         take(f"{_PERIOD}/readings", self.read, responses=_bytes_of("Receipt", *_OF_SUBMISSION, Problem.NOT_SETTLED))
+        dispute = partial(add, methods=["POST"], openapi_extra=_DISPUTE)
+        dispute(f"{_MARKET}/disputes", self.dispute, responses=_bytes_of("DisputeReceipt", *_OF_DISPUTE))
+        disclosure = _bytes_of("Disclosure", *_OF_DISCLOSURE)
+        add(f"{_PERIOD}/disclosures/{{meter}}/{{number}}", self.disclosure, responses=disclosure)
         sheet = _bytes_of("Sheet", *_TO_OWNER, Problem.UNKNOWN_READER, Problem.GROUP_TOO_SMALL)
         receipt, result = (_bytes_of(name, *_TO_OWNER, Problem.UNKNOWN_METER) for name in ("Receipt", "Delivery"))
         totals = _bytes_of("Totals", *_TO_OWNER, Problem.UNKNOWN_SUPPLIER, Problem.GROUP_TOO_SMALL)
@@ -221,6 +234,23 @@ class PublicApi:
         """The tariffs that hold for a period, every version, as their suppliers signed them."""
         found = await self._sites.clearing(market).tariffs.holding(start)
         return _json(TariffsDocument(tariffs=[data.hex() for data in found]).model_dump_json().encode())
+
+    # --- disputes
+
+    async def dispute(self, market: str, request: Request) -> Response:
+        """Take a user's request that its shares be disclosed to an arbiter; the answer is a signed receipt."""
+        disputes = self._sites.clearing(market).disputes
+        return _bytes(await disputes.take(await read_body(request, REQUEST_BYTES_MAX)))
+
+    async def disclosure(
+        self, market: str, start: Start, meter: str, number: DisputeNumber, authorization: Authorization = ""
+    ) -> Response:
+        """What this party reveals of one round to the arbiter whom a meter's dispute with this number names.
+
+        `market`: with its stage, of a closing the start of its month.
+        """
+        disclosing = self._sites.of(market).disclosing
+        return _bytes(await disclosing.disclosure(start, meter, number, _claim(authorization)))
 
     # --- to their owners
 

@@ -4,6 +4,7 @@ A round uses the lowest version that an opening names (`wire.opening`); a versio
 from a peer, and believed for the registrar's signature alone.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,13 @@ class Rolls:
             # It was checked when it was stored; the registrar's key may have been changed since.
             known = self._unpack(Roll.decode(data[:-64]))
         return known
+
+    async def back_from(self, version: int) -> AsyncIterator[Enrolled]:
+        """A version and those before it, newest first, as far back as this party has them."""
+        enrolled = await self.version(version)
+        while enrolled is not None:
+            yield enrolled
+            enrolled = await self.version(enrolled.version - 1)
 
     async def data(self, version: int) -> bytes | None:
         """A version as the registrar signed it."""

@@ -224,7 +224,8 @@ def _result_rows(given: Given, computed_on: Sequence[Row], settled: SettlementRe
 
 
 def _path(agreed: AgreedSet, tree: MerkleTree, place: int) -> bytes:
-    return packed_path(agreed.count, place, [tree.path(place)])
+    index = place * agreed.orders
+    return packed_path(agreed.count, index, [tree.path(index)])
 
 
 def _total_row(enrolled: Enrolled, total: GroupTotal) -> TotalRow:

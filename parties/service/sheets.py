@@ -30,7 +30,6 @@ CONTENTS = {content.name.lower(): content for content in Content}
 """As they stand in addresses."""
 
 _SHOWN = (Stage.SETTLEMENT, Stage.CLOSING)
-_EARLIER_ROLLS = 1000
 
 _Table = tuple[list[Row], tuple[str, ...], list[int]]
 """Rows, columns, this party's share words."""
@@ -135,13 +134,10 @@ class Sheets:
 
     async def _keys(self, agreement: Agreement, asking: Reader) -> Keys | None:
         """From the roll of the round. Of a month that was closed also from earlier ones: somebody may have left."""
-        version, enrolled = agreement.terms.roll_version, agreement.enrolled
-        for _ in range(_EARLIER_ROLLS):
-            keys = None if enrolled is None else keys_of(asking, enrolled.roll)
-            if keys is not None or enrolled is None or self._node.stage is not Stage.CLOSING:
+        async for enrolled in self._node.rolls.back_from(agreement.terms.roll_version):
+            keys = keys_of(asking, enrolled.roll)
+            if keys is not None or self._node.stage is not Stage.CLOSING:
                 return keys
-            version -= 1
-            enrolled = await self._node.rolls.version(version)
         return None
 
     async def _attempt(self, start: int, wait: float) -> int:

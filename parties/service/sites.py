@@ -12,6 +12,8 @@ from parties.service.clearing import Clearing
 from parties.service.clock import Clock
 from parties.service.closing import MonthClosing
 from parties.service.desk import Desk
+from parties.service.disclosing import Disclosing
+from parties.service.disputes import Disputes
 from parties.service.documents import Documents
 from parties.service.intake import Intake
 from parties.service.links import Links
@@ -38,6 +40,8 @@ class Site:
         self.desk = Desk(node, self.lookup)
         self.sheets = Sheets(node, self.lookup)
         self.tariffs = Tariffs(node)
+        self.disputes = Disputes(node, self.lookup)
+        self.disclosing = Disclosing(node, self.lookup)
 
     def __repr__(self) -> str:
         return f"Site({self.node.market.id})"

@@ -15,6 +15,7 @@ from parties.files.party_home import key_folders, market_folders, read_party_hom
 from parties.files.problems import Problems
 from parties.ledger import InUseError, LedgerError
 from parties.service.board import Kind
+from parties.service.disputes import kept_ms
 from parties.service.life import State
 from parties.service.peers import UnreachableError
 from parties.service.round import together, unsigned
@@ -165,8 +166,9 @@ class Upkeep:
         if keys:
             _log.info("erased", sealing_keys=keys)
         for market in [site.node.market for site in self._sites]:
-            rounds = await ledger.erase(market.id, now - int(market.service.retention.total_seconds()))
+            rounds = await ledger.erase(market.id, now - kept_ms(market) // 1000)
             secrets = await ledger.forget_secrets(market.id)
+            await ledger.forget_disputes(market.id, 1000 * now - kept_ms(market))
             rolls = await self._forget_rolls(market.id)
             if rounds or rolls:
                 _log.info("erased", market=market.id, rounds=rounds, secrets=secrets, rolls=rolls)

@@ -33,6 +33,8 @@ def keys_of(reader: Reader, roll: Roll) -> Keys | None:
             rows = roll.by_region()
         case Claimant.TSO:
             rows = roll.by_area()
+        case Claimant.ARBITER:
+            return None
     row = rows.get(reader.name)
     return None if row is None else (row.identity_key, row.sealing_key)
 

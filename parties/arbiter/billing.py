@@ -1,0 +1,223 @@
+"""The claim about the month's bill: all entries of the user are put together again, and the bill computed by the rule.
+
+which rounds     the set of the month's closing, which all parties have signed, says what it covers
+which entries    as many as the parties have signed for the account; each recomputed from what the user has signed
+which rates      the tariff in the set of each settlement, signed by the supplier
+how much         `rules.settlement.bill`, to the cent, compared with the parties' shares of what is due
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mpc_market.rules.settlement import Account, Booking, Entry, Line, Volumes, bill
+from mpc_market.rules.tariff import Rates
+from mpc_market.wire.agreement import AgreedSet
+from mpc_market.wire.codec import P
+from mpc_market.wire.disclosure import AccountShare, MonthShares
+from mpc_market.wire.errors import PolynomialError, WireError
+from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member, order_id
+from mpc_market.wire.sharing import recombine
+from mpc_market.wire.tariff import check_tariff, split_tariff
+from mpc_market.wire.verdicts import Verdict
+from parties.arbiter.checking import UnknownError, entry_by_rule, tariff_shown
+from parties.arbiter.claims import Claim, Kind, disproved, not_proved, proved
+from parties.arbiter.revealed import Round, in_set, named
+from parties.files.running import RunningMarket
+
+Rounds = Mapping[tuple[Stage, int], Round]
+
+_PROOF = "the signatures of all parties on what they disclose, and the user's and the supplier's on what it rests on"
+
+
+@dataclass(frozen=True)
+class Billed:
+    """An account as the parties hold it, put together. `due`: cents; `lines`: volumes by facts."""
+
+    entries: int
+    due: int = field(repr=False)
+    lines: Mapping[tuple[int, ...], Volumes] = field(repr=False)
+
+
+def bill_is_right(user: str, closing: Round, rounds: Rounds, running: RunningMarket) -> Claim:
+    """Recompute the month's bill."""
+    kind, about = Kind.BILL, closing.period
+    if not closing.known:
+        return not_proved(kind, about, "there is no public record of the month's closing")
+    if closing.result is None:
+        return disproved(kind, about, "the closing is void: no bill follows from it", "the outcome that was signed")
+    try:
+        covered = _covered(closing, running)
+        billed = _billed(closing)
+        bookings = [
+            booking
+            for key in covered
+            if key in rounds and (booking := _booking(user, key, rounds, running)) is not None
+        ]
+    except UnknownError as error:
+        return not_proved(kind, about, str(error))
+    except WireError as error:
+        return disproved(kind, about, str(error), _PROOF)
+    return _compare(closing, billed, bookings, running)
+
+
+def _compare(closing: Round, billed: Mapping[str, Billed], bookings: list[Booking], running: RunningMarket) -> Claim:
+    kind, about = Kind.BILL, closing.period
+    counted = dict.fromkeys(billed, 0)
+    for booking in bookings:
+        supplier = booking.account.supplier
+        counted[supplier] = counted.get(supplier, 0) + 1 + (booking.replaces is not None)
+    for supplier, count in counted.items():
+        entries = billed[supplier].entries if supplier in billed else 0
+        if count < entries:
+            reason = f"{count} of the {entries} entries with supplier {supplier!r} are disclosed: name all periods"
+            return not_proved(kind, about, reason)
+        if count > entries:
+            reason = f"{entries} entries with supplier {supplier!r} were billed, of the {count} that were settled"
+            return disproved(kind, about, reason, _PROOF)
+    by_rule = {account.supplier: made for account, made in bill(bookings).items()}
+    cents = running.settings.scale.cents
+    values: dict[str, object] = {
+        "due": {supplier: each.due for supplier, each in billed.items()},
+        "rule": {supplier: made.due(cents) for supplier, made in by_rule.items()},
+    }
+    for supplier, made in by_rule.items():
+        lines = {_facts(line): volumes for line, volumes in made.lines.items()}
+        if billed[supplier].lines != lines:
+            return disproved(kind, about, f"a line of the bill of {supplier!r} is not the rule's", _PROOF, **values)
+        if billed[supplier].due != made.due(cents):
+            reason = f"the amount due to supplier {supplier!r} is not the rule's"
+            return disproved(kind, about, reason, _PROOF, **values)
+    entries = sum(each.entries for each in billed.values())
+    reason = f"all {entries} entries are shown, and the rule makes the same amount of them, to the cent"
+    return proved(kind, about, reason, _PROOF, **values)
+
+
+def _facts(line: Line) -> tuple[int, ...]:
+    return (line.rates.retail, line.rates.feed_in, line.rates.fee, int(line.month), int(line.estimated))
+
+
+# --- what the closing covers, and what it came to ---------------------------------------------------------
+
+
+def _contents(closing: Round) -> dict[int, MonthShares]:
+    shares = {
+        party: disclosed.content
+        for party, disclosed in closing.disclosed.items()
+        if isinstance(disclosed.content, MonthShares)
+    }
+    if not closing.complete:
+        raise UnknownError("not all parties disclose what they hold of the month")
+    return shares
+
+
+def _covered(closing: Round, running: RunningMarket) -> list[tuple[Stage, int]]:
+    """The settlements and corrections in the set of the closing. Raises: UnknownError."""
+    terms, result = closing.terms, closing.result
+    assert terms is not None
+    assert result is not None
+    for party, shares in _contents(closing).items():
+        orders = running.settings.orders_per_submission
+        agreed = AgreedSet(closing.period, terms.challenge, terms.roll_digest, orders, shares.members)
+        if agreed.digest() == result.set_digest:
+            names = [item.meter.partition(MEMBER_SLASH) for item in shares.members]
+            stages = (Stage.SETTLEMENT, Stage.CORRECTION)
+            return [(Stage(kind), int(start)) for kind, _, start in names if kind in stages]
+        closing.fault(party, "discloses another set than all parties have signed")
+    raise UnknownError("no party discloses the set of the closing")
+
+
+def _billed(closing: Round) -> dict[str, Billed]:
+    """The user's accounts, by supplier. Raises: UnknownError."""
+    contents = _contents(closing)
+    shapes = {tuple(map(_shape, shares.accounts)) for shares in contents.values()}
+    if len(shapes) > 1:
+        raise UnknownError("the parties disclose different accounts of the user")
+    try:
+        return {
+            accounts[0].supplier: _account(dict(zip(contents, accounts, strict=True)))
+            for accounts in zip(*(shares.accounts for shares in contents.values()), strict=True)
+        }
+    except PolynomialError as error:
+        raise UnknownError(f"the shares of the bill do not fit together{named(error)}") from None
+
+
+def _shape(account: AccountShare) -> tuple[object, ...]:
+    lines = tuple((line.facts, line.entries) for line in account.lines)
+    return account.supplier, account.entries, account.estimated, lines
+
+
+def _account(shares: Mapping[int, AccountShare]) -> Billed:
+    parties, first = len(shares), next(iter(shares.values()))
+    (due,) = _signed(recombine({party: (share.due,) for party, share in shares.items()}, parties))
+    lines = {}
+    for place, line in enumerate(first.lines):
+        words = recombine({party: share.lines[place].words for party, share in shares.items()}, parties)
+        lines[line.facts] = Volumes(*_signed(words))
+    return Billed(first.entries, due, lines)
+
+
+def _signed(words: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(word if word <= P // 2 else word - P for word in words)
+
+
+# --- the entries, by the rule -----------------------------------------------------------------------------
+
+
+def _booking(user: str, key: tuple[Stage, int], rounds: Rounds, running: RunningMarket) -> Booking | None:
+    """The user's entry of a settlement or correction on its way to the bill; None if there is none.
+
+    Raises: UnknownError; WireError.
+    """
+    stage, start = key
+    found, clearing = rounds[key], rounds[Stage.CLEARING, start]
+    entry = _entry(found, clearing, running)
+    if entry is None:
+        return None
+    replaces = None
+    if stage is Stage.CORRECTION:
+        replaces = _entry(rounds[Stage.SETTLEMENT, start], clearing, running)
+    assert found.enrolled is not None, "an entry was disclosed"
+    rates = _rates(found, running)
+    if rates is None:
+        return None  # not billed: the supplier has no tariff
+    price = None if clearing.result is None else clearing.result.price
+    if found.result is not None and found.result.price != price:
+        raise WireError(f"{found.period}: it was settled at another price than it was cleared at")
+    calendar = running.calendar
+    assert calendar is not None, "a market that only clears has no bills"
+    line = Line(rates, str(calendar.months.of(start)), found.estimated)
+    money = None if price is None else running.settings.scale.money_price(price)
+    return Booking(Account(user, found.enrolled.supplier), line, money, entry, replaces)
+
+
+def _entry(found: Round, clearing: Round, running: RunningMarket) -> Entry | None:
+    """Raises: UnknownError; WireError."""
+    if not found.known:
+        if found.there:
+            raise UnknownError(f"{found.period}: there is no public record of it")
+        return None
+    if found.result is None or found.nothing_of_user:
+        return None
+    if not found.complete:
+        raise UnknownError(f"{found.period}: not all parties disclose")
+    if found.verdict is not Verdict.VALID:
+        return None
+    return entry_by_rule(found, clearing, running.settings.rules)
+
+
+def _rates(found: Round, running: RunningMarket) -> Rates | None:
+    """Of the tariff that the parties have agreed on. Raises: UnknownError if it is not what they have signed."""
+    shown = tariff_shown(found)
+    if shown is None or found.enrolled is None:
+        return None
+    supplier, base = found.enrolled.supplier, running.settings.scale.base
+    tariff, signature = split_tariff(shown[0])
+    if (tariff.supplier, tariff.holds(found.period.start)) != (supplier, True):
+        raise UnknownError(f"{found.period}: the tariff that is shown is not that of the supplier for this period")
+    if not in_set(found, [(order_id(member("tariff", supplier), 0), tariff.digest)], shown[1]):
+        raise UnknownError(f"{found.period}: the tariff that is shown is not in the set that all parties have signed")
+    known = next((each for each in running.suppliers if each.id == supplier), None)
+    if known is not None:
+        market = Stage.CLEARING.of(tariff.market)
+        check_tariff(tariff, signature, market, known.identity_key, running.settings.price_bits)
+    return Rates(base + tariff.retail, base + tariff.feed_in, tariff.fee)

@@ -1,0 +1,101 @@
+"""Everything that a judgement rests on, in one private directory: it can be judged again at any time, offline.
+
+DIR/                   0700
+  dispute.json         the user's evidence, as it came
+  records.jsonl        public records of the rounds in question, one per line
+  disclosures.jsonl    {"answer": signed disclosure in hex, or "", "market", "party", "period", "trouble"} per line
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mpc_market.errors import InputError
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.identifiers import Period
+from mpc_market.wire.record import Record
+from parties.files.disputes import DisputeFile, read_dispute
+from parties.files.private import DIRECTORY_MODE, replace
+from parties.files.problems import Problems
+
+DISPUTE, RECORDS, DISCLOSURES = "dispute.json", "records.jsonl", "disclosures.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a party has answered about a round: a signed disclosure, or why there is none."""
+
+    period: Period
+    party: int
+    disclosure: bytes = field(repr=False)
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Well-formed, and nothing of it checked. `records`: by round; `answers`: by round and party."""
+
+    dispute: DisputeFile
+    records: dict[Period, Record] = field(repr=False)
+    answers: dict[Period, dict[int, Answer]] = field(repr=False)
+
+
+def write_case(folder: Path, case: Case) -> None:
+    """Write the directory, or write it again. Raises: OutputError; OSError."""
+    folder.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    folder.chmod(DIRECTORY_MODE)
+    answers = [answer for by_party in case.answers.values() for answer in by_party.values()]
+    replace(folder / DISPUTE, case.dispute.encode().encode())
+    replace(folder / RECORDS, b"".join(record.encode() + b"\n" for record in case.records.values()))
+    replace(folder / DISCLOSURES, "".join(_line(answer) + "\n" for answer in answers).encode())
+
+
+def read_case(folder: Path, problems: Problems) -> Case | None:
+    """Read it; None if there is any problem. Raises: InputError if a line is none."""
+    dispute = read_dispute(folder / DISPUTE, problems)
+    records: dict[Period, Record] = {}
+    answers: dict[Period, dict[int, Answer]] = {}
+    for record in (_read(folder / RECORDS, number, line) for number, line in _lines(folder / RECORDS, problems)):
+        records[record.period] = record
+    for number, line in _lines(folder / DISCLOSURES, problems):
+        answer = _answer(folder / DISCLOSURES, number, line)
+        answers.setdefault(answer.period, {})[answer.party] = answer
+    return None if dispute is None else Case(dispute, records, answers)
+
+
+def _lines(path: Path, problems: Problems) -> list[tuple[int, bytes]]:
+    try:
+        return list(enumerate(path.read_bytes().splitlines(), 1))
+    except OSError as error:
+        problems.add(str(path), f"cannot be read: {error.strerror}: `mpc-market arbiter fetch` makes it")
+        return []
+
+
+def _line(answer: Answer) -> str:
+    table = {
+        "answer": answer.disclosure.hex(),
+        "market": answer.period.market,
+        "party": answer.party,
+        "period": answer.period.start,
+        "trouble": answer.trouble,
+    }
+    return json.dumps(table)
+
+
+def _read(path: Path, number: int, line: bytes) -> Record:
+    try:
+        return Record.decode(line)
+    except WireError as error:
+        raise InputError((f"{path}:{number}: no record: {error}",)) from None
+
+
+def _answer(path: Path, number: int, line: bytes) -> Answer:
+    try:
+        table = json.loads(line)
+        period, party = Period(table["market"], table["period"]), table["party"]
+        if type(party) is not int:
+            raise WireError("no party")
+        return Answer(period, party, bytes.fromhex(table["answer"]), str(table["trouble"]))
+    # WireError is a ValueError too
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise InputError((f"{path}:{number}: no answer of a party: `arbiter fetch` has not written it",)) from None

@@ -1,0 +1,91 @@
+"""Asking the parties for what a dispute names: the public record of each round, then each party's disclosure.
+
+The claim that an arbiter shows names the round's challenge, which the record holds. A round that no party knows, or
+that was never opened by all, has nothing to disclose.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from urllib.parse import quote
+
+from mpc_market.wire.audit import check_record
+from mpc_market.wire.claim import Claimant, make_claim
+from mpc_market.wire.disclosure import Disclosure
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.identifiers import Period
+from mpc_market.wire.message import read_signed
+from mpc_market.wire.opening import Terms
+from mpc_market.wire.record import Record
+from parties.arbiter.case import Answer, Case
+from parties.arbiter.home import ArbiterHome
+from parties.files.disputes import DisputeFile
+from parties.files.running import RunningMarket
+from parties.meter.api import Api, RefusedError, UnreachableError, pinned
+
+_AT_ONCE = 20
+
+_NO_ROUND = {"unknown-period", "not-open-yet"}
+
+
+class Fetching:
+    """Run by the arbiter. `home`: whose keys the request names."""
+
+    def __init__(self, running: RunningMarket, home: ArbiterHome, dispute: DisputeFile) -> None:
+        self._running, self._home, self._dispute = running, home, dispute
+        self._apis: dict[str, Api] = {}
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(self, now: int) -> Case:
+        """All that the parties hand out, and why something is missing. `now`: seconds since 1970."""
+        rounds = self._dispute.asked.rounds(settled=self._running.calendar is not None)
+        case = Case(self._dispute, {}, {})
+        async with AsyncExitStack() as stack:
+            for market in sorted({period.market for period in rounds}):
+                api = Api(market, pinned(self._running, now))
+                self._apis[market] = await stack.enter_async_context(api)
+            await asyncio.gather(*(self._round(period, case) for period in rounds))
+        order = {period: place for place, period in enumerate(rounds)}
+        return Case(
+            self._dispute,
+            dict(sorted(case.records.items(), key=lambda pair: order[pair[0]])),
+            dict(sorted(case.answers.items(), key=lambda pair: order[pair[0]])),
+        )
+
+    async def _round(self, period: Period, case: Case) -> None:
+        async with self._places:
+            found = await self._record(period)
+            if not isinstance(found, tuple):
+                if found:
+                    case.answers[period] = {answer.party: answer for answer in found}
+                return
+            record, terms = found
+            case.records[period] = record
+            if terms is not None:
+                parties = range(terms.parties)
+                answers = await asyncio.gather(*(self._disclosure(period, party, terms) for party in parties))
+                case.answers[period] = {answer.party: answer for answer in answers}
+
+    async def _record(self, period: Period) -> tuple[Record, Terms | None] | list[Answer]:
+        """A record that holds, of whichever party; else why there is none: nothing if no party knows the round."""
+        troubles, unknown = [], True
+        committee = self._running.staged(period.stage).committee(period.start)
+        for party in range(committee.parties):
+            try:
+                record = Record.decode(await self._apis[period.market].get(party, f"periods/{period.start}/record"))
+                if record.period == period:
+                    return record, check_record(record, committee).terms
+            except (UnreachableError, RefusedError, WireError) as error:
+                unknown &= isinstance(error, RefusedError) and error.problem in _NO_ROUND
+                troubles.append(Answer(period, party, b"", f"no public record: {error}"))
+        return [] if unknown else troubles
+
+    async def _disclosure(self, period: Period, party: int, terms: Terms) -> Answer:
+        asked, home = self._dispute.asked, self._home
+        claim = make_claim(terms, party, Claimant.ARBITER, home.public.name, home.identity)
+        path = f"periods/{period.start}/disclosures/{quote(asked.meter, safe='')}/{asked.number}"
+        try:
+            data = await self._apis[period.market].get(party, path, claim=claim)
+            read_signed(Disclosure, data, self._running.staged(period.stage).committee(period.start), period, party)
+        except (UnreachableError, RefusedError, WireError) as error:
+            return Answer(period, party, b"", str(error))
+        return Answer(period, party, data)

@@ -1,0 +1,90 @@
+"""The whole judgement, from a directory that `fetching` has filled: offline, and the same for everybody who has it."""
+
+from dataclasses import dataclass, field
+
+from mpc_market.errors import InputError
+from mpc_market.wire.dispute import OF_A_PERIOD, DisputeReceipt, DisputeRequest, check_dispute, split_dispute
+from mpc_market.wire.errors import WireError
+from mpc_market.wire.identifiers import Period, Stage
+from mpc_market.wire.message import read_signed
+from parties.arbiter.billing import bill_is_right
+from parties.arbiter.case import Case
+from parties.arbiter.checking import claims_of_period
+from parties.arbiter.claims import Claim
+from parties.arbiter.home import ArbiterHome, check_asked
+from parties.arbiter.revealed import Round, establish
+from parties.files.running import RunningMarket
+
+
+@dataclass
+class Judgement:
+    """`faults`: what somebody has shown or signed that does not hold. `notes`: what is missing, and why."""
+
+    asked: DisputeRequest
+    claims: list[Claim] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def judge(case: Case, running: RunningMarket, home: ArbiterHome) -> Judgement:
+    """Run by the arbiter; opens no connection.
+
+    Raises: InputError if the request is not the user's, not for this market or this arbiter, or a record does not hold.
+    """
+    asked = _asked(case, running, home)
+    judgement = Judgement(asked)
+    rounds = _rounds(case, running, home)
+    if not any(found.disclosed for found in rounds.values()):
+        judgement.notes.append("no party discloses anything: that the identity key is an enrolled user's is not proved")
+    _note_receipts(case, running, judgement)
+    for start in asked.starts:
+        stages = {stage: rounds[stage, start] for stage in OF_A_PERIOD if (stage, start) in rounds}
+        judgement.claims += claims_of_period(stages, running.settings.rules)
+    if asked.month is not None and (closing := rounds.get((Stage.CLOSING, asked.month))) is not None:
+        judgement.claims.append(bill_is_right(asked.meter, closing, rounds, running))
+    for found in rounds.values():
+        judgement.faults += found.faults
+    for by_party in case.answers.values():
+        judgement.notes += [f"{a.period}: party {a.party}: {a.trouble}" for a in by_party.values() if a.trouble]
+    return judgement
+
+
+def _asked(case: Case, running: RunningMarket, home: ArbiterHome) -> DisputeRequest:
+    request, signature = split_dispute(case.dispute.request)
+    wrong = check_asked(request, running, home)
+    if wrong:
+        raise InputError((wrong,))
+    try:
+        check_dispute(request, signature, running.id, case.dispute.identity_key)
+    except WireError as error:
+        raise InputError((f"the request is not signed by the user whose evidence it is: {error}",)) from None
+    return request
+
+
+def _rounds(case: Case, running: RunningMarket, home: ArbiterHome) -> dict[tuple[Stage, int], Round]:
+    """Everything that is established, by stage and start."""
+    found = {}
+    for period in case.dispute.asked.rounds(settled=running.calendar is not None):
+        committee = running.staged(period.stage).committee(period.start)
+        try:
+            found[period.stage, period.start] = establish(case, period, committee, home.sealing)
+        except WireError as error:
+            raise InputError((f"{period}: its public record does not hold: {error}",)) from None
+    return found
+
+
+def _note_receipts(case: Case, running: RunningMarket, judgement: Judgement) -> None:
+    """Which parties have acknowledged the request."""
+    last = Period(running.id, judgement.asked.starts[-1])
+    acknowledged = set()
+    for signed in case.dispute.receipts:
+        try:
+            receipt = read_signed(DisputeReceipt, signed.encode(), running.committee(last.start), last).message
+        except WireError:
+            judgement.faults.append("the user shows a receipt of the request that no party has signed")
+            continue
+        if receipt.dispute_digest == case.dispute.digest:
+            acknowledged.add(receipt.party)
+    missing = sorted(set(range(len(running.parties))) - acknowledged)
+    if missing:
+        judgement.notes.append(f"no receipt of the request by the parties {missing} is shown")

@@ -1,0 +1,116 @@
+"""Disputes at a compute party: a user's signed request is checked, stored durably, acknowledged, and put on record.
+
+A request is taken while everything that it names can still be disclosed: its periods are cleared and within the
+retention time. Its digest enters the set of every closing as long as it is kept: that all parties have it is so agreed
+on and signed like anything else that a closing rests on.
+"""
+
+from datetime import timedelta
+
+from mpc_market.errors import InvalidSettingsError
+from mpc_market.wire.agreement import Item
+from mpc_market.wire.dispute import DisputeReceipt, DisputeRequest, check_dispute, dispute_digest, split_dispute
+from mpc_market.wire.errors import ContextError, WireError
+from mpc_market.wire.identifiers import Period, Stage, member
+from mpc_market.wire.message import sign
+from parties.files.running import RunningMarket
+from parties.ledger import ContradictionError, DisputeRow
+from parties.service.life import FINAL, State
+from parties.service.lookup import Lookup
+from parties.service.node import Node
+from parties.service.problems import Problem, RefusalError
+
+DISPUTE = "dispute"
+"""Kind of member of a closing's set: the request of a user, by its digest."""
+
+DISPUTES_MAX = 100
+"""So many requests are kept of one meter."""
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Disputes:
+    """Of one market."""
+
+    def __init__(self, node: Node, lookup: Lookup) -> None:
+        self._node = node
+        self._lookup = lookup
+
+    async def take(self, body: bytes) -> bytes:
+        """Store a request; returns the signed receipt. The same one again gets the same receipt.
+
+        Raises: RefusalError, LedgerError.
+        """
+        node = self._node
+        try:
+            request, signature = split_dispute(body)
+        except WireError:
+            raise RefusalError(Problem.MALFORMED) from None
+        await self._check_periods(request)
+        await self._check_signature(request, signature)
+        known = await node.ledger.dispute(node.market.id, request.meter, request.number)
+        if known is None and await node.ledger.count_disputes(node.market.id, request.meter) >= DISPUTES_MAX:
+            raise RefusalError(Problem.TOO_MANY_DISPUTES)
+        row = DisputeRow(node.market.id, request.meter, request.number, dispute_digest(body), body, node.clock.now_ms())
+        try:
+            kept = await node.ledger.put_dispute(row)
+        except ContradictionError:
+            raise RefusalError(Problem.DISPUTE_NUMBER) from None
+        start = request.starts[-1]
+        try:
+            receipt = DisputeReceipt(Period(node.market.id, start), node.party, kept.digest, kept.received_ms)
+            return sign(receipt, node.key(start)).encode()
+        except InvalidSettingsError:  # its signing key was erased
+            raise RefusalError(Problem.NOTHING_HERE) from None
+
+    async def _check_periods(self, request: DisputeRequest) -> None:
+        """All of them over, and none too old; the month closed. What this party never ran has nothing to disclose.
+
+        Raises: RefusalError.
+        """
+        node = self._node
+        if request.market != node.market.id:
+            raise RefusalError(Problem.WRONG_CONTEXT)
+        first, last = request.starts[0], request.starts[-1]
+        if 1000 * first < node.clock.now_ms() - kept_ms(node.market):
+            raise RefusalError(Problem.TOO_OLD)
+        states = {row.start: row.state for row in await node.ledger.rounds_between(node.market.id, first, last + 1)}
+        for start in request.starts:
+            if start not in states:
+                why = self._lookup.why_none(start)
+                if why is Problem.NOT_OPEN_YET or not node.schedule.is_start(start):
+                    raise RefusalError(why)
+            elif State(states[start]) not in FINAL:
+                raise RefusalError(Problem.NOT_FINISHED)
+        if request.month is not None:
+            if Stage.CLOSING not in node.siblings:
+                raise RefusalError(Problem.NOT_SETTLED)
+            closing = node.sibling(Stage.CLOSING).market.id
+            row = await node.ledger.round(closing, request.month)
+            if row is None or State(row.state) not in FINAL:
+                raise RefusalError(Problem.UNKNOWN_PERIOD if row is None else Problem.NOT_FINISHED)
+
+    async def _check_signature(self, request: DisputeRequest, signature: bytes) -> None:
+        """By the key that the meter had in the last period named; `Disclosing` compares it round by round."""
+        agreement = await self._lookup.agreement(request.starts[-1])
+        enrolled = await self._node.rolls.latest() if agreement is None else agreement.enrolled
+        entry = None if enrolled is None else enrolled.meters.get(request.meter)
+        if entry is None:
+            raise RefusalError(Problem.UNKNOWN_METER)
+        try:
+            check_dispute(request, signature, self._node.market.id, entry.identity_key)
+        except ContextError:
+            raise RefusalError(Problem.WRONG_CONTEXT) from None
+        except WireError:
+            raise RefusalError(Problem.BAD_SIGNATURE) from None
+
+
+async def dispute_items(clearing: Node) -> list[Item]:
+    """The requests of a market as members of a set. A digest is its own name: nobody replaces another's request."""
+    rows = await clearing.ledger.disputes(clearing.market.id)
+    return [Item(member(DISPUTE, row.digest.hex()), 1, row.digest) for row in rows]
+
+
+def kept_ms(market: RunningMarket) -> int:
+    """How long shares are kept, and so can be disclosed."""
+    return market.service.retention // _MILLISECOND
