@@ -1,0 +1,272 @@
+"""Disputes, from the user's request over HTTPS to the arbiter's judgement: every verdict, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from disputed_town import ANNA, BEN, CARL, DORA, MONTH, NEXT, ORDERS, READINGS, DisputedTown, lied
+from service_running import asynchronous
+from service_town import PERIOD, START, problem
+from settled_town import END
+
+from mpc_market.errors import InputError
+from mpc_market.wire.codec import P
+from mpc_market.wire.disclosure import Disclosure, RoundShares, make_disclosure, open_disclosure
+from mpc_market.wire.dispute import DisputeRequest, sign_dispute
+from mpc_market.wire.identifiers import Period, Stage
+from mpc_market.wire.message import sign, split_signed
+from mpc_market.wire.signing import SigningKey
+from mpc_market.wire.submission import InputShare
+from parties.arbiter.case import read_case, write_case
+from parties.arbiter.claims import Kind, Standing
+from parties.arbiter.wording import as_json, lines
+from parties.files.problems import Problems
+from parties.service.life import FINAL, State
+
+ALL = list(range(MONTH, NEXT, PERIOD))
+PROVED, DISPROVED, NOT_PROVED = Standing.PROVED, Standing.DISPROVED, Standing.NOT_PROVED
+
+
+def stood(judgement, stage: Stage = Stage.CLEARING) -> dict[Kind, Standing]:
+    """How the claims about the first period, and about the month, stand."""
+    stages = {stage, Stage.CLOSING}
+    return {c.kind: c.standing for c in judgement.claims if c.round.stage in stages and c.round.start in (START, MONTH)}
+
+
+def claim_of(judgement, kind: Kind):
+    return next(claim for claim in judgement.claims if claim.kind is kind)
+
+
+@asynchronous
+async def test_the_four_verdicts(tmp_path):
+    async with DisputedTown(tmp_path / "m").up() as town:
+        await town.live()
+        await check_that_the_bill_is_right(town)
+        await check_that_a_liar_is_found_out(town)
+        await check_that_an_omitted_order_is_proved(town)
+        await check_that_another_reading_is_noticed(town)
+        await check_that_requests_are_in_the_record(town)
+
+
+async def check_that_the_bill_is_right(town: DisputedTown) -> None:
+    dispute = await town.contest(BEN, ALL, MONTH)
+    case = await town.fetched(dispute)
+    check_that_nobody_else_is_in_it(town, case)
+    write_case(town.path / "case", case)
+    judgement = town.judged(read_case(town.path / "case", Problems()))
+    assert judgement.faults == []
+    assert stood(judgement) == {
+        Kind.USER_LIES: DISPROVED, Kind.OMITTED: DISPROVED, Kind.ACCEPTED: PROVED, Kind.BILL: PROVED
+    }  # fmt: skip
+    assert stood(judgement, Stage.SETTLEMENT) == {
+        Kind.OMITTED: DISPROVED, Kind.READING_DIFFERS: DISPROVED, Kind.ENTRY: PROVED, Kind.BILL: PROVED
+    }  # fmt: skip
+    side, price, quantity = ORDERS[BEN]
+    assert claim_of(judgement, Kind.USER_LIES).values["signed"] == [[side.value, price, quantity]]
+    bill = claim_of(judgement, Kind.BILL)
+    sheet = await town.amounts_of(BEN)
+    assert bill.values["due"] == bill.values["rule"] == {"sun": sheet}
+    assert any("PROVED: the bill is right" in line for line in lines(judgement))
+    assert json.loads(as_json(judgement))["claims"][0]["standing"] == "disproved"
+    # without the period in which there was an entry, the bill is neither
+    fewer = await town.contest_as(BEN, ALL[1:], MONTH, "fewer")
+    assert claim_of(town.judged(await town.fetched(fewer)), Kind.BILL).standing is NOT_PROVED
+
+
+def check_that_nobody_else_is_in_it(town: DisputedTown, case) -> None:
+    """Not their ids, not their headers; and no more than is named."""
+    assert {period.start for period in case.answers} <= set(ALL)
+    count = 0
+    for by_party in case.answers.values():
+        for answer in by_party.values():
+            if answer.disclosure:
+                count += 1
+                message = split_signed(Disclosure, answer.disclosure).message
+                plain = town.arbiter.sealing.open(message.box)
+                assert message.meter == BEN
+                assert BEN.encode() in plain
+                assert not any(other.encode() in plain for other in (ANNA, CARL, DORA))
+                shown = open_disclosure(message, town.arbiter.sealing)
+                if isinstance(shown.content, RoundShares):
+                    assert {held.header.meter for held in shown.content.submissions} <= {BEN}
+    assert count >= 3 * 7  # of clearing, settlement and closing, and four corrections, at least
+
+
+async def check_that_a_liar_is_found_out(town: DisputedTown) -> None:
+    """By his own signature, whatever he shows: a header with other shares, or none at all, opens by the parties'."""
+    case = await town.fetched(await town.contest_as(BEN, [START], None, "lie"))
+    dispute = case.dispute
+    last = max((s for s in dispute.submissions if s.orders is not None), key=lambda each: each.header.number)
+    honest = replace(dispute, submissions=(last,))
+    for given in (lied(honest), replace(lied(honest), submissions=(replace(lied(honest).submissions[0], shares=()),))):
+        judgement = town.judged(replace(case, dispute=given))
+        assert stood(judgement)[Kind.USER_LIES] is PROVED
+        assert claim_of(judgement, Kind.USER_LIES).proof == "the user's signature on the header"
+        assert judgement.faults == []
+    other = SigningKey.generate()
+    forged = replace(last, signature=other.sign("submission", last.header.encode()))
+    judgement = town.judged(replace(case, dispute=replace(dispute, submissions=(forged,))))
+    assert any("the user shows a header that it has not signed" in fault for fault in judgement.faults)
+    await check_that_a_party_is_found_out(town, case)
+
+
+async def check_that_a_party_is_found_out(town: DisputedTown, case) -> None:
+    """One that alters its share; one whose disclosure is forged; one that keeps silent."""
+    period = Period(town.market.id, START)
+    answer = case.answers[period][1]
+    message = split_signed(Disclosure, answer.disclosure).message
+    shown = open_disclosure(message, town.arbiter.sealing)
+    first, *rest = shown.content.submissions
+    words = ((first.share.words[0] + 1) % P, *first.share.words[1:])
+    altered = replace(first, share=InputShare(first.share.nonce, words))
+    content = replace(shown.content, submissions=(altered, *rest))
+    made = make_disclosure(
+        period, 1, BEN, message.dispute_digest, replace(shown, content=content), town.arbiter.public.sealing_key
+    )
+    judgement = town.judged(with_answer(case, period, 1, sign(made, town.node(1).key(START)).encode()))
+    expected = "party 1 discloses another share than the one whose digest the user has signed"
+    assert [fault for fault in judgement.faults if expected in fault]
+    # results: of three parties the liar is not known, but the lie is
+    result = replace(shown.content.result, words=tuple((word + 1) % P for word in shown.content.result.words))
+    content = replace(shown.content, result=result)
+    made = make_disclosure(
+        period, 1, BEN, message.dispute_digest, replace(shown, content=content), town.arbiter.public.sealing_key
+    )
+    judgement = town.judged(with_answer(case, period, 1, sign(made, town.node(1).key(START)).encode()))
+    assert any("do not fit together" in fault for fault in judgement.faults)
+    assert stood(judgement)[Kind.ACCEPTED] is NOT_PROVED
+    forged = with_answer(case, period, 1, answer.disclosure[:-1] + bytes([answer.disclosure[-1] ^ 1]))
+    judgement = town.judged(forged)
+    assert any("no disclosure of it" in fault for fault in judgement.faults)
+    assert stood(judgement) == {Kind.USER_LIES: DISPROVED, Kind.OMITTED: DISPROVED, Kind.ACCEPTED: NOT_PROVED}
+
+
+def with_answer(case, period: Period, party: int, data: bytes):
+    answers = dict(case.answers)
+    answers[period] = answers[period] | {party: replace(answers[period][party], disclosure=data)}
+    return replace(case, answers=answers)
+
+
+async def check_that_an_omitted_order_is_proved(town: DisputedTown) -> None:
+    case = await town.fetched(await town.contest(DORA, ALL, MONTH))
+    judgement = town.judged(case)
+    assert stood(judgement) == {Kind.USER_LIES: DISPROVED, Kind.OMITTED: PROVED, Kind.BILL: PROVED}
+    assert "the parties [2] do not have it" in claim_of(judgement, Kind.OMITTED).reason
+    # without the receipt of one party nothing is proved
+    mine = case.dispute.submissions
+    fewer = tuple(replace(each, receipts=each.receipts[:-1]) for each in mine)
+    judgement = town.judged(replace(case, dispute=replace(case.dispute, submissions=fewer)))
+    assert stood(judgement)[Kind.OMITTED] is NOT_PROVED
+
+
+async def check_that_another_reading_is_noticed(town: DisputedTown) -> None:
+    before = await town.fetched(await town.contest(CARL, [START]))
+    reading = next(each for each in before.dispute.submissions if each.reading is not None)
+    said = replace(reading, reading=replace(reading.reading, imported=READINGS[CARL][0] - 1))
+    judgement = town.judged(replace(before, dispute=replace(before.dispute, submissions=(said,))))
+    found = claim_of(judgement, Kind.READING_DIFFERS)
+    assert (found.standing, found.reason) == (PROVED, "the user says another reading than it has signed")
+    await town.falsify(CARL)
+    judgement = town.judged(await town.fetched(before.dispute))
+    found = claim_of(judgement, Kind.READING_DIFFERS)
+    assert (found.standing, found.reason) == (PROVED, "another reading was settled than the user has signed")
+    assert stood(judgement, Stage.SETTLEMENT)[Kind.ENTRY] is DISPROVED
+
+
+async def check_that_requests_are_in_the_record(town: DisputedTown) -> None:
+    """In the set of the next closing, which all parties sign, whatever month they are about."""
+    dispute = await town.contest(ANNA, [START])
+    town.clock.move_to(1000 * (NEXT + 3600 + PERIOD) + 1_200_000 + 600_000)
+    await town.until_stage(Stage.CLOSING, State.RESULT, start=NEXT)
+    for party in range(3):
+        agreed = await town.services[party].sites.get(town.name(Stage.CLOSING)).lookup.agreed(NEXT)
+        digests = {item.header_digest for item in agreed.members if item.meter.startswith("dispute/")}
+        assert dispute.digest in digests
+        assert len(digests) == 6
+    # and the bill of that month: estimates for the three periods that nobody read
+    judgement = town.judged(await town.fetched(await town.contest_as(BEN, ALL, NEXT, "next")))
+    bill = claim_of(judgement, Kind.BILL)
+    assert (bill.standing, judgement.faults) == (PROVED, [])
+    assert "all 3 entries" in bill.reason
+    entries = [claim for claim in judgement.claims if claim.kind is Kind.ENTRY and claim.round.start > START]
+    assert [(claim.standing, claim.values["entry"]) for claim in entries] == [(PROVED, [0, 0, 200, 0, 200])] * 3
+
+
+@asynchronous
+async def test_disputes_that_are_refused_each_for_its_reason(tmp_path):
+    async with DisputedTown(tmp_path / "m").up() as town:
+        key, other = town.user(BEN).home.identity, town.user(ANNA).home.identity
+        request = DisputeRequest(town.market.id, BEN, 7, town.arbiter.public, (START,))
+        await town.until(State.COLLECTING)
+        assert await town.refused(request, key) == "not-finished"
+        await town.order(BEN, *ORDERS[BEN])
+        await town.run_round()
+        for wrong, signer, reason in (
+            (replace(request, market="elm-street"), key, "wrong-context"),
+            (replace(request, meter="nobody"), key, "unknown-meter"),
+            (request, other, "bad-signature"),
+            (replace(request, meter=ANNA), key, "bad-signature"),
+            (replace(request, starts=(START, START + 1)), key, "unknown-period"),
+            (replace(request, starts=(START, START + 10 * PERIOD)), key, "not-open-yet"),
+            (replace(request, starts=(START - 40 * 86_400, START)), key, "too-old"),
+            (replace(request, month=MONTH), key, "unknown-period"),
+        ):
+            assert await town.refused(wrong, signer) == reason, reason
+        assert problem(await town.post_dispute(0, b"no dispute")) == "malformed"
+        assert problem(await town.post_dispute(0, bytes(70_000))) == "oversized-body"
+        first = await town.post_dispute(0, sign_dispute(request, key))
+        assert first.status_code == 200
+        assert (await town.post_dispute(0, sign_dispute(request, key))).content == first.content
+        assert await town.refused(replace(request, starts=(START - PERIOD, START)), key) == "dispute-number"
+        await check_who_is_told(town)
+        town.clock.move_to(1000 * END + 31 * 86_400_000)
+        assert await town.refused(replace(request, number=8), key) == "too-old"
+        await town.services[0].upkeep.clean()
+        assert problem(await town.disclosure(town.arbiter.identity, START)) == "unknown-dispute"
+
+
+async def check_who_is_told(town: DisputedTown) -> None:
+    """The arbiter that is named, by its own key, of what is named."""
+    assert (await town.disclosure(town.arbiter.identity, START)).status_code == 200
+    for key in (SigningKey.generate(), town.user(BEN).home.identity):
+        assert problem(await town.disclosure(key, START)) == "unauthorized"
+    assert problem(await town.disclosure(town.arbiter.identity, START, number=8)) == "unknown-dispute"
+    assert problem(await town.disclosure(town.arbiter.identity, START, meter=ANNA)) == "unknown-dispute"
+    assert problem(await town.disclosure(town.arbiter.identity, START - PERIOD)) == "not-named"
+
+
+@asynchronous
+async def test_whoever_has_the_id_of_a_meter_later_learns_nothing_of_who_had_it(tmp_path):
+    async with DisputedTown(tmp_path / "m").up() as town:
+        await town.until(State.COLLECTING)
+        await town.order(BEN, *ORDERS[BEN])
+        await town.run_round()
+        ben = next(meter for meter in town.meters if meter.id == BEN)
+        ben.key = SigningKey.generate()
+        town.write_roll(2)
+        for service in town.services.values():
+            await service.upkeep.look()
+        request = DisputeRequest(town.market.id, BEN, 7, town.arbiter.public, (START,))
+        assert await town.refused(request, ben.key) == "bad-signature"
+        # a later period, which is the new user's, does not open the earlier one
+        new = START + 2 * PERIOD
+        later = replace(request, starts=(START, new))
+        town.clock.move_to(town.gate + 1000 * PERIOD)
+        await town.until(State.COLLECTING, start=new)
+        town.clock.move_to(town.gate + 2000 * PERIOD)
+        await town.until(*FINAL, start=new)
+        assert (await town.post_dispute(0, sign_dispute(later, ben.key))).status_code == 200
+        assert problem(await town.disclosure(town.arbiter.identity, START)) == "bad-signature"
+
+
+def test_a_judgement_is_for_the_arbiter_and_the_market_that_the_request_names(tmp_path):
+    town = DisputedTown(tmp_path / "m")
+    key = town.user(BEN).home.identity
+    request = DisputeRequest(town.market.id, BEN, 7, town.arbiter.public, (START,))
+    for asked, signer in (
+        (replace(request, market="elm-street"), key),
+        (replace(request, arbiter=replace(town.arbiter.public, name="another")), key),
+        (request, SigningKey.generate()),
+    ):
+        with pytest.raises(InputError):
+            town.judged(town.empty_case(sign_dispute(asked, signer), key.public))
