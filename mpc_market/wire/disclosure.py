@@ -18,7 +18,7 @@
     content of a closing:
     members u32, each: id text ‖ number u64 ‖ digest 32          of its set: which settlements and corrections it covers
     ‖ accounts u16, each: supplier text ‖ entries u32 ‖ estimated u32 ‖ due word
-        ‖ lines u16, each: facts u8, each i64 ‖ entries u32 ‖ 6 words
+        ‖ lines u16, each: facts u8, each i64 ‖ entries u32 ‖ 7 words
 
 Every submission that the party has of the user is there, with what opens the digest that the user has signed for it. A
 result is what the user has in the agreed set: its words are k accepted quantities and what was bought and sold
@@ -39,12 +39,13 @@ from mpc_market.wire.header import Header
 from mpc_market.wire.identifiers import Period, Stage, check_id
 from mpc_market.wire.message import PartyMessage, check_party
 from mpc_market.wire.sealing import SealingKey, seal
+from mpc_market.wire.sheet import BILL_COLUMNS
 from mpc_market.wire.signing import KEY_BYTES, SIGNATURE_BYTES
 from mpc_market.wire.submission import NONCE_BYTES, InputShare
 from mpc_market.wire.verdicts import Verdict
 
-LINE_WORDS = 6
-"""Words of a line of a bill (`sheet.BILL_COLUMNS`)."""
+LINE_WORDS = len(BILL_COLUMNS)
+"""Words of a line of a bill."""
 
 _HALF = 2**63
 

@@ -36,7 +36,7 @@ class Disputes:
         self._node = node
         self._lookup = lookup
 
-    async def take(self, body: bytes) -> bytes:
+    async def accept(self, body: bytes) -> bytes:
         """Store a request; returns the signed receipt. The same one again gets the same receipt.
 
         Raises: RefusalError, LedgerError.

@@ -240,7 +240,7 @@ class PublicApi:
     async def dispute(self, market: str, request: Request) -> Response:
         """Take a user's request that its shares be disclosed to an arbiter; the answer is a signed receipt."""
         disputes = self._sites.clearing(market).disputes
-        return _bytes(await disputes.take(await read_body(request, REQUEST_BYTES_MAX)))
+        return _bytes(await disputes.accept(await read_body(request, REQUEST_BYTES_MAX)))
 
     async def disclosure(
         self, market: str, start: Start, meter: str, number: DisputeNumber, authorization: Authorization = ""

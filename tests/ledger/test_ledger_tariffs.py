@@ -64,5 +64,6 @@ def test_a_ledger_of_the_first_version_is_upgraded(tmp_path):
         assert not inspect(connection).has_table("tariffs")
         migrate(connection)
         assert inspect(connection).has_table("tariffs")
+        assert inspect(connection).has_table("disputes")
         assert connection.exec_driver_sql("SELECT party FROM ledger").scalar() == 2
     engine.dispose()

@@ -15,10 +15,33 @@ from hypothesis import strategies as st
 from mpc_market.wire.agreement import Held, SetSignature, agree, all_signed
 from mpc_market.wire.audit import check_record
 from mpc_market.wire.claim import Claim, Claimant, check_claim, make_claim
+from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.delivery import Delivery, open_delivery
+from mpc_market.wire.disclosure import (
+    AccountShare,
+    Disclosed,
+    HeldByParty,
+    LineShare,
+    MonthShares,
+    Place,
+    ResultShare,
+    RoundShares,
+    make_disclosure,
+    open_disclosure,
+)
+from mpc_market.wire.dispute import (
+    Arbiter,
+    DisputeReceipt,
+    DisputeRequest,
+    check_dispute,
+    dispute_digest,
+    sign_dispute,
+    split_dispute,
+)
 from mpc_market.wire.enrolment import EnrolRequest
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.header import Header
+from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.message import PartyMessage, read_signed, sign
 from mpc_market.wire.opening import Opening, terms_of
 from mpc_market.wire.outcome import Outcome, standing
@@ -34,7 +57,7 @@ from mpc_market.wire.sheet import Content, Row, Sheet, Title, make_sheet, receiv
 from mpc_market.wire.submission import Submission, check, open_seal
 from mpc_market.wire.tariff import Tariff, check_tariff, sign_tariff, split_tariff
 from mpc_market.wire.totals import Totals, receive_totals
-from mpc_market.wire.verdicts import Verdicts
+from mpc_market.wire.verdicts import Verdict, Verdicts
 from tests.wire.wire_round import MARKET, SUPPLIER, WireRound, sealing_key, signing_key
 
 PLAYED = WireRound()
@@ -55,6 +78,47 @@ SHEETS = {
     for j, words in enumerate(deal([1, 2, 3, 4], 3))
 }
 TARIFF = Tariff(MARKET, SUPPLIER, 1, 0, 900, 2000, 400, 300)
+
+
+ARBITER = Arbiter("ombudsman", signing_key("ombudsman").public, sealing_key("ombudsman").public)
+DISPUTE = sign_dispute(
+    DisputeRequest(MARKET, "meter-0", 7, ARBITER, (0, PLAYED.period.start), 0), signing_key("meter-0")
+)
+
+
+def disclosed(stage: Stage) -> Disclosed:
+    """What party 1 holds of a meter."""
+    place, held = Place(4, 2, ((bytes(32), bytes(range(32))),)), PLAYED.submissions[0]
+    share = open_seal(held.box(1) or b"", PLAYED.sealing[1], held.header, 1, PLAYED.settings)
+    content: RoundShares | MonthShares = RoundShares(
+        (HeldByParty(held.header, held.signature, share, b"receipt"), HeldByParty(held.header, bytes(64), None, b"")),
+        ResultShare(1, Verdict.VALID, place, (1, 2, 3)),
+        (b"tariff", place),
+    )
+    if stage is Stage.CLOSING:
+        account = AccountShare(SUPPLIER, 5, 1, 9, (LineShare((1, -2), 5, (1, 2, 3, 4, 5, 6, 7)),))
+        content = MonthShares(PLAYED.held[1].items, (account,))
+    return Disclosed(1, signing_key("meter-0").public, SUPPLIER, 200, content)
+
+
+def disclosed_again(stage: Stage) -> Callable[[bytes], bytes]:
+    def parse(data: bytes) -> bytes:
+        reader = Reader(data)
+        found = Disclosed.read(reader, stage)
+        reader.end()
+        return found.write(Writer()).data()
+
+    return parse
+
+
+DISCLOSURE = make_disclosure(
+    PLAYED.period, 1, "meter-0", dispute_digest(DISPUTE), disclosed(Stage.CLEARING), ARBITER.sealing_key
+)
+
+
+def read_dispute(data: bytes) -> None:
+    request, signature = split_dispute(data)
+    check_dispute(request, signature, MARKET, signing_key("meter-0").public)
 
 
 def read_tariff(data: bytes) -> None:
@@ -78,6 +142,8 @@ def party_messages() -> dict[type[PartyMessage], bytes]:
         PLAYED.delivered()[0][1],
         PLAYED.totals(1, 2)[1],
         SHEETS[1],
+        DisputeReceipt(PLAYED.period, 1, dispute_digest(DISPUTE), 5),
+        DISCLOSURE,
     ]
     return {type(message): message.encode() for message in messages}
 
@@ -92,6 +158,11 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "roll": (lambda data: Roll.decode(data).encode(), PLAYED.roll.encode()),
     "record": (lambda data: Record.decode(data).encode(), PLAYED.record().encode()),
     "tariff": (lambda data: Tariff.decode(data).encode(), TARIFF.encode()),
+    "dispute": (lambda data: b"".join((split_dispute(data)[0].encode(), split_dispute(data)[1])), DISPUTE),
+    **{
+        f"disclosed of a {stage or 'clearing'}": (disclosed_again(stage), disclosed(stage).write(Writer()).data())
+        for stage in (Stage.CLEARING, Stage.CLOSING)
+    },
     "claim": (
         lambda data: b"".join((Claim.decode(data)[0].encode(), Claim.decode(data)[1])),
         make_claim(TERMS, 1, Claimant.METER, "meter-0", signing_key("meter-0")),
@@ -101,7 +172,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
 
 
 def test_the_list_of_parsers_is_complete():
-    assert len(PARSERS) == 6 + 12
+    assert len(PARSERS) == 9 + 14
     for parse, valid in PARSERS.values():
         assert parse(valid) == valid
 
@@ -149,6 +220,7 @@ def test_a_message_or_a_wire_error(name, data):
 SIGNED: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "roll": (lambda data: read_roll(data, MARKET, REGISTRAR.public), sign_roll(PLAYED.roll, REGISTRAR)),
     "tariff": (read_tariff, sign_tariff(TARIFF, signing_key(SUPPLIER))),
+    "dispute": (read_dispute, DISPUTE),
     "enrol request": (EnrolRequest.read, enrol_request()),
     "claim": (
         lambda data: check_claim(data, TERMS, 1, Claimant.METER, "meter-0", signing_key("meter-0").public),
@@ -191,6 +263,7 @@ SEALED_TEXTS = [
     METER.open(DELIVERED[1].box),
     SUPPLIER_KEY.open(TOTALS[1].box),
     SUPPLIER_KEY.open(SHEETS[1].box),
+    sealing_key("ombudsman").open(DISCLOSURE.box),
 ]
 
 
@@ -199,6 +272,7 @@ def readers(text: bytes) -> list[Callable[[], object]]:
     delivered = {**DELIVERED, 1: replace(DELIVERED[1], box=seal(METER.public, text))}
     totals = {**TOTALS, 1: replace(TOTALS[1], box=seal(SUPPLIER_KEY.public, text))}
     sheets = {**SHEETS, 1: replace(SHEETS[1], box=seal(SUPPLIER_KEY.public, text))}
+    disclosure = replace(DISCLOSURE, box=seal(ARBITER.sealing_key, text))
     part_share, box = replace(PART_SHARE, box=seal(KEYS[0].public, text)), seal(KEYS[0].public, text)
     header, result, settings_ = PLAYED.submissions[0].header, PLAYED.result, PLAYED.settings
     return [
@@ -208,6 +282,7 @@ def readers(text: bytes) -> list[Callable[[], object]]:
         lambda: receive(header, PLAYED.book[0], delivered, result, TERMS, METER),
         lambda: receive_totals(SUPPLIER, totals, result, TERMS, SUPPLIER_KEY, settings_, 1),
         lambda: receive_sheet(Claimant.SUPPLIER, SUPPLIER, Content.TOTALS, sheets, TERMS, SUPPLIER_KEY),
+        lambda: open_disclosure(disclosure, sealing_key("ombudsman")),
     ]
 
 
