@@ -1,6 +1,7 @@
 """The public API of a compute party: meters, suppliers and auditors over HTTPS. What there is: `parties.service`."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -143,14 +144,11 @@ class PublicApi:
         publish = partial(add, methods=["POST"], responses=_refusals(*_OF_TARIFF), openapi_extra=_TARIFF)
         publish(f"{_MARKET}/tariffs", self.publish, response_model=TariffDocument)
         add = partial(app.add_api_route, response_class=Response)
+        self._add_disputes(add)
         taken = _bytes_of("Receipt", *_OF_SUBMISSION)
         take = partial(add, methods=["POST"], openapi_extra=_SUBMISSION)
         take(f"{_PERIOD}/orders", self.submit, responses=taken)
         take(f"{_PERIOD}/readings", self.read, responses=_bytes_of("Receipt", *_OF_SUBMISSION, Problem.NOT_SETTLED))
-        dispute = partial(add, methods=["POST"], openapi_extra=_DISPUTE)
-        dispute(f"{_MARKET}/disputes", self.dispute, responses=_bytes_of("DisputeReceipt", *_OF_DISPUTE))
-        disclosure = _bytes_of("Disclosure", *_OF_DISCLOSURE)
-        add(f"{_PERIOD}/disclosures/{{meter}}/{{number}}", self.disclosure, responses=disclosure)
         sheet = _bytes_of("Sheet", *_TO_OWNER, Problem.UNKNOWN_READER, Problem.GROUP_TOO_SMALL)
         receipt, result = (_bytes_of(name, *_TO_OWNER, Problem.UNKNOWN_METER) for name in ("Receipt", "Delivery"))
         totals = _bytes_of("Totals", *_TO_OWNER, Problem.UNKNOWN_SUPPLIER, Problem.GROUP_TOO_SMALL)
@@ -159,6 +157,11 @@ class PublicApi:
         add(f"{_PERIOD}/results/{{meter}}", self.result, responses=result)
         add(f"{_PERIOD}/totals/{{supplier}}", self.totals, responses=totals)
         return app
+
+    def _add_disputes(self, add: Callable[..., None]) -> None:
+        taken, disclosed = _bytes_of("DisputeReceipt", *_OF_DISPUTE), _bytes_of("Disclosure", *_OF_DISCLOSURE)
+        add(f"{_MARKET}/disputes", self.dispute, methods=["POST"], responses=taken, openapi_extra=_DISPUTE)
+        add(f"{_PERIOD}/disclosures/{{meter}}/{{number}}", self.disclosure, responses=disclosed)
 
     # --- open to all
 
