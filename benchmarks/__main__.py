@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all questions, one after the other; about twenty minutes on two idle cores.
+"""`python -m benchmarks`: all questions, one after the other; about twenty-five minutes on two idle cores.
 
 What was interrupted goes on where it stopped, if neither code nor machine have changed; `--fresh` begins again.
 The questions are also modules of their own: `python -m benchmarks.delay`.
@@ -6,7 +6,7 @@ The questions are also modules of their own: `python -m benchmarks.delay`.
 
 import sys
 
-from benchmarks import check, clearing, delay, kernels, many_markets, preparation, tables
+from benchmarks import check, clearing, delay, kernels, many_markets, preparation, settlement, tables
 from benchmarks.record import RESULTS, forget_partial, say
 
 
@@ -14,7 +14,15 @@ def main() -> None:
     """Ask them all; print the tables."""
     if "--fresh" in sys.argv[1:]:
         forget_partial()
-    for ask in (kernels.main, check.write, clearing.main, preparation.main, delay.main, many_markets.main):
+    for ask in (
+        kernels.main,
+        check.write,
+        clearing.main,
+        preparation.main,
+        delay.main,
+        settlement.main,
+        many_markets.main,
+    ):
         ask(resume=True)
     forget_partial()
     say(f"all figures are in {RESULTS.parent.name}/{RESULTS.name}")

@@ -112,24 +112,40 @@ class MonthBooks:
         return sum(line.entries for line in self.lines[account].values())
 
 
-def month_books(bookings: Iterable[Booking], minimum_group: int) -> MonthBooks:
-    """Add up. Run by every party on its shares; the same public outcome at all."""
-    lines: defaultdict[Account, defaultdict[LineKey, BillLine]] = defaultdict(lambda: defaultdict(BillLine))
-    groups: defaultdict[str, _Group] = defaultdict(_Group)
-    parts: set[tuple[str, str]] = set()
-    for booking in bookings:
-        lines[booking.account][booking.line].add(booking)
+class MonthSums:
+    """A month's sums, entry by entry: no more is kept of an entry than what it adds."""
+
+    def __init__(self) -> None:
+        self._lines: defaultdict[Account, defaultdict[LineKey, BillLine]] = defaultdict(lambda: defaultdict(BillLine))
+        self._groups: defaultdict[str, _Group] = defaultdict(_Group)
+        self._parts: set[tuple[str, str]] = set()
+
+    def add(self, booking: Booking) -> None:
+        """Take in an entry."""
+        self._lines[booking.account][booking.line].add(booking)
         if booking.correction and not booking.line.estimated:
             supplier, region = booking.account.supplier, booking.region
-            parts.add((region, supplier))
+            self._parts.add((region, supplier))
             for name in (supplier_group(supplier), region_group(region), part_group(region, supplier)):
-                _count(groups[name], booking)
-    ordered = {
-        account: {key: lines[account][key] for key in sorted(lines[account], key=lambda key: key.facts)}
-        for account in sorted(lines, key=lambda account: account.key)
-    }
-    shown = _shown(groups, sorted(parts), minimum_group)
-    return MonthBooks(ordered, {name: (len(groups[name].users), tuple(groups[name].words)) for name in shown})
+                _count(self._groups[name], booking)
+
+    def books(self, minimum_group: int) -> MonthBooks:
+        """What they come to."""
+        lines, groups = self._lines, self._groups
+        ordered = {
+            account: {key: lines[account][key] for key in sorted(lines[account], key=lambda key: key.facts)}
+            for account in sorted(lines, key=lambda account: account.key)
+        }
+        shown = _shown(groups, sorted(self._parts), minimum_group)
+        return MonthBooks(ordered, {name: (len(groups[name].users), tuple(groups[name].words)) for name in shown})
+
+
+def month_books(bookings: Iterable[Booking], minimum_group: int) -> MonthBooks:
+    """Add up. Run by every party on its shares; the same public outcome at all."""
+    sums = MonthSums()
+    for booking in bookings:
+        sums.add(booking)
+    return sums.books(minimum_group)
 
 
 def _count(group: _Group, booking: Booking) -> None:
