@@ -18,7 +18,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## about twenty minutes; see benchmarks/README.md
+bench: $(READY)  ## about twenty-five minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
 load: $(READY)  ## about half an hour: 2,000 meters, gate to results, one party's intake; see benchmarks/README.md

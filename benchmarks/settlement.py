@@ -28,7 +28,7 @@ from mpc_market.rules.tariff import Rates
 from parties.compute.messages import Effort
 from parties.local import LocalParties
 from parties.local.settlement import Closed, Settled
-from parties.settling.accounts import Account, Booking, LineKey, month_books
+from parties.settling.accounts import VOLUMES, Account, Booking, LineKey, month_books
 from parties.worker import ClosingInput
 
 NAME = "settlement"
@@ -89,8 +89,8 @@ def month(days: int = DAYS, users: int = USERS, periods: int = DAY) -> Row:
 
 async def _month(days: int, users: int, periods: int) -> Row:
     prices = np.random.default_rng(days).integers(700, 2_000, (days, periods)).astype(np.uint64)
-    held = [np.zeros((users, 6), np.uint64) for _ in range(PARTIES)]
-    expected = np.zeros((users, 6), np.int64)
+    held = [np.zeros((users, VOLUMES), np.uint64) for _ in range(PARTIES)]
+    expected = np.zeros((users, VOLUMES), np.int64)
     runs, add_up_seconds = [], 0.0
     async with _parties() as (parties, start_seconds):
         for number in range(days):
@@ -191,12 +191,13 @@ def _add_up(entries: Vector, prices: Vector, expected: Vector) -> float:
 
 
 def _volumes(rows: Rows, prices: Vector) -> Vector:
-    """Each user's volumes by the rule, (users, 6), in plain."""
+    """Each user's volumes by the rule, (users, volumes), in plain."""
     shape = (rows.periods, rows.users)
     bought, sold = rows.bought.reshape(shape), rows.sold.reshape(shape)
     d = (rows.imported - rows.exported).reshape(shape) - (bought - sold)
     price = prices.astype(np.int64)[:, None]
-    lines = (bought, sold, np.maximum(d, 0), np.maximum(-d, 0), price * bought, price * sold)
+    imported = rows.imported.reshape(shape)
+    lines = (bought, sold, np.maximum(d, 0), np.maximum(-d, 0), price * bought, price * sold, imported)
     return np.stack([line.sum(axis=0) for line in lines], axis=1)
 
 

@@ -106,7 +106,7 @@ def check(rows: Rows, settled: Settled, entries: Sequence[Vector]) -> None:
 
 
 def volumes_of(entries: Vector, prices: Vector, users: int) -> Vector:
-    """One party's shares of each user's volumes, (users, 6): the sums that its service makes of the entries, mod p.
+    """One party's shares of each user's volumes, (users, volumes): the sums of the entries that its service makes.
 
     (`parties.settling.accounts` does it one entry at a time; that is measured for itself.)
     """
@@ -115,5 +115,6 @@ def volumes_of(entries: Vector, prices: Vector, users: int) -> Vector:
     )
     d = GF.subtract(GF.subtract(imported, exported), GF.subtract(bought, sold))
     price = np.repeat(prices, users).reshape(len(prices), users)
-    lines = (bought, sold, residual, GF.subtract(residual, d), GF.multiply(price, bought), GF.multiply(price, sold))
+    values = GF.multiply(price, bought), GF.multiply(price, sold)
+    lines = (bought, sold, residual, GF.subtract(residual, d), *values, imported)
     return np.stack([GF.sum(np.ascontiguousarray(line.T), -1) for line in lines], axis=1)

@@ -30,6 +30,7 @@ def all_tables() -> str:
         preparation,
         delay,
         kernels,
+        settlement,
         many_markets,
         load_rounds,
         gate_to_results,
@@ -211,6 +212,47 @@ def kernels() -> str:
         rows.append([kernel, one["element"], ns, *(both or ["–", "–"])])
     heads = ["kernel", "an element is a", "ns, 1 thread", "ns, 2 threads", "speed-up"]
     return f"{_title('Kernels, ns per element', figures)}\n\n{markdown(heads, rows)}"
+
+
+def settlement() -> str:
+    """A period by the number of users; a day period by period; a month."""
+    figures = load("settlement")
+    # Yardsticks of the same run have no users.
+    measured = [row for row in figures["rows"] if "n" in row]
+    rows = [
+        [
+            row["case"],
+            f"{row['n'] * row['periods']:,}",
+            f"{row['jobs']:,}",
+            seconds(row["compute_seconds"]),
+            seconds(max(row["cpu_seconds"])),
+            f"{row['communication_rounds']:,}",
+            f"{max(row['bytes_sent']) / row['n'] / row['periods']:,.0f} bytes",
+            size(max(row["peak_memory"])),
+            f"{row['load']:g}",
+        ]
+        for row in measured
+    ]
+    heads = [
+        "",
+        "readings",
+        "jobs",
+        "seconds",
+        "CPU s, a party",
+        "rounds",
+        "sent per reading and party",
+        "memory",
+        "load",
+    ]
+    words = [
+        f"Of the month {seconds(row['close_seconds'])} are for {row['n']:,} bills. Adding up one day's entries takes a "
+        f"party's service {seconds(row['add_up_seconds_of_a_day'])} of CPU more."
+        for row in measured
+        if "close_seconds" in row
+    ]
+    quote = f"Quoted: {quoted.BILLING.label} ({quoted.BILLING.source})."
+    parts = [_title("Settlement, three parties", figures), markdown(heads, rows), " ".join([*words, quote])]
+    return "\n\n".join(parts)
 
 
 def load_rounds() -> str:

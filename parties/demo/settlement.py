@@ -206,9 +206,9 @@ def _day(house: Household, bill: rule.Bill, due: int, volumes: Sequence[int]) ->
         raise ProtocolError(f"the bill of {house.name} does not agree with the rule of settlement")
     rates = house.supplier.rates
     without = sum(rule.without_market(each.imported, each.exported, rates) for each in readings)
-    bought, sold, _, _, bought_value, sold_value = volumes
-    imported, exported = sum(each.imported for each in readings), sum(each.exported for each in readings)
-    return Day(house, imported, exported, bought, sold, cents.of(without), due, bought_value - sold_value)
+    told = rule.Volumes(*volumes)
+    local = told.bought_value - told.sold_value
+    return Day(house, told.imported, told.exported, told.bought, told.sold, cents.of(without), due, local)
 
 
 def _check_totals(

@@ -20,7 +20,7 @@ from mpc_market.rules.model import Market
 from parties.compute.channel import Header
 from parties.compute.messages import Effort, kind
 from parties.compute.service_messages import VERDICTS, FoundVerdicts
-from parties.compute.settlement_messages import CLOSED, SETTLED, ClosingDone, SettlementDone
+from parties.compute.settlement_messages import CLOSED, SETTLED, TOTAL_WORDS, VOLUME_WORDS, ClosingDone, SettlementDone
 from parties.worker import ClosingInput, ClosingResult, GroupTotal, SettlementInput, SettlementResult
 from parties.worker.settlement import check_closed, check_settled
 
@@ -56,7 +56,7 @@ class Settled:
         Raises: ProtocolError if the results do not fit together.
         """
         first = self.results[0].totals
-        opened = _opened([[each.shares for each in result.totals] for result in self.results], 2)
+        opened = _opened([[each.shares for each in result.totals] for result in self.results], TOTAL_WORDS)
         return [(group, (int(row[0]), int(row[1]))) for group, row in zip(first, opened, strict=True)]
 
 
@@ -86,8 +86,8 @@ class Closed:
         return [row[0] for row in _signed(_opened([[(word,) for word in result.due] for result in self.results], 1))]
 
     def volumes(self) -> list[list[int]]:
-        """Six volumes of each line, as its user opens them. Raises: as `due`."""
-        return _signed(_opened([result.volumes for result in self.results], 6))
+        """The volumes of each line (`rules.settlement.Volumes`), as its user opens them. Raises: as `due`."""
+        return _signed(_opened([result.volumes for result in self.results], VOLUME_WORDS))
 
 
 _Times = tuple[float, float]

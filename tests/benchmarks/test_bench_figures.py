@@ -159,7 +159,7 @@ def test_tables(monkeypatch, row):
     rows = {"kernels": [kernel], "preparation": [row, prepared], "many_markets": [markets]}
 
     def load(name):
-        if name in ("load", "latency", "intake"):  # test_load.py
+        if name in ("load", "latency", "intake", "settlement"):  # test_load.py, test_bench_settlement.py
             raise FileNotFoundError(2, "not measured", f"results/{name}.json")
         return figures(rows.get(name, [row, {**row, "tls": True}]))
 
