@@ -7,7 +7,7 @@ Anybody can be the auditor: it needs the market file and no key.
     told        what one record tells, checked
     chain       one party's chain: every record names the one before it
     agreeing    whether the m chains tell the same, and who has signed two different things
-    verifying   all of it together: the report
+    verifying   all of it together: a report for each stage of the market
     evidence    what a meter can show of its submission: header, receipts, deliveries; evidence_files reads it
     orders      is this acknowledged order in the set that was computed on?
     tickets     the lots drawn among equal claims, recomputed

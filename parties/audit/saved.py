@@ -1,6 +1,7 @@
 """A directory with the chains of records that the parties of a market serve, as they were fetched.
 
     DIR/party-0.jsonl … party-{m−1}.jsonl      one record per line, its canonical JSON as it came, ended by one line end
+    DIR/settlement/…, DIR/correction/…, DIR/closing/…      the same, of the further stages of a market that is settled
 
 A record is not signed as a whole, the messages in it are: the name of a file says which party it was fetched from.
 """
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mpc_market.errors import InputError
+from mpc_market.wire.identifiers import Stage
+from parties.files.running import RunningMarket
 
 LINE_MAX = 2**16
 """Bytes of a line; a record of 7 parties takes 9,000."""
@@ -22,6 +25,16 @@ class Line:
     number: int
     offset: int
     data: bytes = field(repr=False)
+
+
+def stages_of(running: RunningMarket) -> tuple[Stage, ...]:
+    """The stages that have chains of their own."""
+    return tuple(Stage) if running.calendar is not None else (Stage.CLEARING,)
+
+
+def stage_folder(folder: Path, stage: Stage) -> Path:
+    """The directory with the chains of a stage."""
+    return folder / stage.value if stage.value else folder
 
 
 def chain_path(folder: Path, party: int) -> Path:

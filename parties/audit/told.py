@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from mpc_market.wire.audit import Audited, check_record
 from mpc_market.wire.committee import Committee
 from mpc_market.wire.errors import WireError
+from mpc_market.wire.identifiers import Stage, split_market
 from mpc_market.wire.outcome import Standing, Void
 from mpc_market.wire.record import GENESIS, Record
 from parties.files.running import RunningMarket
-from parties.meter.periods import Rhythm
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,6 @@ class Teller:
 
     def __init__(self, running: RunningMarket) -> None:
         self._running = running
-        self._rhythm = Rhythm(running.period_seconds, round(running.service.gate_lead.total_seconds() * 1000))
         self._known: dict[bytes, Told] = {}
 
     @property
@@ -79,7 +78,17 @@ class Teller:
 
     def _other_gate(self, start: int, audited: Audited | None) -> bool:
         terms = None if audited is None else audited.terms
-        return terms is not None and terms.gate != self._rhythm.gate(start)
+        return terms is not None and terms.gate != gate_of(self._running, start)
+
+
+def gate_of(running: RunningMarket, start: int) -> int:
+    """When the gate of a round closes, in the stage that `running` is of, ms since 1970."""
+    calendar, stage = running.calendar, split_market(running.id)[1]
+    if calendar is None or stage is Stage.CLEARING:
+        return 1000 * start - round(running.service.gate_lead.total_seconds() * 1000)
+    if stage is Stage.CLOSING:
+        return calendar.closes(start)
+    return calendar.reading_deadline(start) if stage is Stage.SETTLEMENT else calendar.last_deadline(start)
 
 
 def _reasons(record: Record) -> tuple[str, ...]:

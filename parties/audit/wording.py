@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from mpc_market.wire.identifiers import Stage
 from parties.audit.agreeing import period_name
 from parties.audit.orders import OrderReport
 from parties.audit.tickets import Ticket
@@ -33,6 +34,23 @@ _NOT_PROVED = (
 )
 
 
+_SETTLED = (
+    _PROVED[0],
+    "openings, sets and outcomes are signed by the parties that they name; each result by all {parties}, on one set "
+    "that all {parties} signed: of readings and tariffs, or of what a closing covers and of disputes",
+    "how many readings were excluded from each result, and for which reason: all {parties} have signed it",
+    "what was settled of a period was settled at the price that it was cleared at",
+    "the chains tell the same outcome of every round",
+)
+
+_NOT_SETTLED = (
+    "that entries and amounts follow from readings: nobody sees those; a user who doubts names an arbiter, who sees "
+    "that user's own (`mpc-market meter dispute`)",
+    "that a reading was taken into its round: an arbiter sees that too",
+    *_NOT_PROVED[2:],
+)
+
+
 def report_lines(report: Report) -> Iterator[str]:
     """The whole report on the chains."""
     running = report.running
@@ -48,8 +66,9 @@ def report_lines(report: Report) -> Iterator[str]:
     yield from _listed("to know", report.notes)
     if report.rounds:
         but = "" if report.holds else ", but for what is named above"
-        yield from _listed(f"proved{but}", [text.format(parties=parties) for text in _PROVED])
-        yield from _listed("not proved", _NOT_PROVED)
+        proved, unproved = (_PROVED, _NOT_PROVED) if report.stage is Stage.CLEARING else (_SETTLED, _NOT_SETTLED)
+        yield from _listed(f"proved{but}", [text.format(parties=parties) for text in proved])
+        yield from _listed("not proved", unproved)
 
 
 def order_lines(order: OrderReport) -> Iterator[str]:
@@ -67,10 +86,10 @@ def ticket_line(each: Ticket) -> str:
     return f"{each.value.hex()}  {printable(each.order_id, 80)}"
 
 
-def verdict_line(report: Report, orders: Sequence[OrderReport]) -> str:
+def verdict_line(reports: Sequence[Report], orders: Sequence[OrderReport]) -> str:
     """How it ended, in one line."""
-    faults = len(report.faults) + sum(len(order.faults) for order in orders)
-    wrong = len(report.wrong) + sum(len(order.wrong) for order in orders)
+    both: list[Report | OrderReport] = [*reports, *orders]
+    faults, wrong = sum(len(found.faults) for found in both), sum(len(found.wrong) for found in both)
     found = [_count(wrong, "thing") + " wrong"] if wrong else []
     found += [_count(faults, "proof") + " of a party's fault"] if faults else []
     return f"audit: {', '.join(found) or 'everything that can be checked holds'}"

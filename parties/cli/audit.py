@@ -60,7 +60,9 @@ def fetch(
 ) -> None:
     """Save the chains of public records of all parties. What was saved before stays; what is new is added.
 
-    One file per party, one record (JSON) per line. A party that tells its past otherwise than before is found out.
+    One file per party, one record (JSON) per line; of a market that is settled also the chains of its settlements,
+    corrections and closings, in directories of their own. A party that tells its past otherwise than before is found
+    out.
 
     \b
     Example:
@@ -70,12 +72,14 @@ def fetch(
     """
     running = _read_market(market, Problems())
     fine = True
-    for each in _fetch(running, Path(out)):
-        name = printable(running.parties[each.party].name, 64)
-        typer.echo(f"party {each.party} ({name}): {each.count} records, {each.new} of them new")
-        if each.trouble:
-            fine = False
-            typer.echo(f"mpc-market: not all: {printable(each.trouble, 1000)}", err=True)
+    for stage, found in _fetch(running, Path(out)):
+        for each in found:
+            name = f"{stage} of " * bool(stage) + f"party {each.party}"
+            said = f"{name} ({printable(running.parties[each.party].name, 64)})"
+            typer.echo(f"{said}: {each.count} records, {each.new} of them new")
+            if each.trouble:
+                fine = False
+                typer.echo(f"mpc-market: not all: {printable(each.trouble, 1000)}", err=True)
     raise typer.Exit(0 if fine else FAILED)
 
 
@@ -102,8 +106,9 @@ def verify(
 
     Exit code: 0 everything that can be checked holds; 1 something is wrong; 2 bad input.
     """
+    from mpc_market.wire.identifiers import Stage  # noqa: PLC0415
     from parties.audit.orders import check_order  # noqa: PLC0415
-    from parties.audit.verifying import verify as verify_chains  # noqa: PLC0415
+    from parties.audit.verifying import verify_all  # noqa: PLC0415
     from parties.audit.wording import order_lines, report_lines, verdict_line  # noqa: PLC0415
 
     problems = Problems()
@@ -113,17 +118,20 @@ def verify(
         if each.period.market != running.id:
             problems.add("evidence", f"it is of market {each.period.market}, not {running.id}")
     problems.check()
-    report = verify_chains(Path(folder), running)
+    reports = verify_all(Path(folder), running)
+    cleared = reports[Stage.CLEARING]
     orders = [
-        check_order(each, report.audited(each.period.start), running.committee(each.period.start)) for each in given
+        check_order(each, cleared.audited(each.period.start), running.committee(each.period.start)) for each in given
     ]
-    for line in report_lines(report):
-        typer.echo(line)
+    for stage, report in reports.items():
+        for line in ("",) * bool(stage) + tuple(report_lines(report)):
+            typer.echo(line)
     for order in orders:
         for line in ("", *order_lines(order)):
             typer.echo(line)
-    typer.echo(verdict_line(report, orders))
-    raise typer.Exit(0 if report.holds and all(order.holds for order in orders) else FAILED)
+    typer.echo(verdict_line(list(reports.values()), orders))
+    fine = all(report.holds for report in reports.values()) and all(order.holds for order in orders)
+    raise typer.Exit(0 if fine else FAILED)
 
 
 @app.command()
@@ -183,17 +191,22 @@ def _read_market(path: str, problems: Problems) -> "RunningMarket":
     return running
 
 
-def _fetch(running: "RunningMarket", out: Path) -> "list[Fetched]":
+def _fetch(running: "RunningMarket", out: Path) -> "list[tuple[str, list[Fetched]]]":
+    """What came of each stage, by its name."""
     import asyncio  # noqa: PLC0415
     import time  # noqa: PLC0415
 
     from parties.audit.fetching import PublicApi  # noqa: PLC0415
     from parties.audit.fetching import fetch as fetch_chains  # noqa: PLC0415
+    from parties.audit.saved import stage_folder, stages_of  # noqa: PLC0415
     from parties.meter.api import pinned  # noqa: PLC0415
 
-    async def run() -> "list[Fetched]":
-        async with PublicApi(running.id, pinned(running, int(time.time()))) as api:
-            return await fetch_chains(api, out)
+    async def run() -> "list[tuple[str, list[Fetched]]]":
+        found = []
+        for stage in stages_of(running):
+            async with PublicApi(stage.of(running.id), pinned(running, int(time.time()))) as api:
+                found.append((stage.value, await fetch_chains(api, stage_folder(out, stage))))
+        return found
 
     return asyncio.run(run())
 

@@ -125,7 +125,7 @@ def _run(community: "Community", clients: "Mapping[str, Sequence[Home]]", rounds
     typer.echo("")
     for line in report_lines(done.audit):
         typer.echo(line)
-    typer.echo(verdict_line(done.audit, ()))
+    typer.echo(verdict_line([done.audit], ()))
     typer.echo(
         "all meters have verified their results" if done.verified else "NOT all meters could verify their results"
     )

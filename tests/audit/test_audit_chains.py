@@ -48,7 +48,7 @@ def test_honest_chains_hold(tmp_path: Path, parties: int) -> None:
 
 def test_the_report_says_what_is_proved_and_what_is_not(market: Market) -> None:
     report = market.verify()
-    text = "\n".join([*report_lines(report), verdict_line(report, [])])
+    text = "\n".join([*report_lines(report), verdict_line([report], [])])
     assert "market oak-street, 3 parties" in text
     assert "4 rounds from 2026-09-21T14:15:00Z to 2026-09-21T15:00:00Z" in text
     assert "1 no trade, 1 void (not computed), 2 with a price" in text
@@ -174,7 +174,7 @@ def test_bad_chains(market: Market, edit: Callable[[list[bytes]], list[bytes]], 
     market.write(1, edit(market.chain(1)))
     report = market.verify()
     assert any(reason in line for line in report.wrong), report.wrong
-    text = "\n".join([*report_lines(report), verdict_line(report, [])])
+    text = "\n".join([*report_lines(report), verdict_line([report], [])])
     assert "WRONG:" in text
     assert "proved, but for what is named above:" in text
     assert "wrong" in text.splitlines()[-1]

@@ -17,6 +17,7 @@ from parties.audit.saved import chain_path
 from parties.files.running_toml import running_text
 from parties.tls.certificate import make_key_pair
 from tests.audit.chains import Market, changed
+from tests.audit.test_audit_settling import SettledMarket
 from tests.supplier.online_parties import OnlineParties, running_of
 from tests.wire.wire_round import WireRound
 
@@ -145,6 +146,23 @@ def test_verifying_imports_nothing_heavy(folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
     assert (ended.stdout, ended.stderr) == (b"set()\n", b"")
+
+
+def test_a_market_that_is_settled_has_four_chains_of_each_party(tmp_path: Path, run: Run) -> None:
+    market = SettledMarket(tmp_path)
+    certificates = [make_key_pair(f"party {j}", ["127.0.0.1"]).certificate for j in range(3)]
+    shown = replace(running_of(WireRound(), certificates=certificates), service=market.running.service)
+    (tmp_path / "market.toml").write_text(running_text(shown))
+    arguments = ("audit", "verify", str(tmp_path), "--market", str(tmp_path / "market.toml"))
+    ended = run(*arguments)
+    assert (ended.code, ended.err) == (0, "")
+    names = [line for line in ended.out.splitlines() if line.startswith("market ")]
+    assert names == [f"market oak-street{stage}, 3 parties" for stage in ("", ":settlement", ":correction", ":closing")]
+    closing = chain_path(tmp_path / "closing", 1)
+    closing.write_bytes(b"".join(closing.read_bytes().splitlines(keepends=True)[1:]))
+    ended = run(*arguments)
+    assert ended.code == 1
+    assert "party-1.jsonl:1: record 1 where record 0 is to follow" in ended.out
 
 
 @pytest.mark.parametrize(
