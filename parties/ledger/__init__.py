@@ -1,6 +1,7 @@
 """The durable storage of one compute party: what it was given, what it has signed, what it must never forget.
 
-Run by: every compute party, one ledger each, used by one process at a time. What is returned after an `await`
+Run by: every compute party, one ledger each, with one process at a time that owns it. On PostgreSQL, others may share
+it to take in submissions (`Ledger.share`). What is returned after an `await`
 has been written to stable storage (SQLite: WAL with full synchronisation; PostgreSQL: synchronous commit).
 
 A ledger holds secrets: the share words of orders and results, the party's part of the randomness, the sealing keys of
@@ -22,14 +23,17 @@ from parties.ledger.errors import (
     InUseError,
     LedgerError,
     LedgerFullError,
+    NotReadyError,
     SchemaError,
     StateError,
     UnstorableError,
 )
 from parties.ledger.ledger import Ledger
+from parties.ledger.news import ROUNDS, SUBMISSIONS, News
 from parties.ledger.place import PATIENCE_S
 from parties.ledger.rows import (
     MAX_NUMBER,
+    QUOTA,
     DisputeRow,
     Forward,
     HeldSubmission,
@@ -47,6 +51,9 @@ from parties.ledger.rows import (
 __all__ = [
     "MAX_NUMBER",
     "PATIENCE_S",
+    "QUOTA",
+    "ROUNDS",
+    "SUBMISSIONS",
     "ContradictionError",
     "DisputeRow",
     "FencedError",
@@ -56,6 +63,8 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerFullError",
+    "News",
+    "NotReadyError",
     "OpenedSubmission",
     "RecordRow",
     "ResultRow",

@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from parties.ledger.database import Database
 from parties.ledger.errors import LedgerError
 from parties.ledger.failures import reported
+from parties.ledger.locks import without_intake
 from parties.ledger.migrate import migrate
 from parties.ledger.place import Place, make_private
 from parties.ledger.schema import ledger, rounds, sealing_keys, secrets
@@ -39,7 +40,9 @@ async def fence(connection: AsyncConnection, now_ms: int | None) -> int:
     """Fence what may have been signed in, and forget the secrets; how many rounds of those known.
 
     `now_ms` None: in the backup itself, whose restoring is still to come.
+    Raises: InUseError if intake replicas run: they know sealing keys that are forgotten here.
     """
+    await connection.run_sync(without_intake, "the ledger is to be fenced")
     await connection.execute(delete(sealing_keys))
     await connection.execute(delete(secrets))
     fenced = await connection.execute(update(rounds).where(~rounds.c.finished).values(fenced=True, collecting=False))

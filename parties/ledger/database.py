@@ -1,13 +1,15 @@
 """The database of a ledger: an engine that writes, through one connection, and one that reads.
 
 SQLite: WAL with `synchronous=FULL`, so that a commit that has returned survives a loss of power; what is deleted is
-overwritten. PostgreSQL: synchronous commit, and no server with `fsync` off. Either has one process as its user.
+overwritten. PostgreSQL: synchronous commit, and no server with `fsync` off. Either has one process as its owner; beside
+it, on PostgreSQL, others may share the database, which write little (`write_shared`).
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -18,6 +20,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from parties.ledger.errors import InUseError, LedgerError
 from parties.ledger.failures import reported
+from parties.ledger.locks import own, share
+from parties.ledger.migrate import check_schema
+from parties.ledger.news import News
 from parties.ledger.place import PATIENCE_S, Place, claimed, make_private
 from parties.ledger.writer import Writer
 
@@ -33,9 +38,6 @@ STAND_BY_S = 1.0
 _LOCKED_S = 5
 """How long SQLite waits for another program (a backup tool, say) to unlock the file."""
 
-_OWNER_LOCK = int.from_bytes(b"mpcmarkt", "big") >> 1
-"""The advisory lock of PostgreSQL that a ledger's only user holds."""
-
 _TALKATIVE = ("aiosqlite", "asyncpg", "sqlalchemy.engine", "sqlalchemy.pool")
 """Loggers that would write parameters and rows, which are secret, when told to log everything."""
 
@@ -45,40 +47,81 @@ T = TypeVar("T")
 class Database:
     """Transactions, and what has to be known of the two kinds of database."""
 
-    def __init__(self, place: Place, reader: AsyncEngine, writer: AsyncEngine) -> None:
+    def __init__(self, place: Place, reader: AsyncEngine, writer: AsyncEngine, *, shared: bool) -> None:
         self.place = place
+        self.shared = shared
+        """Whether this process is not the owner."""
         self._reader = reader
         self.writer = Writer(writer, place.name)
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, place: Place, patience_s: float = PATIENCE_S) -> AsyncIterator["Database"]:
-        """The database, checked, with this process as its only user; closed at the end.
+        """The database, checked, with this process as its owner; closed at the end.
 
-        `patience_s`: how long another user may take to go.
+        `patience_s`: how long another owner may take to go.
 
         Raises: LedgerError.
         """
-        for name in _TALKATIVE:
-            logging.getLogger(name).setLevel(logging.WARNING)
         async with contextlib.AsyncExitStack() as stack:
             if place.path is not None:
                 await stack.enter_async_context(claimed(place.path, patience_s))
                 make_private(place.path)
             # The file turns to WAL, and the server is asked for its lock, with the first connection that writes.
-            writer = _engine(place, 1)
-            stack.push_async_callback(writer.dispose)
-            event.listen(writer.sync_engine, "begin", _begin_writing if place.path else _begin_owning(place.name))
-            reader = _engine(place, READERS)
-            stack.push_async_callback(reader.dispose)
-            database = cls(place, reader, writer)
-            stack.push_async_callback(database.writer.close)
+            begin = _begin_writing if place.path else partial(own, name=place.name)
+            database = await stack.enter_async_context(cls._connected(place, begin, shared=False))
             await database._check(patience_s)
             yield database
 
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def share(cls, place: Place) -> AsyncIterator["Database"]:
+        """The database of a server, checked, beside its owner; closed at the end.
+
+        Raises: LedgerError; SchemaError if this program does not know its tables.
+        """
+        async with cls._connected(place, partial(_begin_sharing, name=place.name), shared=True) as database:
+            await database._check_server()
+            yield database
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def _connected(
+        cls, place: Place, begin: Callable[[Connection], None], *, shared: bool
+    ) -> AsyncIterator["Database"]:
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        async with contextlib.AsyncExitStack() as stack:
+            writer = _engine(place, 1)
+            stack.push_async_callback(writer.dispose)
+            event.listen(writer.sync_engine, "begin", begin)
+            reader = _engine(place, READERS)
+            stack.push_async_callback(reader.dispose)
+            database = cls(place, reader, writer, shared=shared)
+            stack.push_async_callback(database.writer.close)
+            yield database
+
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """See `Writer.run`."""
+        """What only the owner writes. See `Writer.run`."""
+        if self.shared:
+            raise LedgerError(f"ledger {self.place.name}: only the process that drives the rounds writes that")
         return await self.writer.run(work)
+
+    async def write_shared(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What every process may write: `work` is right whatever the others do at the same time."""
+        return await self.writer.run(work)
+
+    @contextlib.asynccontextmanager
+    async def news(self, channel: str) -> AsyncIterator[News]:
+        """Hear what other processes tell on a channel (PostgreSQL only). Raises: LedgerError."""
+        with reported(self.place.name):
+            connection = await _server(self.place)()
+        try:
+            news = News(connection, self.place.name)
+            await news.listen(channel)
+            yield news
+        finally:
+            connection.terminate()
 
     async def read(self, statement: Executable) -> Sequence[Any]:
         """All rows of a statement that changes nothing.
@@ -134,10 +177,7 @@ class Database:
         """
         if self.place.path is None:
             await self._own(patience_s)
-            if (await self.write(_pragma("SHOW fsync"))) != "on":
-                raise LedgerError(
-                    f"ledger {self.place.name}: the server has fsync off and would lose what it was given"
-                )
+            await self._check_server()
             return
         mode = await self.write(_pragma("PRAGMA journal_mode"))
         if mode != "wal":
@@ -145,6 +185,10 @@ class Database:
         found = await self.write(_pragma("PRAGMA quick_check(1)"))
         if found != "ok":
             raise LedgerError(f"ledger {self.place.name}: it is damaged, restore a backup ({found})")
+
+    async def _check_server(self) -> None:
+        if (await self.write_shared(_pragma("SHOW fsync"))) != "on":
+            raise LedgerError(f"ledger {self.place.name}: the server has fsync off and would lose what it was given")
 
     async def _own(self, patience_s: float) -> None:
         """Wait for a predecessor to go.
@@ -219,14 +263,7 @@ def _begin_writing(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _begin_owning(name: str) -> Callable[[Connection], None]:
-    """PostgreSQL's lock is held by the connection, so that a new connection has to ask for it again."""
-
-    def begin(connection: Connection) -> None:
-        if not connection.info.get("owns"):
-            asked = connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_OWNER_LOCK})")
-            connection.info["owns"] = asked.scalar_one()
-        if not connection.info["owns"]:
-            raise InUseError(f"ledger {name}: another process has it open")
-
-    return begin
+def _begin_sharing(connection: Connection, name: str) -> None:
+    """As long as this connection is there, nobody changes the tables: to look at them once is enough."""
+    if share(connection, name):
+        check_schema(connection, name)

@@ -33,7 +33,7 @@ class Disputes(Shelf):
                 raise ContradictionError(f"dispute {row.number} of a meter in market {row.market}")
             return kept
 
-        return await self._database.write(work)
+        return await self._database.write_shared(work)
 
     async def dispute(self, market: str, meter: str, number: int) -> DisputeRow | None:
         """One request."""

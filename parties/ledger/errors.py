@@ -9,7 +9,11 @@ class LedgerError(MarketError):
 
 
 class InUseError(LedgerError):
-    """Another process is the user of this ledger, which has one at a time."""
+    """Another process is the owner of this ledger, which has one at a time; or others share it at the wrong moment."""
+
+
+class NotReadyError(LedgerError):
+    """There is nothing to share yet: the owner of the ledger has still to make or upgrade it."""
 
 
 class LedgerFullError(LedgerError):
@@ -18,6 +22,10 @@ class LedgerFullError(LedgerError):
 
 class UnstorableError(LedgerError):
     """What was to be stored breaks a rule of the tables: its round is not there, or a value fits no column."""
+
+
+class CollisionError(UnstorableError):
+    """Another process has stored something under the same key at this very moment: who looks again finds it."""
 
 
 class SchemaError(LedgerError):

@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from parties.ledger.errors import LedgerError, LedgerFullError, UnstorableError
+from parties.ledger.errors import CollisionError, LedgerError, LedgerFullError, UnstorableError
 
 REPORTED = (
     SQLAlchemyError,
@@ -33,6 +33,7 @@ _DAMAGED = "it is damaged or no ledger at all: restore a backup"
 _REFUSED = "it cannot be opened or written: check that it exists, its permissions and its owner"
 _LOST = "no connection to the server"
 _UNKNOWN_ROUND = "there is no such round"
+_COLLISION = "another process has stored the same at this moment"
 
 _SQLITE = {
     "SQLITE_FULL": _FULL,
@@ -58,6 +59,7 @@ _POSTGRES = {
     "42501": "the user may not do that in this database",
     "25006": "the server is read-only (a standby?)",
     "23503": _UNKNOWN_ROUND,
+    "23505": _COLLISION,
     "XX001": _DAMAGED,
     "XX002": _DAMAGED,
     "58": "the server's disk failed",
@@ -82,6 +84,8 @@ def explained(name: str, error: BaseException) -> LedgerError:
     text = f"ledger {name}: {why or 'the database refuses'} ({code or type(origin).__name__})"
     if why == _FULL:
         return LedgerFullError(text)
+    if why == _COLLISION:
+        return CollisionError(text)
     unstorable = isinstance(error, IntegrityError | OverflowError) or (code or "").startswith("22")
     return UnstorableError(text) if unstorable else LedgerError(text)
 

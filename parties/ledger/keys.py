@@ -53,6 +53,11 @@ class Keys(Shelf):
 
         return await self._database.write(work)
 
+    async def known_sealing_key(self, day: str) -> bytes | None:
+        """The same, if it was made."""
+        rows = await self._database.read(select(sealing_keys.c.data).where(sealing_keys.c.day == day))
+        return rows[0].data if rows else None
+
     async def forget_sealing_keys(self, before: str, purpose: str = "") -> int:
         """Delete the keys of the days before this one, beyond recovery (see `Database.wipe`); how many.
 

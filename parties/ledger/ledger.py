@@ -12,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from parties.ledger.backup import fence, fence_if_backup
 from parties.ledger.database import Database
 from parties.ledger.disputes import Disputes
-from parties.ledger.errors import LedgerError
+from parties.ledger.errors import LedgerError, NotReadyError
 from parties.ledger.keys import Keys
+from parties.ledger.locks import IS_OWNED
 from parties.ledger.migrate import migrate
+from parties.ledger.news import News
 from parties.ledger.place import PATIENCE_S, Place
 from parties.ledger.results import Results
 from parties.ledger.rounds import Rounds
@@ -59,6 +61,36 @@ class Ledger(Keys, Rounds, Submissions, Results, Tariffs, Disputes):
             return cls(database, party, stack.pop_all())
         raise AssertionError("an exit stack lets every error pass")
 
+    @classmethod
+    async def share(cls, url: str, party: int) -> "Ledger":
+        """The ledger beside the process that has it open, on PostgreSQL: to read all, and to store what comes from
+        outside: submissions, tariffs, disputes. Whatever else this party says is for the owner; to write it is refused.
+
+        Raises: NotReadyError if the owner has yet to make or upgrade it; InUseError while that is being done;
+        otherwise as `open`.
+        """
+        place = Place.of(url)
+        if place.path is not None:
+            raise LedgerError(f"ledger {place.name}: a file cannot be shared, only a PostgreSQL database can")
+        async with contextlib.AsyncExitStack() as stack:
+            database = await stack.enter_async_context(Database.share(place))
+            (row,) = await database.read(select(ledger.c.party))
+            if row.party is None:
+                raise NotReadyError(f"ledger {place.name}: it is nobody's yet")
+            if row.party != party:
+                raise LedgerError(_whose(place.name, row.party, party))
+            return cls(database, party, stack.pop_all())
+        raise AssertionError("an exit stack lets every error pass")
+
+    async def is_owned(self) -> bool:
+        """Whether there is a process that drives the rounds; for those that share the ledger with it."""
+        (row,) = await self._database.read(IS_OWNED)
+        return bool(row[0])
+
+    def news(self, channel: str) -> contextlib.AbstractAsyncContextManager[News]:
+        """See `Database.news`."""
+        return self._database.news(channel)
+
     async def close(self) -> None:
         """Finish what waits, then close. From then on every call raises LedgerError; closing again does nothing."""
         await self._resources.aclose()
@@ -77,7 +109,7 @@ class Ledger(Keys, Rounds, Submissions, Results, Tariffs, Disputes):
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(update(ledger).values(checks=ledger.c.checks + 1))
 
-        await self._database.write(work)
+        await self._database.write_shared(work)
 
     async def erase(self, market: str, before: int) -> int:
         """Erase what rounds hold whose period started before `before`, if they are finished or fenced; how many rounds.
@@ -114,7 +146,11 @@ async def _bind(connection: AsyncConnection, name: str, party: int) -> None:
     if bound is None:
         await connection.execute(update(ledger).values(party=party))
     elif bound != party:
-        raise LedgerError(f"ledger {name}: it is the ledger of party {bound}, not of party {party}")
+        raise LedgerError(_whose(name, bound, party))
+
+
+def _whose(name: str, bound: int, party: int) -> str:
+    return f"ledger {name}: it is the ledger of party {bound}, not of party {party}"
 
 
 async def _erase(connection: AsyncConnection, market: str, start: int) -> None:

@@ -9,7 +9,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from parties.ledger.errors import SchemaError
+from parties.ledger.errors import NotReadyError, SchemaError
+from parties.ledger.locks import without_intake
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -19,20 +20,37 @@ logger = logging.getLogger(__name__)
 def migrate(connection: Connection) -> None:
     """Upgrade within the connection's transaction: all of it, or nothing. Nothing to do is the usual case.
 
-    Raises: SchemaError if the database has a version that this program does not know.
+    Raises: SchemaError if the database has a version that this program does not know; InUseError if there is
+    something to do and intake replicas run.
     """
-    script = ScriptDirectory(str(_MIGRATIONS))
-    known = {revision.revision for revision in script.walk_revisions()}
-    found = MigrationContext.configure(connection).get_current_revision()
-    newest = script.get_current_head()
+    found, newest = _versions(connection)
     if found == newest:
         return
+    without_intake(connection, "the ledger is to be upgraded")
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    command.upgrade(config, "head")
+    logger.info("ledger upgraded from schema %s to %s", found or "none", newest)
+
+
+def check_schema(connection: Connection, name: str) -> None:
+    """For a process that upgrades nothing.
+
+    Raises: NotReadyError before the owner has upgraded it; SchemaError as `migrate`.
+    """
+    found, newest = _versions(connection)
+    if found != newest:
+        raise NotReadyError(f"ledger {name}: the process that drives the rounds has yet to make or upgrade it")
+
+
+def _versions(connection: Connection) -> tuple[str | None, str | None]:
+    """The version that the database has, None for an empty one, and the newest. Raises: SchemaError."""
+    script = ScriptDirectory(str(_MIGRATIONS))
+    known = {revision.revision for revision in script.walk_revisions()}
+    found, newest = MigrationContext.configure(connection).get_current_revision(), script.get_current_head()
     if found is not None and found not in known:
         raise SchemaError(
             f"the ledger has schema {found}, this program knows {newest} at most: a newer version has used it; "
             "run that one, or restore a backup made before"
         )
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    command.upgrade(config, "head")
-    logger.info("ledger upgraded from schema %s to %s", found or "none", newest)
+    return found, newest

@@ -6,6 +6,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.errors import ContradictionError, FencedError, LedgerError, StateError
+from parties.ledger.news import ROUNDS, tell
 from parties.ledger.rows import RoundRow
 from parties.ledger.schema import ledger, messages, outcomes, rounds, secrets
 from parties.ledger.shelf import Shelf, matching, write_once
@@ -37,6 +38,7 @@ class Rounds(Shelf):
                 )
                 values = {column.name: getattr(found, column.name) for column in _COLUMNS}
                 await connection.execute(insert(rounds).values(**values, erased=False))
+                await tell(connection, ROUNDS, [(market, start)])
             if times != {name: getattr(found, name) for name in times}:
                 raise ContradictionError(f"round {start} of market {market}")
             return found
@@ -84,17 +86,22 @@ class Rounds(Shelf):
             if found is None or found.state != expected:
                 raise StateError(market, start, expected, None if found is None else found.state)
             await connection.execute(update(rounds).where(matching(rounds, _key(market, start))).values(values))
+            await tell(connection, ROUNDS, [(market, start)])
 
         await self._database.write(work)
 
     async def close_intake(self, market: str, start: int) -> None:
-        """Collect no more. When this returns, every submission that was or will be acknowledged is in
-        `submissions`, and none is added: a held list made from it then contains every receipt. Idempotent.
+        """Collect no more. When this returns, every submission that was or will be acknowledged, by this process or
+        one that shares the ledger, is in `submissions`, and none is added: a held list made from it then contains every
+        receipt. Idempotent.
+
+        It waits for those that are being stored, which hold the round's row, and those that come later find it closed.
         """
         statement = update(rounds).where(matching(rounds, _key(market, start))).values(collecting=False)
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(statement)
+            await tell(connection, ROUNDS, [(market, start)])
 
         await self._database.write(work)
 

@@ -6,6 +6,9 @@ from enum import StrEnum
 MAX_NUMBER = 2**64 - 1
 """The largest number of a submission (an unsigned word of 64 bits on the wire)."""
 
+QUOTA = 64
+"""Submissions of one meter in one round that are stored, whatever process they come to."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoundRow:
@@ -83,6 +86,7 @@ class Storing(StrEnum):
     SAME = "same"  # the same header was stored before
     LOWER = "lower"  # not stored: a higher number of this meter is held
     CONTRADICTS = "contradicts"  # another header with this number is held; kept as proof, no receipt
+    FULL = "full"  # not stored: so many of this meter are held already (QUOTA)
     CLOSED = "closed"  # not stored: the round is not there or collects no more
 
 

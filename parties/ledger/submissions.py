@@ -3,6 +3,9 @@
 The numbers of one meter decide (parties.md, T8): a higher one replaces what is held, and both stay until they
 are erased; the same one with the same header is the same submission sent again; with another header it is the
 meter's proven fault, and both headers are kept as its proof.
+
+Several processes may store at once. The database decides: the row of the round, whether it still collects; the key of
+(round, meter, number), who was first. Who was second looks again, and finds the other's (`CollisionError`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,19 +17,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.database import Database
 from parties.ledger.errors import LedgerError
-from parties.ledger.rows import Forward, HeldSubmission, OpenedSubmission, Stored, Storing, SubmissionRow
+from parties.ledger.news import SUBMISSIONS, RoundKey, tell
+from parties.ledger.rows import QUOTA, Forward, HeldSubmission, OpenedSubmission, Stored, Storing, SubmissionRow
 from parties.ledger.schema import forwards, rounds, submissions
 from parties.ledger.shelf import Shelf
 from parties.ledger.writer import Gathering
 
 _COLUMNS = [submissions.c[name] for name in HeldSubmission.__slots__]
 
+_KEY = ("market", "start", "meter", "number", "contradicts")
+
 _KEYS_AT_ONCE = 400
 """Keys in one statement; SQLite takes 32,766 parameters at most."""
 
-_COLLECTS = select(rounds.c.collecting).where(
-    rounds.c.market == bindparam("in_market"), rounds.c.start == bindparam("in_start")
+_COLLECTS = (
+    select(rounds.c.collecting)
+    .where(rounds.c.market == bindparam("in_market"), rounds.c.start == bindparam("in_start"))
+    .with_for_update(read=True)
 )
+"""FOR SHARE, until the commit: `Rounds.close_intake`, in whatever process, comes wholly before or wholly after. (SQLite
+knows no such lock and needs none: it has one transaction that writes.)
+"""
 
 _HELD_OF = select(
     submissions.c.meter,
@@ -40,7 +51,6 @@ _HELD_OF = select(
     submissions.c.meter.in_(bindparam("some", expanding=True)),
 )
 
-RoundKey = tuple[str, int]
 MeterKey = tuple[str, int, str]
 
 
@@ -57,7 +67,7 @@ class Submissions(Shelf):
 
     def __init__(self, database: Database, party: int) -> None:
         super().__init__(database, party)
-        self._arrivals: Gathering[Arrival, Stored] = Gathering(database.writer, _store)
+        self._arrivals: Gathering[Arrival, Stored] = Gathering(database.writer, self._store)
 
     @property
     def waiting(self) -> int:
@@ -72,6 +82,19 @@ class Submissions(Shelf):
         Cost: one share in a commit (see `writer`).
         """
         return await self._arrivals.add(Arrival(row, tuple(forwards)))
+
+    async def _store(self, connection: AsyncConnection, arrivals: Sequence[Arrival]) -> list[Stored]:
+        answers = await _store(connection, arrivals)
+        if self._database.shared:
+            new = {(each.row.market, each.row.start) for each, answer in zip(arrivals, answers, strict=True)
+                   if answer.storing is Storing.NEW}  # fmt: skip
+            await tell(connection, SUBMISSIONS, sorted(new))
+        return answers
+
+    async def meters(self, market: str, start: int) -> set[str]:
+        """Those of whom something is held in a round."""
+        statement = select(submissions.c.meter).where(submissions.c.market == market, submissions.c.start == start)
+        return {row.meter for row in await self._database.read(statement.distinct())}
 
     async def submissions(self, market: str, start: int) -> list[HeldSubmission]:
         """All that is held of a round, by meter (bytes) and number; two with one number stand side by side.
@@ -166,6 +189,8 @@ async def _store(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> li
             rows.append(_values(row, contradicts=True))
         answers.append(answer)
     if rows:
+        # In one sequence in all processes: two batches with the same meters wait for each other, never both.
+        rows.sort(key=lambda each: [each[name] for name in _KEY])
         await connection.execute(insert(submissions), rows)
     if to_forward:
         await connection.execute(insert(forwards), to_forward)
@@ -180,6 +205,8 @@ def _decide(mine: _Held, row: SubmissionRow) -> Stored:
     highest = max(mine.first, default=0)
     if row.number < highest:
         return Stored(Storing.LOWER, highest=highest)
+    if len(mine.first) >= QUOTA:
+        return Stored(Storing.FULL)
     mine.first[row.number] = row.header_digest, row.receipt
     return Stored(Storing.NEW, row.receipt)
 

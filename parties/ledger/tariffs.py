@@ -31,7 +31,7 @@ class Tariffs(Shelf):
                 raise ContradictionError(f"tariff {row.number} of supplier {row.supplier}")
             return stored is None
 
-        return await self._database.write(work)
+        return await self._database.write_shared(work)
 
     async def tariffs(self, market: str, start: int) -> list[TariffRow]:
         """All versions that hold for the period that starts then, by supplier (bytes) and number."""

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from parties.ledger.errors import LedgerError, UnstorableError
+from parties.ledger.errors import CollisionError, LedgerError, UnstorableError
 from parties.ledger.failures import REPORTED, reported
 
 MAX_BATCH = 500
@@ -22,6 +23,9 @@ MAX_BATCH = 500
 
 PACE_S = 0.04
 """Seconds between the starts of two batches: a row may wait so much longer, but commits stay a small part of it all."""
+
+COLLISIONS = 3
+"""So often in a row another process may be faster to store what a transaction was to store."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -71,18 +75,28 @@ class Writer:
             task.exception()  # whoever asked may be gone by now, and then the error concerns nobody
 
     async def transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """One transaction, within a task made by `start`."""
+        """One transaction, within a task made by `start`; begun again if another process was faster."""
         async with self._lock:
-            with reported(self._name):
-                async with self._engine.connect() as connection:
-                    try:
-                        async with connection.begin():
-                            return await work(connection)
-                    except REPORTED:
-                        # What a connection believes of its file after a failed write is not to be relied on: the
-                        # next transaction gets a new one.
-                        await connection.invalidate()
-                        raise
+            for _ in range(COLLISIONS):
+                try:
+                    return await self._once(work)
+                except CollisionError:
+                    continue
+            return await self._once(work)
+
+    async def _once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        with reported(self._name):
+            async with self._engine.connect() as connection:
+                try:
+                    async with connection.begin():
+                        return await work(connection)
+                except IntegrityError:
+                    raise  # an answer like others: the row does not fit
+                except REPORTED:
+                    # What a connection believes of its file after a failed write is not to be relied on: the next
+                    # transaction gets a new one.
+                    await connection.invalidate()
+                    raise
 
     async def _alone(self, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
         async with self._lock:

@@ -7,11 +7,10 @@ from parties.service.board import Kind
 from parties.service.cache import Recent
 from parties.service.clearing import schedule_of
 from parties.service.life import FINAL, State
-from parties.service.lookup import Lookup
+from parties.service.lookup import Lookup, States
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
 from parties.service.round import unsigned
-from parties.service.rounds import Rounds
 from parties.service.schemas import (
     MarketDocument,
     PartyDocument,
@@ -30,7 +29,7 @@ _READ_AT_ONCE = 100
 class Documents:
     """Makes them, and keeps those of rounds as long as they stay the same: everybody asks for the same ones."""
 
-    def __init__(self, node: Node, rounds: Rounds, lookup: Lookup) -> None:
+    def __init__(self, node: Node, rounds: States, lookup: Lookup) -> None:
         self._node = node
         self._rounds = rounds
         self._lookup = lookup

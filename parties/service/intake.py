@@ -2,6 +2,10 @@
 
 Checks go from cheap to expensive (T6): the gate, the length, the form, the market, the challenge, the meter, its quota,
 its signature (60 µs), its seal (100 µs), and at last the ledger. What is refused leaves no trace but a count.
+
+The gate by this process's clock is a refusal ahead of time: whether a submission is in time, the ledger decides. The
+quota is of a meter and a round: each process looks at so many submissions beyond their signature, repeats included, for
+which it has a core of its own; so many are stored, whatever process they come to, as the ledger counts.
 """
 
 from collections import Counter
@@ -18,15 +22,12 @@ from mpc_market.wire.receipt import receipt_for
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import NONCE_BYTES, InputShare, Submission, check, open_seal, sealed_text
-from parties.ledger import Forward, Ledger, LedgerError, Storing, SubmissionRow
+from parties.ledger import QUOTA, Forward, Ledger, LedgerError, Storing, SubmissionRow
 from parties.service.board import Bell
 from parties.service.clock import Clock
 from parties.service.metrics import Metrics
 from parties.service.problems import Problem, RefusalError
 from parties.service.rolls import Enrolled
-
-QUOTA = 64
-"""Submissions of one meter in one round that are looked at beyond their signature, repeats included."""
 
 WAITING_MAX = 4096
 """Submissions that may wait for their commit at once."""
@@ -61,9 +62,9 @@ class OpenRound:
         words = words_of_submission(self.terms.period, self.orders, self.rules)
         return _OVERHEAD + self.terms.parties * WORD_BYTES * words
 
-    def store(self, meter: str) -> None:
-        """Something of a meter has been stored."""
-        self.stored.add(meter)
+    def store(self, *meters: str) -> None:
+        """Something of these meters has been stored, here or by another process."""
+        self.stored.update(meters)
         self._more.ring()
 
     async def until_complete(self) -> None:
@@ -183,6 +184,8 @@ class Intake:
                 raise RefusalError(Problem.NUMBER_TOO_LOW)
             case Storing.CONTRADICTS:
                 raise RefusalError(Problem.CONTRADICTION)
+            case Storing.FULL:
+                raise RefusalError(Problem.RATE_LIMITED)
             case Storing.CLOSED:
                 raise RefusalError(Problem.LATE)
         if stored.receipt is None:  # the later of two that contradict each other, sent again

@@ -1,7 +1,9 @@
 """Finding a round that somebody asks about: being driven, finished, to come, or none of this market."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
+from typing import Protocol
 
 from mpc_market.wire.agreement import AgreedSet, Contradiction, Held, agree
 from mpc_market.wire.errors import WireError
@@ -13,8 +15,7 @@ from parties.service.life import FINAL, State
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
 from parties.service.rolls import Enrolled
-from parties.service.round import unsigned
-from parties.service.rounds import Rounds
+from parties.service.round import Round, unsigned
 
 WAITING_MAX = 4096
 """So many requests may wait for a change at once; more are answered at once, with what there is."""
@@ -28,10 +29,28 @@ class Agreement:
     enrolled: Enrolled | None
 
 
+class States(Protocol):
+    """The rounds of a market that are not over: those that this process drives, or what a replica knows of them."""
+
+    def round(self, start: int) -> Round | None:
+        """A round that is driven here."""
+
+    def state(self, start: int) -> State | None:
+        """How far a round is that is not over."""
+
+    @property
+    def starts(self) -> list[int]:
+        """The periods of them all."""
+
+    @property
+    def counts(self) -> Counter[State]:
+        """How many are driven here, by state."""
+
+
 class Lookup:
     """Rounds by the start of their period."""
 
-    def __init__(self, node: Node, rounds: Rounds) -> None:
+    def __init__(self, node: Node, rounds: States) -> None:
         self._node = node
         self._rounds = rounds
         self._agreements: Recent[int, Agreement] = Recent()

@@ -10,6 +10,7 @@ import secrets
 from functools import partial
 
 from mpc_market.wire.codec import Reader, Writer
+from mpc_market.wire.digest import digest
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.message import sign
 from mpc_market.wire.opening import NONCE_BYTES, Opening, Terms, commitment, terms_of
@@ -23,6 +24,9 @@ from parties.service.life import Event
 from parties.service.peers import UnreachableError
 from parties.service.rolls import Enrolled
 from parties.service.round import GivenUpError, Pause, Round
+
+RULES = "rules"
+"""Kind of message that this party keeps for its replicas, where it can have some: `rules_of` the round."""
 
 PART, DEALT = "part", "dealt"
 """Names of secrets: this party's part of the randomness, and its shares for the others, sealed and signed."""
@@ -43,7 +47,15 @@ async def open_round(current: Round) -> Event:
     check = partial(open_part_share, holder=current.party, key=key, terms=terms)
     for peer in current.others:
         await current.hear(peer, Kind.PART_SHARE, PartShare, check)
+    ledger = current.node.ledger
+    if ledger.path is None:
+        await ledger.put_message(current.market, current.start, RULES, current.party, rules_of(current))
     return Event.OPENED
+
+
+def rules_of(current: Round) -> bytes:
+    """A digest of what the market file says about submissions: a replica that has another file takes none."""
+    return digest("rules", repr((current.settings.rules, current.settings.orders_per_submission)).encode())
 
 
 async def sealing_key(current: Round) -> SealingKey:

@@ -50,6 +50,8 @@ class PrivateApi:
                 checks[f"party {peer}"] = f"its clock is {state.ahead_ms / 1000:+.3f} s off this one"
             else:
                 checks[f"party {peer}"] = "ok"
+        if not self._upkeep.driving:
+            checks["driver"] = await self._driver()
         ready = all(value == "ok" for value in checks.values())
         return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503)
 
@@ -87,6 +89,12 @@ class PrivateApi:
         except LedgerError as error:
             return str(error)
         return "ok"
+
+    async def _driver(self) -> str:
+        try:
+            return "ok" if await self._sites.ledger.is_owned() else "no process drives the rounds"
+        except LedgerError as error:
+            return str(error)
 
     async def _roll(self) -> str:
         missing = [site.node.market.id for site in self._sites if await site.node.rolls.latest() is None]

@@ -6,19 +6,20 @@ import resource
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from mpc_market.errors import MarketError
+from mpc_market.errors import InputError, MarketError
 from parties.compute.event_loop import new_event_loop
-from parties.files.party_home import PartyHome, read_party_homes
+from parties.files.party_home import read_party_homes
 from parties.files.problems import Problems
 from parties.service.life import State
 from parties.service.logs import set_up_logs
+from parties.service.lookup import States
 from parties.service.process_workers import ProcessWorkers
-from parties.service.rounds import Rounds
 from parties.service.service import Service, running
 
 FINISH_SECONDS = 10.0
@@ -31,9 +32,9 @@ class ServiceError(MarketError):
     """The service cannot go on."""
 
 
-def run(path: Path, at_once: int | None = None, *, stand_by: bool = False) -> None:
+def run(path: Path, at_once: int | None = None, *, stand_by: bool = False, intake: bool = False) -> None:
     """Run the party whose home is at `path`. `at_once`: attempts that may compute at the same time. `stand_by`:
-    wait as long as another process runs it on the same database.
+    wait as long as another process runs it on the same database. `intake`: be a replica of that process.
 
     Raises: InputError if the home cannot be used; LedgerError, TlsError, OSError if the service cannot start.
     """
@@ -41,13 +42,19 @@ def run(path: Path, at_once: int | None = None, *, stand_by: bool = False) -> No
     homes = read_party_homes(path, int(time.time()), problems)
     problems.check()
     assert homes, "no home, and no reason why not"
+    if intake and not homes[0].database.startswith("postgresql:"):
+        raise InputError(
+            ("--intake: replicas share a PostgreSQL database; party.toml has a file, which serves one process",)
+        )
     set_up_logs(homes[0].number)
     _allow_many_connections()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_until_told_to_end(homes, at_once, stand_by))
+        runner.run(
+            _until_told_to_end(running(homes, ProcessWorkers(), at_once=at_once, stand_by=stand_by, intake=intake))
+        )
 
 
-async def _until_told_to_end(homes: Sequence[PartyHome], at_once: int | None, stand_by: bool) -> None:
+async def _until_told_to_end(service_runs: AbstractAsyncContextManager[Service]) -> None:
     told, up = asyncio.Event(), asyncio.Event()
     loop, this = asyncio.get_running_loop(), asyncio.current_task()
     assert this is not None
@@ -61,7 +68,7 @@ async def _until_told_to_end(homes: Sequence[PartyHome], at_once: int | None, st
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, end)
     try:
-        async with running(homes, ProcessWorkers(), at_once=at_once, stand_by=stand_by) as service:
+        async with service_runs as service:
             up.set()
             await _until(told, service)
     except asyncio.CancelledError:
@@ -96,7 +103,7 @@ def _log_without_text(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
     _log.error("event loop complains", message=context.get("message"), exc_info=context.get("exception"))
 
 
-async def _finish(rounds: Sequence[Rounds]) -> None:
+async def _finish(rounds: Sequence[States]) -> None:
     """Let computations that are under way come to their end: to stop now would cost all parties another attempt."""
     until = time.monotonic() + FINISH_SECONDS
     with contextlib.suppress(TimeoutError):

@@ -84,8 +84,7 @@ class PeriodSettling:
     async def until_closed(self, current: Round, opened: OpenRound) -> None:
         """Until the gate; a settlement only until every reading is there."""
         if self.stage is Stage.SETTLEMENT:
-            held = await current.node.ledger.submissions(current.market, current.start)
-            opened.stored.update(row.meter for row in held)
+            opened.store(*await current.node.ledger.meters(current.market, current.start))
             await first_of(current.node.clock.until(current.gate), opened.until_complete())
         else:
             await current.node.clock.until(current.gate)

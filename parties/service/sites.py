@@ -1,6 +1,6 @@
 """All markets of one party, by their ids: what a request about one of them is answered with, and by nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from mpc_market.wire.identifiers import Stage, split_market
@@ -17,7 +17,7 @@ from parties.service.disputes import Disputes
 from parties.service.documents import Documents
 from parties.service.intake import Intake
 from parties.service.links import Links
-from parties.service.lookup import Lookup
+from parties.service.lookup import Lookup, States
 from parties.service.metrics import Metrics
 from parties.service.node import Node
 from parties.service.pool import Pool
@@ -32,9 +32,9 @@ from parties.service.tariffs import Tariffs
 class Site:
     """One market at one party: its rounds, and who answers about them."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, rounds: States) -> None:
         self.node = node
-        self.rounds = Rounds(node)
+        self.rounds = rounds
         self.lookup = Lookup(node, self.rounds)
         self.documents = Documents(node, self.rounds, self.lookup)
         self.desk = Desk(node, self.lookup)
@@ -50,12 +50,22 @@ class Site:
 class Sites:
     """The markets of one party, and what they share: ledger, connections, places to compute, counts, the clock."""
 
-    def __init__(self, homes: Sequence[PartyHome], ledger: Ledger, links: Links, pool: Pool, clock: Clock) -> None:
+    def __init__(
+        self,
+        homes: Sequence[PartyHome],
+        ledger: Ledger,
+        links: Links,
+        pool: Pool,
+        clock: Clock,
+        rounds: Callable[[Node], States] = Rounds,
+    ) -> None:
+        """`rounds`: who knows the rounds of a market."""
         self.ledger, self.links, self.pool, self.clock = ledger, links, pool, clock
+        self._rounds = rounds
         self.metrics = Metrics()
         self._sites: dict[str, Site] = {}
         for home in homes:
-            self._sites[home.market.id] = Site(self._node(home, Clearing()))
+            self._sites[home.market.id] = self._site(self._node(home, Clearing()))
         for home in homes:
             self._add_settling(home)
 
@@ -110,9 +120,12 @@ class Sites:
         for stage, business in {**businesses, Stage.CLOSING: MonthClosing(clearing)}.items():
             node = nodes[stage] = self._node(staged(home, stage), business)
             node.rolls = clearing.rolls
-            self._sites[node.market.id] = Site(node)
+            self._sites[node.market.id] = self._site(node)
         for node in nodes.values():
             node.siblings = nodes
+
+    def _site(self, node: Node) -> Site:
+        return Site(node, self._rounds(node))
 
     def _node(self, home: PartyHome, business: Business) -> Node:
         market = home.market.id

@@ -13,7 +13,7 @@ from mpc_market.wire.identifiers import Stage, split_market
 from mpc_market.wire.opening import Opening
 from parties.files.party_home import key_folders, market_folders, read_party_homes
 from parties.files.problems import Problems
-from parties.ledger import InUseError, LedgerError
+from parties.ledger import InUseError, LedgerError, NotReadyError, SchemaError
 from parties.service.board import Kind
 from parties.service.disputes import kept_ms
 from parties.service.life import State
@@ -42,15 +42,20 @@ class PeerState:
 
 
 class Upkeep:
-    """The chores of one party. `peers`: how the others are."""
+    """The chores of one party. `peers`: how the others are. `driving`: whether this is more than a replica, which has
+    only its files to look at.
+    """
 
-    def __init__(self, sites: Sites) -> None:
+    def __init__(self, sites: Sites, *, driving: bool = True) -> None:
         self._sites = sites
+        self.driving = driving
         self._seen: dict[Path, int | None] = {}
-        self.peers = {peer: PeerState() for peer in sites.links.peers}
+        self.peers = {peer: PeerState() for peer in sites.links.peers if driving}
 
     async def run(self) -> None:
         """Do them, until cancelled."""
+        if not self.driving:
+            await together(self._look(), self._own())
         await together(self._look(), self._clean(), self._own(), *(self._greet(peer) for peer in self.peers))
 
     @property
@@ -60,15 +65,16 @@ class Upkeep:
         return shutil.disk_usage(path.parent if path.is_file() else path).free
 
     async def _own(self) -> NoReturn:
-        """Make sure that the ledger is still this process's. Raises: InUseError when another has taken over: this one
-        ends, so that nobody goes on asking it.
+        """Make sure that the ledger is still this process's, which ends otherwise, so that nobody goes on asking it.
+
+        Raises: InUseError when another has taken over; NotReadyError, SchemaError when a replica's was upgraded.
         """
         while True:
             await asyncio.sleep(OWN_SECONDS)
             if self._sites.ledger.path is None:  # a file stays locked whatever happens, a server drops who is cut off
                 try:
                     await self._sites.ledger.check()
-                except InUseError:
+                except (InUseError, NotReadyError, SchemaError):
                     raise
                 except LedgerError as error:
                     _log.error("storage fails", reason=str(error))
@@ -85,7 +91,7 @@ class Upkeep:
 
     async def look(self) -> None:
         """Take a changed roll or market file, and keys that come into use now; wrong ones are logged, the old stay."""
-        for site in self._sites:
+        for site in self._sites if self.driving else ():
             await site.node.rolls.look(site.node.home.roll)
         now = self._sites.clock.now_ms() // 1000
         if self._changed():

@@ -1,4 +1,4 @@
-"""`mpc-market party backup` and `restore`, and what they refuse."""
+"""`mpc-market party backup` and `restore`, and what they refuse; that a ledger in a file has no replicas."""
 
 import asyncio
 from pathlib import Path
@@ -104,3 +104,16 @@ def test_on_a_server(home: Path, run: Run, postgres: Cluster) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert "1 rounds under way" in ended.out
     assert asyncio.run(fenced(url)) == [True]
+
+
+def test_a_ledger_in_a_file_has_no_replicas(home: Path, run: Run) -> None:
+    done = run("party", "run", "--intake", "--home", str(home))
+    assert done.code == 2
+    assert "replicas share a PostgreSQL database; party.toml has a file" in done.err
+
+
+@pytest.mark.parametrize("option", [["--stand-by"], ["--workers", "2"]])
+def test_a_replica_neither_stands_by_nor_computes(home: Path, run: Run, option: list[str]) -> None:
+    done = run("party", "run", "--intake", *option, "--home", str(home))
+    assert done.code == 2
+    assert "leave --stand-by and --workers out" in done.err

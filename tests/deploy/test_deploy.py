@@ -117,7 +117,7 @@ def test_the_manifests_keep_to_the_schemas():
     for manifest in manifests():
         kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
         kinds.append(manifest["kind"])
-    assert kinds == ["Namespace", "Deployment", "Service", "Service", "NetworkPolicy"]
+    assert kinds == ["Namespace", *["Deployment"] * 2, *["Service"] * 2, *["NetworkPolicy"] * 2]
 
 
 def test_a_manifest_with_an_unknown_field_is_refused():
@@ -128,30 +128,46 @@ def test_a_manifest_with_an_unknown_field_is_refused():
 
 
 def test_the_manifests_fit_together():
-    _, deployment, public, between, policy = manifests()
-    pod = deployment["spec"]["template"]
-    labels = pod["metadata"]["labels"]
-    for selector in (
-        deployment["spec"]["selector"]["matchLabels"],
-        public["spec"]["selector"],
-        between["spec"]["selector"],
-        policy["spec"]["podSelector"]["matchLabels"],
-    ):
-        assert selector == labels
-    volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
-    containers = [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]
-    mounted = {mount["name"] for container in containers for mount in container["volumeMounts"]}
-    assert mounted == volumes
-    assert {container["image"] for container in containers} == {containers[0]["image"]}
-    for container in containers:
-        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-        assert container["securityContext"]["readOnlyRootFilesystem"]
-    (party,) = pod["spec"]["containers"]
-    check_command(["mpc-market", *party["args"]])
+    _, driver, intake, public, between, *policies = manifests()
+    for deployment, service, policy in ((driver, between, policies[0]), (intake, public, policies[1])):
+        pod = deployment["spec"]["template"]
+        for selector in (
+            deployment["spec"]["selector"]["matchLabels"],
+            service["spec"]["selector"],
+            policy["spec"]["podSelector"]["matchLabels"],
+        ):
+            assert selector == pod["metadata"]["labels"]
+        volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
+        containers = [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]
+        mounted = {mount["name"] for container in containers for mount in container["volumeMounts"]}
+        assert mounted == volumes
+        assert {container["image"] for container in containers} == {containers[0]["image"]}
+        for container in containers:
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert container["securityContext"]["readOnlyRootFilesystem"]
+        check_command(["mpc-market", *pod["spec"]["containers"][0]["args"]])
+        reached = {port["targetPort"] for port in service["spec"]["ports"] if isinstance(port["targetPort"], str)}
+        assert reached <= {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
     ports = [port["port"] for port in between["spec"]["ports"]]
-    workers = int(party["args"][party["args"].index("--workers") + 1])
+    arguments = args_of(driver)
+    workers = int(arguments[arguments.index("--workers") + 1])
     assert len(ports) - 1 >= 4 * workers, "four mpc_ports for each worker"
     assert ports[1:] == list(range(8450, 8466))
+
+
+def test_other_parties_reach_only_pods_that_drive_and_meters_only_replicas():
+    _, driver, intake, public, between, *_ = manifests()
+    assert "--intake" in args_of(intake)
+    assert "--intake" not in args_of(driver)
+    assert "--stand-by" in args_of(driver)
+    roles = [each["spec"]["selector"]["role"] for each in (public, between)]
+    assert roles == ["intake", "driver"]
+    assert driver["spec"]["template"]["spec"]["initContainers"] == intake["spec"]["template"]["spec"]["initContainers"]
+
+
+def args_of(deployment: dict[str, Any]) -> list[str]:
+    (party,) = deployment["spec"]["template"]["spec"]["containers"]
+    return list(party["args"])
 
 
 def test_the_init_container_makes_a_home_of_the_secret(tmp_path):

@@ -1,0 +1,174 @@
+"""Intake replicas beside the process that drives: real services, HTTPS and PostgreSQL, a clock that the test moves."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+import pytest
+from service_results import collected
+from service_running import asynchronous
+from service_town import START, Meter, Town, problem
+from test_service_stand_by import on_server
+
+from mpc_market.rules.model import Side
+from mpc_market.wire.submission import Submission
+from parties.ledger import ROUNDS
+from parties.service import forwarding
+from parties.service.life import FINAL, State
+from parties.service.service import Service, running
+from parties.setup.creating import party_folder
+from parties.tls import client_context
+from tests.postgres import free_port
+
+SELL, BUY = (Side.SELL, 5, 10), (Side.BUY, 9, 6)
+
+
+class Replica:
+    """One of party 0, with addresses of its own."""
+
+    def __init__(self, town: Town, service: Service) -> None:
+        self.town, self.service = town, service
+        listen = service.node.home.listen
+        party = town.market.parties[0]
+        self._private = "http://{}:{}".format(*listen.private)
+        self._client = httpx.AsyncClient(
+            base_url="https://{}:{}/v1/markets/{}".format(*listen.api, town.market.id),
+            verify=client_context(party.certificates(town.clock.now_ms() // 1000)),
+            trust_env=False,
+            timeout=60,
+        )
+
+    async def get(self, path: str, **options) -> httpx.Response:
+        return await self._client.get(path, **options)
+
+    async def post(self, submission: Submission) -> httpx.Response:
+        headers, body = {"content-type": "application/octet-stream"}, submission.only_for(0).encode()
+        return await self._client.post(f"periods/{START}/orders", content=body, headers=headers)
+
+    async def private(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await client.get(f"{self._private}/{path}")
+
+    async def until_open(self) -> None:
+        async with asyncio.timeout(20):
+            while self.service.node.intake.round(START) is None:
+                await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+@contextlib.asynccontextmanager
+async def replica_of(town: Town, **changed) -> AsyncIterator[Replica]:
+    """`changed`: what its market file says otherwise."""
+    home = town.home(0)
+    listen = replace(home.listen, api=("127.0.0.1", free_port()), private=("127.0.0.1", free_port()))
+    market = replace(home.market, settings=replace(home.market.settings, **changed))
+    async with running(
+        replace(home, listen=listen, market=market), town.workers[0], town.clock, intake=True
+    ) as service:
+        replica = Replica(town, service)
+        try:
+            yield replica
+        finally:
+            await replica.close()
+
+
+@pytest.fixture
+def town(tmp_path, postgres) -> Town:
+    """Party 0 keeps its ledger on a server."""
+    made = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    on_server(made.path / party_folder(0), postgres.new_database())
+    return made
+
+
+@asynchronous
+async def test_orders_taken_by_two_replicas_are_cleared_and_their_results_handed_out_by_them(town):
+    anna, ben = town.meters
+    async with town.up(), replica_of(town) as one, replica_of(town) as other:
+        await town.until(State.COLLECTING)
+        await one.until_open()
+        await other.until_open()
+        terms = await town.terms()
+        sell, buy = anna.submission(terms, 1, SELL), ben.submission(terms, 1, BUY)
+        for replica, submission in ((one, sell), (other, buy)):
+            answers = [await replica.post(submission)]
+            answers += [await town.post(party, submission.only_for(party)) for party in (1, 2)]
+            assert [each.status_code for each in answers] == [200] * 3, [each.text for each in answers]
+        again = [await replica.post(sell) for replica in (one, other)]
+        again.append(await town.post(0, sell.only_for(0)))
+        assert len({each.content for each in again}) == 1, "one header has one receipt, whoever is asked"
+        assert (await one.get(f"periods/{START}")).content == (await town.get(0, f"periods/{START}")).content
+        waiting = asyncio.ensure_future(other.get(f"periods/{START}", params={"wait": 30}))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        town.clock.move_to(town.gate)
+        async with asyncio.timeout(10):
+            assert (await waiting).json()["state"] != "collecting", "who waits at a replica sees what the driver does"
+        await town.until(*FINAL)
+        assert (await collected(town, anna, sell, [SELL], terms)).accepted == (6,)
+        document = (await one.get(f"periods/{START}", params={"wait": 20})).json()
+        while document["state"] not in FINAL:
+            document = (await one.get(f"periods/{START}", params={"wait": 20})).json()
+        assert document["outcomes"]
+        assert problem(await one.post(anna.submission(terms, 2, SELL))) in ("late", "closed-period")
+
+
+@asynchronous
+async def test_the_database_decides_whether_an_order_is_late_whatever_the_replica_believes(town):
+    """The driver has closed the intake; the replica has not heard of it, and its clock says that there is time."""
+    anna, _ = town.meters
+    async with town.up(), replica_of(town) as replica:
+        await town.until(State.COLLECTING)
+        await replica.until_open()
+        terms = await town.terms()
+        for task in replica.service.tasks:
+            task.cancel()  # it hears nothing from now on
+        await town.node(0).ledger.close_intake(town.market.id, START)
+        assert problem(await replica.post(anna.submission(terms, 1, SELL))) == "late"
+        assert await town.node(0).ledger.submissions(town.market.id, START) == []
+
+
+@asynchronous
+async def test_seals_that_a_replica_was_given_for_others_reach_them_at_once(town, monkeypatch):
+    monkeypatch.setattr(forwarding, "_LOOK_SECONDS", 600)
+    anna, _ = town.meters
+    async with town.up(), replica_of(town) as replica:
+        await town.until(State.COLLECTING)
+        await replica.until_open()
+        submission = anna.submission(await town.terms(), 1, SELL)
+        headers = {"content-type": "application/octet-stream"}
+        answer = await replica._client.post(f"periods/{START}/orders", content=submission.encode(), headers=headers)
+        assert answer.status_code == 200, answer.text
+        async with asyncio.timeout(30):
+            for party in (1, 2):
+                while not await town.node(party).ledger.submissions(town.market.id, START):
+                    await asyncio.sleep(0.05)
+
+
+@asynchronous
+async def test_a_replica_with_another_market_file_takes_no_orders(town):
+    anna, _ = town.meters
+    async with town.up(), replica_of(town, price_bits=8) as replica:
+        await town.until(State.COLLECTING)
+        async with replica.service.sites.ledger.news(ROUNDS) as news:
+            await news.next(0.5)  # it has heard what there was to hear
+        assert problem(await replica.post(anna.submission(await town.terms(), 1, SELL))) == "not-open-yet"
+        assert (await replica.get(f"periods/{START}")).json()["state"] == "collecting"
+
+
+@asynchronous
+async def test_a_replica_is_ready_without_peers_and_says_when_nobody_drives(town):
+    async with town.up(), replica_of(town) as replica:
+        await town.until(State.COLLECTING)
+        checks = json.loads((await replica.private("readyz")).text)
+        assert checks == {"ready": True, "checks": {"ledger": "ok", "roll": "ok", "disk": "ok", "driver": "ok"}}
+        assert "mpc_market_rounds_in_state" in (await replica.private("metrics")).text
+        await town.stop(0)
+        answer = await replica.private("readyz")
+        assert (answer.status_code, answer.json()["checks"]["driver"]) == (503, "no process drives the rounds")
+        assert (await replica.private("healthz")).status_code == 200, "it still takes what comes"
+        assert (await replica.get(f"periods/{START}")).json()["state"] == "collecting"
