@@ -53,8 +53,8 @@ class Rounds:
         try:
             await self._retrying(self._resume)
             while True:
+                now = self._node.clock.now_ms()  # before: what becomes due meanwhile is looked for again
                 await self._retrying(self._open_due)
-                now = self._node.clock.now_ms()
                 schedule = self._node.schedule
                 await self._node.clock.until(schedule.opens(schedule.next_start(now)))
         finally:

@@ -198,8 +198,9 @@ class KeptTown(Town):
 
 
 def town_of_cheats(path: Path) -> KeptTown:
-    honest = [Meter(f"honest {i}", supplier=("sun", "wind")[i % 2]) for i in range(HONEST)]
-    return KeptTown(path, meters=[*honest, *(Meter(f"cheat {i}") for i in range(len(WAYS)))])
+    # names of one length: what was sealed for one meter has the form of what is sealed for another
+    honest = [Meter(f"honest {i:02}", supplier=("sun", "wind")[i % 2]) for i in range(HONEST)]
+    return KeptTown(path, meters=[*honest, *(Meter(f"cheats {i:02}") for i in range(len(WAYS)))])
 
 
 def some_line(rng: random.Random) -> Line:

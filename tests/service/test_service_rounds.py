@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from service_results import Wish, collected, expected, record_of
 from service_running import asynchronous
-from service_town import SETTINGS, START, Meter, Town, problem
+from service_town import PERIOD, SETTINGS, START, Meter, Town, problem
 
 from mpc_market.rules.model import Rationing, Side
 from mpc_market.wire.audit import check_chain, same_round
@@ -25,6 +25,7 @@ from mpc_market.wire.submission import InputShare, of_shares
 from mpc_market.wire.totals import ReceivedTotals, Totals, receive_totals
 from mpc_market.wire.verdicts import Verdict
 from parties.service.life import FINAL, State
+from parties.service.rounds import Rounds
 
 
 async def play(town: Town, wishes: dict[str, Sequence[Wish]]) -> dict[str, Received]:
@@ -310,3 +311,17 @@ async def test_waiting_for_a_change(tmp_path, final):
             town.clock.move_to(town.gate)
         assert (await waiting).status_code == 200
         assert asyncio.get_running_loop().time() - begun < 25
+
+
+@asynchronous
+async def test_a_round_that_becomes_due_while_others_are_opened_is_not_left_out(tmp_path, monkeypatch):
+    open_due, town = Rounds._open_due, Town(tmp_path / "market")
+
+    async def slow(self: Rounds) -> None:
+        await open_due(self)
+        if self._node.party == 1:
+            town.clock.move_to(town.gate)
+
+    monkeypatch.setattr(Rounds, "_open_due", slow)
+    async with town.up():
+        await town.until(State.COLLECTING, start=START + PERIOD)
