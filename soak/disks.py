@@ -1,6 +1,7 @@
 """Disks that are small, full or slow, and files that no cache holds: real ones, as far as this machine permits it."""
 
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -49,6 +50,18 @@ def full(home: Path) -> Iterator[None]:
         yield
     finally:
         ballast.unlink()
+
+
+@contextmanager
+def no_longer_files(process: int, *files: Path) -> Iterator[None]:
+    """Let a process make no file longer than the longest of these is now: without a disk of its own, so it is full."""
+    before = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    longest = max(path.stat().st_size for path in files)
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (longest, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, before)
 
 
 class SlowDisk:

@@ -1,7 +1,8 @@
 """A disk that is full or slow, a clock that is off, caches that are cold, a ledger from a backup: a round in each.
 
-Real processes on real file systems. The full disk is a small one with a party's home on it; on the slow one every fsync
-of a party really takes a fifth of a second longer; backups are made and restored as an operator does it.
+Real processes on real file systems. The full disk is a small one with a party's home on it (or its files may not
+grow); on the slow one every fsync of a party really takes a fifth of a second longer; backups are made and restored as
+an operator does it.
 """
 
 import asyncio
@@ -10,13 +11,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
 from parties.launch.community import make_community
 from parties.ledger import Ledger
 from parties.service.life import FINAL
-from soak.disks import NotHereError, SlowDisk, forget_cached, full, small_disk
+from soak.disks import NotHereError, SlowDisk, forget_cached, full, no_longer_files, small_disk
 from soak.judge import Judgement, judge
 from soak.live import LiveMarket
 from soak.part import Part, Play
@@ -33,17 +34,20 @@ Hardship = Callable[["Trial", Meters, int], Awaitable[None]]
 
 
 class Trial:
-    """One market, and a round with each hardship. `party`: the one that has a hard time.
+    """One market, and a round with each hardship. `party`: the one that has a hard time; `off`: its clock, seconds.
 
+    `mount`: with a disk of its own for it, if that is permitted; else its files are kept from growing.
     `left_out`: what this machine does not permit. `slow`: how to run a party on a slow disk, if it can be done.
     """
 
-    def __init__(self, play: Play, directory: Path, party: int = 1, off: float = OFF_SECONDS) -> None:
-        self.play, self.party, self.off = play, party, off
+    def __init__(
+        self, play: Play, directory: Path, party: int = 1, off: float = OFF_SECONDS, *, mount: bool = True
+    ) -> None:
+        self.play, self.party, self.off, self._mount = play, party, off, mount
         self.community = make_community(directory, PARTIES, METERS, PERIOD_SECONDS, DEADLINE_SECONDS)
         self.market = LiveMarket(self.community)
         self.left_out: list[str] = []
-        self.small = False
+        self._small = False
         self.slow: SlowDisk | None = None
         self.forgotten: set[int] = set()
 
@@ -60,11 +64,10 @@ class Trial:
     def run(self, hardships: list[Hardship]) -> Judgement:
         """A round with each, then what was found."""
         with ExitStack() as stack:
-            try:
-                stack.enter_context(small_disk(self.home))
-                self.small = True
-            except NotHereError as reason:
-                self.left_out.append(f"full disk: {reason}")
+            if self._mount:
+                with suppress(NotHereError):
+                    stack.enter_context(small_disk(self.home))
+                    self._small = True
             try:
                 self.slow = SlowDisk(self.community.directory, _FSYNC_MS)
             except NotHereError as reason:
@@ -93,6 +96,13 @@ class Trial:
         """Stop that party and start it otherwise."""
         await asyncio.to_thread(self.market.stop, self.party)
         self.market.start(self.party, ahead=ahead, before=[] if slow is None else slow.command)
+
+    def full_disk(self) -> AbstractContextManager[None]:
+        """That party can store nothing meanwhile."""
+        if self._small:
+            return full(self.home)
+        files = self.home / "ledger.db-wal", self.market.logs / f"party-{self.party}.log"
+        return no_longer_files(self.market.processes[self.party].pid, *files)
 
     async def submit(self, meters: Meters, start: int) -> None:
         """Every meter's order, accepted by all parties."""
@@ -131,24 +141,22 @@ class Trial:
 
 async def full_disk(trial: Trial, meters: Meters, start: int) -> None:
     """A party can store nothing while orders come in, and again from the gate on: it says nothing it has not stored."""
-    if not trial.small:
-        return await afterwards(trial, meters, start)
     refused = 'refusals_total{reason="storage"}'
     await meters.until(start, "collecting")
-    with full(trial.home):
+    with trial.full_disk():
         before = trial.number(refused, trial.party)
         sending = asyncio.ensure_future(trial.submit(meters, start))
         said = await trial.until(lambda: trial.number(refused, trial.party) > before)
         trial.play.check(said, "the disk is full, and the party does not say so")
         trial.play.check(not sending.done(), "orders were accepted that could not be stored")
     await sending
-    with full(trial.home):
+    with trial.full_disk():
         meters.clock.move_to(meters.market.rhythm.gate(start))
         await meters.until(start, "closing", parties=trial.others)
         await asyncio.sleep(_LONG_ENOUGH)
         states = await meters.states(start)
         trial.play.check("result" not in states, "a result that one party cannot have stored")
-    return await trial.finish(meters, start)
+    await trial.finish(meters, start)
 
 
 async def behind_the_times(trial: Trial, meters: Meters, start: int) -> None:
@@ -227,7 +235,8 @@ def run(play: Play) -> None:
     """Again and again, each time in a new market, with another party in trouble, its clock ahead or behind."""
     while play.seconds_left:
         party, off = play.random.randrange(PARTIES), play.random.choice((-OFF_SECONDS, OFF_SECONDS))
-        trial = Trial(play, play.directory / f"market-{play.counts['markets']}", party, off)
+        mount = play.random.choice((True, False))
+        trial = Trial(play, play.directory / f"market-{play.counts['markets']}", party, off, mount=mount)
         found = trial.run(ALL)
         play.count("markets")
         for reason in trial.left_out:
@@ -239,4 +248,4 @@ def run(play: Play) -> None:
         play.check(found.count("result") == RESULTS, f"rounds: {found.rounds}")
 
 
-PART = Part("hardships", 3, run)
+PART = Part("hardships", 4, run)

@@ -36,6 +36,10 @@ CANARY = "c4nary"
 
 BYTES = {"content-type": "application/octet-stream"}
 ANSWER_SECONDS = 40.0
+QUOTA = 64
+"""So many submissions of one meter may be looked at in one round."""
+
+_ROUNDS_TRIED = 5
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,7 @@ class Storm:
 
         await asyncio.gather(*(send() for _ in range(8)))
         await asyncio.gather(*slow)
+        await self._too_often()
 
     async def one(self) -> None:
         """One hostile act, at a party that is drawn, in a way that is drawn."""
@@ -173,7 +178,25 @@ class Storm:
         self.refusals[answer.json()["type"].rpartition(":")[2] if not wrong and answer.status_code >= 400 else "-"] += 1
         return f"{wrong}: {ask.method} {ask.path[:80]} {(ask.content or b'')[:40]!r}" if wrong else ""
 
-    # --- slow ones
+    # --- too many, and slow ones
+
+    async def _too_often(self) -> None:
+        """The same valid submission until the quota is used up; if the round closes meanwhile, in the next one."""
+        for _ in range(_ROUNDS_TRIED):
+            await self.learn()
+            if (terms := self.terms()) is None:
+                continue
+            body, path = (
+                self.submission(terms).encode(),
+                f"/markets/{self.running.id}/periods/{terms.period.start}/orders",
+            )
+            for _ in range(QUOTA + 1):
+                before = self.refusals["rate-limited"]
+                if wrong := await self.ask(0, Ask("POST", path, BYTES, body, served=True)):
+                    self.found.append(f"party 0, too often: {wrong}")
+                if self.refusals["rate-limited"] > before:
+                    return
+        self.found.append("party 0: no quota is ever used up")
 
     async def _slow(self, party: int) -> None:
         """Sends a head, or a body, a byte a second: it must be over long before all of it has come."""

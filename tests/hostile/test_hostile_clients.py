@@ -12,6 +12,7 @@ REQUESTS = 2_000
 REFUSALS = {
     "malformed", "bad-signature", "unknown-meter", "stale-challenge", "oversized-body", "unauthorized", "no-seal",
     "seal-does-not-open", "wrong-media-type", "not-found", "invalid-request", "unknown-market",
+    "rate-limited",
 }  # fmt: skip
 """Some of those that must have come up: the storm is no breeze."""
 

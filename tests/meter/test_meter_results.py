@@ -3,6 +3,9 @@
 import pytest
 
 from mpc_market.rules.model import Side
+from mpc_market.wire.identifiers import Period
+from mpc_market.wire.message import sign
+from mpc_market.wire.outcome import Outcome, Void, VoidReason
 from mpc_market.wire.verdicts import Verdict
 from parties.meter.forecast import Wish
 from parties.meter.results import State, collect
@@ -10,6 +13,7 @@ from parties.meter.rounds import NotKnownError
 from parties.meter.submitting import submit
 from tests.meter.faults import changed, down, lying, with_result
 from tests.meter.small_market import BUY, SELL, START, SmallMarket, play
+from tests.meter.standin import problem
 
 # --- results that are wrong -------------------------------------------------------------------------------
 
@@ -125,6 +129,29 @@ def test_a_void_round(small):
     small.parties.void.add(START)
     _, (finding,) = small.run(play(small, (small.meter(), BUY)))
     assert (finding.state, finding.price, finding.final) == (State.VOID, None, True)
+
+
+def says_void(small, party, signed):
+    """A party that signs a result, and says to meters that all is void; `signed`: for that it has a signature too."""
+    said = (
+        sign(Outcome(Period("m1", START), party, Void(VoidReason.NOT_COMPUTED)), small.parties.keys[party])
+        .encode()
+        .hex()
+    )
+    document = changed("outcomes", lambda messages: [said] if signed else messages)
+
+    def fault(request, answer):
+        return problem("void", 410) if "/results/" in request.path else document(request, answer)
+
+    return fault
+
+
+@pytest.mark.parametrize(("signed", "state"), [(True, State.VOID), (False, State.UNVERIFIED)])
+def test_one_void_is_final_if_it_is_signed_also_where_there_is_a_result(small, signed, state):
+    small.parties.faults[2] = says_void(small, 2, signed)
+    _, (finding,) = small.run(play(small, (small.meter(), BUY)))
+    assert finding.state == state
+    assert finding.final == signed
 
 
 def test_a_result_that_not_all_have_signed_is_none(small):

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
 from mpc_market.wire.submission import Submission
-from parties.meter.api import RefusedError, UnreachableError
+from parties.meter.api import WAIT_SECONDS, RefusedError, UnreachableError
 from parties.meter.forecast import Wish
 from parties.meter.results import State, collect
 from parties.meter.submitting import submit
+from tests.meter.faults import unreachable_for
 from tests.meter.small_market import BUY, SELL, START, SmallMarket, play, posts
 from tests.meter.standin import problem
 
@@ -32,6 +33,22 @@ def test_an_order_is_accepted_by_all_and_its_result_is_verified(small):
     assert {finding.price for finding in found} == {2000}  # the buy is served in part: it sets the price
     entry = buyer.store.history(10)[0]
     assert (entry.receipts, entry.state, entry.accepted, entry.orders[0].quantity) == (3, "verified", (1000,), 1500)
+
+
+def test_nobody_is_asked_to_wait_for_a_change_before_all_were_asked(small, monkeypatch):
+    """It may be there at the next one: a party that is down must not cost the others' longest wait."""
+    get, waits = small.rounds.api.get, []
+
+    async def noted(party, path, **options):
+        waits.append(options["wait"])
+        return await get(party, path, **options)
+
+    monkeypatch.setattr(small.rounds.api, "get", noted)
+    for party in range(3):
+        small.parties.faults[party] = unreachable_for(2)
+    small.run(small.rounds.terms(START, small.gate))
+    assert (waits[:3], waits[3:]) == ([0, 0, 0], [WAIT_SECONDS] * len(waits[3:]))
+    assert len(waits) == 7
 
 
 @pytest.mark.parametrize("parties", [5, 7])

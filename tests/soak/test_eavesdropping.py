@@ -11,6 +11,7 @@ import sqlite3
 import ssl
 from collections import Counter, defaultdict
 from contextlib import closing
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -152,13 +153,16 @@ def said_by_workers(heard: Heard) -> dict[tuple[str, str], Counter[int]]:
 
 
 def sent_by_meters(heard: Heard) -> set[int]:
-    """The sizes of the larger records that meters send to parties: orders with their seals, and claims of results.
+    """The sizes of the larger records that meters send to parties: orders with their seals, and claims of results; and
+    of the heads that come before an order.
 
     What some had to send another way, since a party did not answer in time, is left out: it depends on the machine.
     """
     flows: dict[Flow, bytes] = {flow: data for flow, data in heard.streams().items() if flow.target_port == API}
-    sizes = Counter(size for stream in flows.values() for size in payload_sizes(stream) if size > 300)
-    return {size for size, number in sizes.items() if number > PARTIES}
+    said = [payload_sizes(stream) for stream in flows.values()]
+    sizes = Counter(size for each in said for size in each if size > 300)
+    heads = Counter(head for each in said for head, body in pairwise(each) if body == max(sizes))
+    return {size for size, number in (sizes + heads).items() if number > PARTIES}
 
 
 def test_sizes_do_not_depend_on_orders(overheard):
