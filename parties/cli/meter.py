@@ -16,8 +16,6 @@ app = typer.Typer(
     help="A smart meter, or a representative of many: order, take part in every period, verify results.",
 )
 
-app.command()(bill)
-
 HomePath = Annotated[str, typer.Option("--home", metavar="DIR", show_default=False, help="The meter's home.")]
 MarketPath = Annotated[
     str | None,
@@ -387,3 +385,6 @@ def history(
         show_history(entries, settings)
     else:
         write_files({out: history_csv(entries, settings)})
+
+
+app.command()(bill)

@@ -136,9 +136,10 @@ def bills(
     start = month_of(running, month, problems)
     problems.check()
     assert running is not None
+    assert running.calendar is not None
     assert own is not None
     sheets = ask(running, Stage.CLOSING, lambda api, staged: fetch_month(api, staged, own, start))
-    made = supplier_month(own.supplier, month, *sheets, running.settings, len(running.parties))
+    made = supplier_month(own.supplier, start, *sheets, running.settings, running.calendar, len(running.parties))
     written = ((html, month_page), (csv, month_csv), (json, month_json))
     write_files({file: [text(made)] for file, text in written if file is not None})
     for line in month_lines(made):

@@ -151,7 +151,7 @@ def _why(staged: RunningMarket, reader: SheetReader, start: int) -> dict[str, st
     closing = split_market(staged.id)[1] is Stage.CLOSING
     what, done = ("month", "closed") if closing else ("period", "settled")
     begins = 0 if calendar is None else calendar.closes(start) if closing else calendar.end_ms(start)
-    none = "it is longer ago than parties keep it, or there is nothing for this reader"
+    none = "nothing of its was settled, its supplier had published no tariff, or it is longer ago than parties keep it"
     return {
         "not-open-yet": f"the {what} is not {done} yet; that begins at {moment_text(begins // 1000)}",
         "not-finished": f"the {what} is being {done}: not all parties have signed it yet; try again later",

@@ -109,6 +109,10 @@ class Calendar:
         last_corrected = 1000 * (month + self.period_seconds) + self.correction_deadline_ms
         return max(last_settled, last_corrected) + self.settle_within_ms
 
+    def periods(self, month: int) -> int:
+        """How many periods a month has."""
+        return (self.months.next(month) - month) // self.period_seconds
+
     @property
     def longest_ms(self) -> int:
         """How long after a period's start its data are needed: until the closing that covers its correction."""

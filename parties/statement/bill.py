@@ -131,8 +131,7 @@ def user_bill(
         _part(supplier, by_supplier[supplier], due[supplier], calendar.months.text(month), settings)
         for supplier in sorted(due, key=str.encode)
     )
-    periods = (calendar.months.next(month) - month) // calendar.period_seconds
-    return UserBill(meter, calendar.months.text(month), parts, periods, settings, parties)
+    return UserBill(meter, calendar.months.text(month), parts, calendar.periods(month), settings, parties)
 
 
 def _due(amounts: ReceivedSheet) -> dict[str, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mpc_market.wire.identifiers import MEMBER_SLASH
 from mpc_market.wire.sheet import AMOUNT_COLUMNS, TOTALS_COLUMNS, ReceivedSheet
 from parties.files.market import MarketFile
+from parties.settling.calendar import Calendar
 from parties.statement.errors import StatementError
 
 
@@ -32,14 +33,20 @@ class Corrections:
 
 @dataclass(frozen=True, slots=True)
 class SupplierMonth:
-    """`month`: as `Months.text` has it. `corrections`: None if there are none, or of too few users."""
+    """`month`: as `Months.text` has it; `periods`: how many it has. `corrections`: None if none are to be shown."""
 
     supplier: str
     month: str
     customers: tuple[CustomerAmount, ...]
     corrections: Corrections | None
+    periods: int
     settings: MarketFile = field(repr=False)
     parties: int
+
+    @property
+    def short(self) -> int:
+        """Of how many customers fewer periods are billed than the month has."""
+        return sum(customer.periods < self.periods for customer in self.customers)
 
     @property
     def market(self) -> str:
@@ -55,20 +62,22 @@ class SupplierMonth:
 
 def supplier_month(
     supplier: str,
-    month: str,
+    month: int,
     amounts: ReceivedSheet,
     corrections: ReceivedSheet | None,
     settings: MarketFile,
+    calendar: Calendar,
     parties: int,
 ) -> SupplierMonth:
-    """Put it together. `corrections`: None if there are none to be shown. Raises: StatementError."""
+    """Put it together. `month`: its start; `corrections`: None if none are to be shown. Raises: StatementError."""
     shown = None
     if corrections is not None:
         if corrections.title.columns != len(TOTALS_COLUMNS) or len(corrections.values) != 1:
             raise StatementError("the totals of corrections are not of one group, import and export")
         shown = Corrections(corrections.title.rows[0].users, *corrections.values[0])
     ordered = sorted(_customers(amounts), key=lambda customer: customer.meter.encode())
-    return SupplierMonth(supplier, month, tuple(ordered), shown, settings, parties)
+    text, periods = calendar.months.text(month), calendar.periods(month)
+    return SupplierMonth(supplier, text, tuple(ordered), shown, periods, settings, parties)
 
 
 def _customers(amounts: ReceivedSheet) -> list[CustomerAmount]:

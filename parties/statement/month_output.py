@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from parties.files.problems import printable
 from parties.statement.month import SupplierMonth
+from parties.statement.notes import notes_of_month
 from parties.statement.texts import cents_text, month_title
 
 _COLUMNS = ("market", "month", "supplier", "meter", "amount", "currency", "periods", "estimated")
@@ -23,17 +24,8 @@ def month_lines(month: SupplierMonth) -> Iterator[str]:
         flag = f"  {customer.estimated} estimated" if customer.estimated else ""
         yield f"{name.ljust(width)}  {cents_text(customer.cents):>14}  {customer.periods:>8}{flag}"
     yield f"{'total'.ljust(width)}  {cents_text(month.total):>14}"
-    yield corrections_text(month)
+    yield from notes_of_month(month)
     yield f"verified: the shares of all {month.parties} parties fit together; negative amounts are due to the customer"
-
-
-def corrections_text(month: SupplierMonth) -> str:
-    """The totals of corrections, or that there are none."""
-    found, least = month.corrections, month.settings.minimum_group
-    if found is None:
-        return f"late and corrected readings: none, or of fewer than {least} customers, whose totals are not shown"
-    imported, exported = (month.settings.quantity_text(lots) for lots in (found.imported, found.exported))
-    return f"late and corrected readings of {found.users} customers together: import {imported}, export {exported} kWh"
 
 
 def month_csv(month: SupplierMonth) -> str:
@@ -72,6 +64,7 @@ def month_json(month: SupplierMonth) -> str:
                 ],
                 "total": cents_text(month.total),
                 "corrections": corrections,
+                "periods": month.periods,
             },
             indent=2,
             ensure_ascii=False,

@@ -1,7 +1,7 @@
 """A supplier's month as HTML: customers and amounts."""
 
 from parties.statement.month import CustomerAmount, SupplierMonth
-from parties.statement.month_output import corrections_text
+from parties.statement.notes import notes_of_month
 from parties.statement.page import Markup, cells, fill, heads, joined, number, page
 from parties.statement.texts import cents_text, month_title
 
@@ -45,13 +45,13 @@ def _table(month: SupplierMonth) -> Markup:
         "<section><h2>One amount for each customer</h2><table>"
         "<caption>Rounded once to the cent, half a cent up. Negative amounts are due to the customer.</caption>{}"
         '<tbody>{}</tbody><tfoot><tr class="due"><th scope="row">Total</th>{}</tr></tfoot></table></section>'
-        "<section><h2>Corrections</h2><p>{}.</p></section>"
+        "<section><h2>Missing and corrected periods</h2>{}</section>"
         "<footer>Computed by {} compute parties on secret shares, and revealed to this supplier alone. The lines "
         "behind an amount, with all volumes, are revealed to the customer alone, who can show them.</footer>",
         heads("Customer", "periods", "of these estimated", month.settings.currency),
         joined(_row(each) for each in month.customers),
         cells("", "", number(cents_text(month.total))),
-        corrections_text(month)[0].upper() + corrections_text(month)[1:],
+        joined(fill("<p>{}</p>", note) for note in notes_of_month(month)),
         month.parties,
     )
 

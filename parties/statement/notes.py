@@ -1,18 +1,41 @@
-"""What is out of the ordinary in a user's month, in words."""
+"""What is out of the ordinary in a month, in words."""
 
 from collections.abc import Iterator
 
 from parties.statement.bill import UserBill
+from parties.statement.month import SupplierMonth
 from parties.statement.texts import month_title
 
 
+def notes_of_month(month: SupplierMonth) -> Iterator[str]:
+    """For a supplier: periods that are missing, estimated or corrected."""
+    if month.short:
+        periods = f"the {month.periods} of {month_title(month.month)}"
+        yield (
+            f"Customers with fewer periods than {periods}: {month.short}. Readings were not there in time, or "
+            "settlements are void, which the next month's amounts make good; or the customer came or left, or no "
+            "tariff was published: a period without one is not billed."
+        )
+    yield corrections_text(month)
+
+
+def corrections_text(month: SupplierMonth) -> str:
+    """The totals of corrections, or that there are none."""
+    found, least = month.corrections, month.settings.minimum_group
+    if found is None:
+        return f"Late and corrected readings: none, or of fewer than {least} customers, whose totals are not shown."
+    imported, exported = (month.settings.quantity_text(lots) for lots in (found.imported, found.exported))
+    return f"Late and corrected readings of {found.users} customers together: import {imported}, export {exported} kWh."
+
+
 def notes_of(bill: UserBill) -> Iterator[str]:
-    """Periods that are missing, estimated or corrected."""
+    """For a user: periods that are missing, estimated or corrected."""
     if bill.missing:
         yield (
             f"{bill.missing} of the {bill.periods} periods of {month_title(bill.month)} are not on this statement: no "
             "reading was there in time, or their settlement is void, or the supplier had published no tariff, or the "
-            "meter did not take part yet. Late readings, and estimates of what is missing, are on the next statement."
+            "meter did not take part. Late readings, and estimates of what is missing, are on the next statement; a "
+            "period without a tariff is not billed."
         )
     estimated = sum(part.estimated for part in bill.parts)
     if estimated:

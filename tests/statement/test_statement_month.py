@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from bills import SETTINGS, sheet
+from bills import CALENDAR, NOVEMBER, SETTINGS, sheet
 
 from mpc_market.wire.sheet import Content, Row
 from parties.statement.errors import StatementError
@@ -20,7 +20,7 @@ CORRECTIONS = sheet(Content.CORRECTIONS, [Row("supplier/green", 5)], [(-1500, 20
 
 
 def made(corrections=CORRECTIONS) -> SupplierMonth:
-    return supplier_month("green", "2026-11", AMOUNTS, corrections, SETTINGS, 3)
+    return supplier_month("green", NOVEMBER, AMOUNTS, corrections, SETTINGS, CALENDAR, 3)
 
 
 def test_one_amount_per_customer() -> None:
@@ -36,7 +36,8 @@ def test_one_amount_per_customer() -> None:
     assert (written["total"], written["corrections"]["import"]) == ("-1172.56", "-1.500")
     lines = list(month_lines(month))
     assert "m1              -1234.56      2879  3 estimated" in lines
-    assert "late and corrected readings of 5 customers together: import -1.500, export 0.020 kWh" in lines
+    assert "Late and corrected readings of 5 customers together: import -1.500, export 0.020 kWh." in lines
+    assert any(line.startswith("Customers with fewer periods than the 2880 of November 2026: 1.") for line in lines)
     assert "−1\u202f234.56" in month_page(month)
 
 
@@ -53,7 +54,7 @@ def test_there_are_no_volumes() -> None:
 
 def test_names_are_never_html() -> None:
     sheet_of = sheet(Content.AMOUNTS, [Row('meter/<b onclick="x">&', 1, (0,))], [(1,)], 1)
-    page = month_page(supplier_month("<i>", "2026-11", sheet_of, None, SETTINGS, 3))
+    page = month_page(supplier_month("<i>", NOVEMBER, sheet_of, None, SETTINGS, CALENDAR, 3))
     assert "&lt;b onclick=&quot;x&quot;&gt;&amp;" in page
     assert "<b onclick" not in page
     assert "<i>" not in page
@@ -69,7 +70,7 @@ def test_names_are_never_html() -> None:
 )
 def test_sheets_that_are_none_are_refused(amounts, corrections, reason) -> None:
     with pytest.raises(StatementError, match=reason):
-        supplier_month("green", "2026-11", amounts, corrections, SETTINGS, 3)
+        supplier_month("green", NOVEMBER, amounts, corrections, SETTINGS, CALENDAR, 3)
 
 
 def test_texts() -> None:
