@@ -172,12 +172,23 @@ def watch(
             "14 days; buy at up to the retail price, sell at no less than feed-in price + fee. See `listen`, `read`.",
         ),
     ] = False,
+    readings: Annotated[
+        str | None,
+        typer.Option(
+            metavar="READINGS.csv",
+            help="Where the market settles, what was metered by period: CSV with the columns period (UTC start), "
+            "import, export (kWh), and meter if there are several. It is read again when it changes. Without it: what "
+            "`listen` and `read` have stored of the meter's registers.",
+        ),
+    ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Take part in so many rounds, not for ever.")] = None,
     market: MarketPath = None,
 ) -> None:
-    """Take part in every period, for one meter or for many, and verify every result.
+    """Take part in every period, for one meter or for many, and verify every result; send the readings of each period.
 
     Without --orders or --forecast the quantity is 0: who submits in every period tells nobody anything by submitting.
+    Where the market settles, a reading is sent once its period is over: to its settlement; if it is known only after
+    the reading deadline, or has changed since, to its correction. A period without one is reported, never guessed.
     Everything is stored before it is sent: after a crash or a lost connection, start it again. What it prints holds no
     price limit and no quantity; `history` shows those.
 
@@ -185,13 +196,14 @@ def watch(
     Examples:
       mpc-market meter watch --home meters/m17 --orders orders.csv
       mpc-market meter watch --home meters/m17 --forecast
+      mpc-market meter watch --home meters/m17 --orders orders.csv --readings readings.csv
       mpc-market meter watch --homes 'meters/*' --orders orders.csv
 
     Exit code: 0 all accepted and verified (with --rounds); 1 not all; 2 bad input; 130 Ctrl-C.
     """
     from parties.cli.meter_session import watch_all  # noqa: PLC0415
 
-    fine = watch_all([*(home or []), *(homes or [])], market, orders, rounds, forecast=forecast)
+    fine = watch_all([*(home or []), *(homes or [])], market, (orders, readings), rounds, forecast=forecast)
     raise typer.Exit(0 if fine else FAILED)
 
 
@@ -223,9 +235,10 @@ def listen(
     home: HomePath,
     market: MarketPath = None,
 ) -> None:
-    """Listen to the meter's P1 port (DSMR 4 and 5, e-MUCS) and keep its registers for forecasts, until it is stopped.
+    """Listen to the meter's P1 port (DSMR 4 and 5, e-MUCS) and keep its registers, until it is stopped: for readings
+    and forecasts.
 
-    Runs beside `watch --forecast`, so that nothing is missed while one of the two is started again. A corrupt telegram
+    Runs beside `watch`, so that nothing is missed while one of the two is started again. A corrupt telegram
     is left out and reported.
 
     \b
@@ -253,7 +266,7 @@ def read(
     home: HomePath,
     market: MarketPath = None,
 ) -> None:
-    """Read a file of P1 telegrams (DSMR 4 and 5, e-MUCS) into the meter's store, for forecasts.
+    """Read a file of P1 telegrams (DSMR 4 and 5, e-MUCS) into the meter's store, for readings and forecasts.
 
     Nothing is stored if a telegram is corrupt.
 

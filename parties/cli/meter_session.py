@@ -15,8 +15,11 @@ from parties.meter.api import Api, pinned
 from parties.meter.clock import SystemClock
 from parties.meter.errors import HomeError
 from parties.meter.market import Market, Meter
+from parties.meter.metered import FromFile as MeteredFromFile
+from parties.meter.metered import FromRegisters, Metered, ReadingFile
 from parties.meter.periods import period_start, period_text
-from parties.meter.readings import send_reading, stage_of, staged
+from parties.meter.reading_watch import Readings
+from parties.meter.readings import send_reading, stage_of
 from parties.meter.results import State, collect
 from parties.meter.rounds import Rounds
 from parties.meter.sources import MarketSource, find_homes, open_meters
@@ -57,7 +60,7 @@ def read_once(home: str, market_path: str | None, imported: str, exported: str, 
     try:
         reading = Reading(market.file.lots(imported), market.file.lots(exported))
         start = period_start(period, market.rhythm.length)
-        market = staged(market, stage_of(market, start, clock.now_ms()))
+        market = market.at(stage_of(market, start, clock.now_ms()))
     except InvalidOrderError as error:
         raise InputError((str(error),)) from None
 
@@ -98,25 +101,47 @@ def show_result(home: str, market_path: str | None, period: str) -> bool:
 def watch_all(
     homes: Sequence[str],
     market_path: str | None,
-    orders: str | None,
+    files: tuple[str | None, str | None],
     rounds: int | None,
     *,
     forecast: bool,
 ) -> bool:
-    """Take part in every period for all meters; whether all was accepted and verified."""
+    """Take part in every period for all meters; whether all was accepted and verified.
+
+    `files`: that of orders and that of readings, if there are any.
+    """
+    orders, readings = files
     if orders is not None and forecast:
         raise InputError(("--forecast: the orders come from --orders already: give one of the two",))
     path, market, meters = open_meters(find_homes(homes), market_path)
+    if readings is not None and market.running.calendar is None:
+        raise InputError((f"--readings: market {market.id} only clears: it takes no readings",))
+    maxima = {meter.id: meter.maximum for meter in meters}
+    wished = None if orders is None else WishFile(orders, market.file, maxima)
+    metered = None if readings is None else ReadingFile(readings, market.file, maxima)
     source = MarketSource(path, market, SystemClock())
-    file = None if orders is None else WishFile(orders, market.file, {meter.id: meter.maximum for meter in meters})
-    wishes = _wishes(meters, market, file, forecast=forecast)
-    watch = Watch(source.rounds, meters, wishes, _say, [source] if file is None else [source, file])
+    watched = [source, *(file for file in (wished, metered) if file is not None)]
+    wishes = _wishes(meters, market, wished, forecast=forecast)
+    watch = Watch(source.rounds, meters, wishes, _say, watched, _readings(source, meters, market, metered))
 
     async def run() -> bool:
-        async with source.rounds.api:
+        async with source:
             return await watch.run(rounds)
 
     return asyncio.run(run())
+
+
+def _readings(
+    source: MarketSource, meters: Sequence[Meter], market: Market, file: ReadingFile | None
+) -> Readings | None:
+    """What sends the readings, if the market settles: those of a file, or of the registers in the meters' stores."""
+    if not source.stages:
+        return None
+    sources: dict[str, Metered] = {
+        meter.id: FromRegisters(meter.store, market.file) if file is None else MeteredFromFile(file, meter.id)
+        for meter in meters
+    }
+    return Readings(source.stages, meters, sources, _say)
 
 
 def _wishes(meters: Sequence[Meter], market: Market, file: WishFile | None, *, forecast: bool) -> Mapping[str, Wishes]:

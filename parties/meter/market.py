@@ -57,6 +57,10 @@ class Market:
         """How long submissions are kept for disputes."""
         return self.running.service.retention // _MILLISECOND
 
+    def at(self, stage: Stage) -> "Market":
+        """The market as a further stage of it."""
+        return Market(self.running.staged(stage))
+
     def committee(self, start: int) -> Committee:
         """The parties' public keys for the round of a period."""
         return self.running.committee(start)

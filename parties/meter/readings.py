@@ -10,7 +10,7 @@ used for two of them.
 
 import asyncio
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from mpc_market.errors import InputError
 from mpc_market.wire.codec import WORD_BYTES, bytes_words, words_bytes
@@ -46,11 +46,6 @@ def stage_of(market: Market, start: int, now_ms: int) -> Stage:
     return Stage.SETTLEMENT if now_ms < calendar.reading_deadline(start) else Stage.CORRECTION
 
 
-def staged(market: Market, stage: Stage) -> Market:
-    """The market as a further stage of it."""
-    return Market(market.running.staged(stage))
-
-
 def prepare_reading(meter: Meter, market: Market, terms: Terms, reading: Reading, now_ms: int) -> Prepared:
     """The submission for a settlement or correction, on the disk: the one that was made before if it says the same,
     else a new one, which replaces it.
@@ -76,12 +71,29 @@ async def send_reading(meter: Meter, rounds: Rounds, start: int, reading: Readin
 
     `rounds`: of the stage that `stage_of` names. Raises: NotKnownError; InvalidReadingError; StoreError.
     """
-    calendar = rounds.market.running.calendar
-    assert calendar is not None, "`stage_of` has found a stage"
-    terms = await rounds.terms(start, calendar.last_deadline(start))
+    terms = await rounds.terms(start, rounds.market.gate(start))
     own = reader(meter)
     prepared = await asyncio.to_thread(prepare_reading, own, rounds.market, terms, reading, rounds.clock.now_ms())
     return await Sending(own, rounds, terms, prepared).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A reading that all parties have confirmed, for a settlement or a correction."""
+
+    stage: Stage
+    number: int
+    reading: Reading = field(repr=False)
+
+
+def accepted_before(meter: Meter, market: Market, start: int) -> Accepted | None:
+    """The last reading of a period, if all parties have confirmed it. `meter`: made by `reader`. Raises: StoreError."""
+    latest = meter.store.latest(start)
+    if latest is None or len(meter.store.receipts(start, latest.number)) < market.parties:
+        return None
+    bits, size = _bits_of(latest, market, market.parties), market.file.quantity_bits
+    imported, exported = (sum(bit << i for i, bit in enumerate(bits[at : at + size])) for at in (0, 2 * size))
+    return Accepted(latest.submission.header.period.stage, latest.number, Reading(imported, exported))
 
 
 def _bits_of(prepared: Prepared, market: Market, parties: int) -> list[int]:

@@ -102,12 +102,33 @@ def _between(earlier: Registers, later: Registers, at: int) -> Registers:
 
 def energies(boundaries: Iterable[Boundary], length: int) -> dict[int, Energy]:
     """Energy by start of the period, for every period of which both ends are known and between which nothing broke."""
+    found = {}
+    for start, (begin, end) in spans(boundaries, length).items():
+        now, before = end.registers, begin.registers
+        found[start] = Energy(now.imported - before.imported, now.exported - before.exported)
+    return found
+
+
+def spans(boundaries: Iterable[Boundary], length: int) -> dict[int, tuple[Boundary, Boundary]]:
+    """The registers at both ends of every period that has an energy, by its start."""
     by_moment = {boundary.at: boundary for boundary in boundaries}
     found = {}
-    for end, boundary in sorted(by_moment.items()):
-        begin = by_moment.get(end - length)
-        if begin is None or not boundary.unbroken or not boundary.registers.runs_on_from(begin.registers):
-            continue
-        now, before = boundary.registers, begin.registers
-        found[end - length] = Energy(now.imported - before.imported, now.exported - before.exported)
+    for moment, end in sorted(by_moment.items()):
+        begin = by_moment.get(moment - length)
+        if begin is not None and why_none(begin, end) is None:
+            found[moment - length] = (begin, end)
     return found
+
+
+def why_none(begin: Boundary | None, end: Boundary | None) -> str | None:
+    """Why a period has no energy, in words; None if it has. `begin`, `end`: the registers at its ends, if known."""
+    if begin is None or end is None:
+        missing = "start" if end is not None else "end" if begin is not None else "ends"
+        return f"no telegrams of its meter around its {missing}"
+    if begin.registers.device != end.registers.device:
+        return "the meter was exchanged for another device within it"
+    if not end.registers.runs_on_from(begin.registers):
+        return "a register of the meter shows less at its end than at its start: it ran backwards, over, or was reset"
+    if not end.unbroken:
+        return "a register of the meter ran backwards, over, or was reset within it"
+    return None

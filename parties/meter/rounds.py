@@ -32,6 +32,7 @@ PATIENCE_MS = 86_400_000
 """A day: parties may have been down, and nothing is lost."""
 
 _LONGEST_PAUSE = 60.0
+_OPENING_SECONDS = 1
 _KEPT = 500
 _RECORD_ATTEMPTS = 4
 
@@ -107,7 +108,9 @@ class Rounds:
                 return None
             return self._terms_of(start, document)
 
-        return await self._ask_around(start, until_ms, look, f"the openings of all {self.api.parties} parties")
+        # not long: a round opens soon or not at all, and who is asked may have done so since the one before was asked
+        wanted = f"the openings of all {self.api.parties} parties"
+        return await self._ask_around(start, until_ms, look, wanted, wait=_OPENING_SECONDS)
 
     async def _ask_settled(self, start: int) -> Settled:
         terms: list[Terms] = []
@@ -118,7 +121,7 @@ class Rounds:
             outcomes = self._outcomes(start, document)
             return None if self._standing(outcomes) is Standing.PENDING else outcomes
 
-        until_ms = self.market.rhythm.gate(start) + self.patience_ms
+        until_ms = self.market.gate(start) + self.patience_ms
         outcomes = await self._ask_around(start, until_ms, look, "an outcome")
         signed = tuple(outcomes[party] for party in sorted(outcomes))
         if self._standing(outcomes) is Standing.VOID:
@@ -128,14 +131,19 @@ class Rounds:
         return Settled(terms[0] if terms else None, signed, result, remark)
 
     async def _ask_around(
-        self, start: int, until_ms: int, look: Callable[[PeriodDocument], _T | None], wanted: str
+        self,
+        start: int,
+        until_ms: int,
+        look: Callable[[PeriodDocument], _T | None],
+        wanted: str,
+        wait: int = WAIT_SECONDS,
     ) -> _T:
         """Ask one party after the other until `look` finds what is wanted in an answer. Raises: NotKnownError."""
         attempt, heard = 0, "nobody was asked"
         party = secrets.randbelow(self.api.parties)
         while True:
             try:
-                found = look(await self._document(party, start, wait=attempt >= self.api.parties))
+                found = look(await self._document(party, start, wait if attempt >= self.api.parties else 0))
                 if found is not None:
                     return found
                 heard = f"party {party} does not have it yet"
@@ -151,9 +159,8 @@ class Rounds:
                 left = (until_ms - self.clock.now_ms()) / 1000
                 await self.clock.pause(pause_before(attempt // self.api.parties, left, _LONGEST_PAUSE))
 
-    async def _document(self, party: int, start: int, *, wait: bool) -> PeriodDocument:
-        path = f"periods/{start}"
-        return PeriodDocument.read(await self.api.get(party, path, wait=WAIT_SECONDS if wait else 0))
+    async def _document(self, party: int, start: int, wait: int) -> PeriodDocument:
+        return PeriodDocument.read(await self.api.get(party, f"periods/{start}", wait=wait))
 
     # --- checking -----------------------------------------------------------------------------------------
 

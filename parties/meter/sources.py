@@ -4,8 +4,11 @@ import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from mpc_market.errors import InputError, InvalidOrderError, InvalidSettingsError
+from mpc_market.wire.identifiers import Stage
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
 from parties.files.running_toml import read_running
@@ -13,10 +16,10 @@ from parties.meter.api import Api, pinned
 from parties.meter.clock import Clock
 from parties.meter.errors import HomeError
 from parties.meter.home import SETTINGS, Home, open_home
+from parties.meter.listing import stamp
 from parties.meter.market import Market, Meter
 from parties.meter.rounds import Rounds
 from parties.meter.store import Store
-from parties.meter.wishes import stamp
 
 
 def read_market(path: str) -> Market:
@@ -86,14 +89,32 @@ def _check_ids(meters: Sequence[Meter], problems: Problems) -> None:
 
 
 class MarketSource:
-    """The market file of a client that runs for long: keys and addresses may change, the grid may not."""
+    """The market file of a client that runs for long: keys and addresses may change, the grid may not.
+
+    `rounds`: of clearings. `stages`: those that readings go to, if the market settles. An async context manager: at its
+    end the connections are closed.
+    """
 
     def __init__(self, path: str, market: Market, clock: Clock) -> None:
         self.path = path
         self._clock = clock
         self._stamp = stamp(path)
         self._pinned = self._certificates(market.running)
-        self.rounds = Rounds(Api(market.id, pinned(market.running, self._now())), market, clock)
+        self.rounds = self._connected(market)
+        staged = () if market.running.calendar is None else (Stage.SETTLEMENT, Stage.CORRECTION)
+        self.stages = {stage: self._connected(market.at(stage)) for stage in staged}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for rounds in (self.rounds, *self.stages.values()):
+            await rounds.api.__aexit__(kind, error, trace)
+
+    def _connected(self, market: Market) -> Rounds:
+        return Rounds(Api(market.id, pinned(market.running, self._now())), market, self._clock)
 
     def refresh(self) -> None:
         """Read it again if it has changed, and trust the certificates that are in use now.
@@ -106,13 +127,18 @@ class MarketSource:
             market = read_market(self.path)
             if market.file != self.rounds.market.file or market.parties != self.rounds.market.parties:
                 raise InputError((f"{self.path}: the table [market] or the number of parties has changed",))
+            if (market.running.calendar is None) == bool(self.stages):
+                raise InputError((f"{self.path}: the table [settlement] was added or removed: start again",))
         if (certificates := self._certificates(market.running)) != self._pinned:
             try:
-                self.rounds.api.replace(pinned(market.running, self._now()))
+                for rounds in (self.rounds, *self.stages.values()):
+                    rounds.api.replace(pinned(market.running, self._now()))
             except InvalidSettingsError as error:
                 raise InputError((f"{self.path}: {error}",)) from None
             self._pinned = certificates
         self.rounds.market = market
+        for stage, rounds in self.stages.items():
+            rounds.market = market.at(stage)
 
     def _certificates(self, running: RunningMarket) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return tuple((party.api, party.certificates(self._now())) for party in running.parties)

@@ -130,6 +130,12 @@ class Store:
             query = "SELECT submission, orders, secrets FROM submissions WHERE start = ? AND number = ?"
             return self._prepared(db.execute(query, (start, number)).fetchone())
 
+    def first(self) -> int | None:
+        """The earliest period for which anything was submitted."""
+        with self._transaction() as db:
+            row: tuple[int | None] = db.execute("SELECT min(start) FROM submissions").fetchone()
+            return row[0]
+
     def unfinished(self, since: int) -> list[int]:
         """Periods from `since` on for which something was submitted and no final result is known, earliest first."""
         query = (
@@ -179,6 +185,12 @@ class Store:
                 row,
             )
 
+    def final(self, since: int) -> dict[int, tuple[int, ...]]:
+        """What was found for good, by period, from one on: lots."""
+        query = "SELECT start, accepted FROM results WHERE final AND accepted IS NOT NULL AND start >= ?"
+        with self._transaction() as db:
+            return {start: tuple(json.loads(accepted)) for start, accepted in db.execute(query, (since,))}
+
     def evidence(self, start: int) -> tuple[int | None, bytes]:
         """Which submission the result of a period is for, and the messages it rests on; (None, b"") for none."""
         with self._transaction() as db:
@@ -216,11 +228,11 @@ class Store:
         with self._transaction() as db:
             return db.executemany("INSERT OR IGNORE INTO boundaries VALUES (?, ?, ?, ?, ?)", rows).rowcount
 
-    def boundaries(self, since: int) -> list[Boundary]:
-        """The registers at the ends of periods from a moment on, earliest first."""
-        query = "SELECT at, device, imported, exported, unbroken FROM boundaries WHERE at >= ? ORDER BY at"
+    def boundaries(self, since: int, until: int = 2**62) -> list[Boundary]:
+        """The registers at the ends of periods from a moment on, until another one, earliest first."""
+        query = "SELECT at, device, imported, exported, unbroken FROM boundaries WHERE at BETWEEN ? AND ? ORDER BY at"
         with self._transaction() as db:
-            return [Boundary(Registers(*row), bool(unbroken)) for *row, unbroken in db.execute(query, (since,))]
+            return [Boundary(Registers(*row), bool(unbroken)) for *row, unbroken in db.execute(query, (since, until))]
 
     # --- the file -----------------------------------------------------------------------------------------
 

@@ -35,6 +35,12 @@ from parties.meter.store import Prepared
 FORWARD_AFTER = 2
 """So many attempts to reach a party, and another one is asked to forward its seal."""
 
+SPREAD = 4
+"""Meters send at a random moment of the first quarter of the time left: not all at once, and not at the end."""
+
+Report = Callable[[str], None]
+"""Told in a line what has happened: never a price limit or a quantity, since it may go to a log."""
+
 _STALE = "stale-challenge"
 _TOO_LATE = {"late", "closed-period"}
 _OPENED_AGAIN_MAX = 3

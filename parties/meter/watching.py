@@ -10,24 +10,20 @@ What is reported holds no price limit and no quantity: it may go to a log. `mpc-
 import asyncio
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mpc_market.errors import InputError, MarketError
 from parties.meter.market import Meter
 from parties.meter.periods import period_text
+from parties.meter.reading_watch import Readings
 from parties.meter.results import State, collect
 from parties.meter.rounds import Rounds
 from parties.meter.store import Finding
-from parties.meter.submitting import Submitted, submit
+from parties.meter.submitting import SPREAD, Report, Submitted, submit
 from parties.meter.wishes import Wishes
 
 _DAY = 86_400
-
-SPREAD = 4
-"""Meters submit at a random moment of the first quarter of the time left: not all at once, and not at the end."""
-
-Report = Callable[[str], None]
 
 
 class Refreshed(Protocol):
@@ -35,7 +31,7 @@ class Refreshed(Protocol):
 
     path: str
 
-    def refresh(self) -> None:
+    def refresh(self) -> object:
         """Read it again if the file has changed. Raises: InputError, and then what was read before stays."""
 
 
@@ -49,17 +45,20 @@ class Watch:
         wishes: Mapping[str, Wishes],
         report: Report,
         files: Sequence[Refreshed] = (),
+        readings: Readings | None = None,
     ) -> None:
         """`wishes`: by meter, where its orders come from. `report`: told in a line what happened.
 
-        `files`: read again before each round if they have changed.
+        `files`: read again before each round if they have changed. `readings`: what sends those of the meters, where
+        the market settles.
         """
         self._rounds, self._meters, self._wishes, self._report, self._files = rounds, meters, wishes, report, files
+        self._readings = readings
         self._day = -1  # of the last tidying up, since 1970
         self._clock, self._rhythm = rounds.clock, rounds.market.rhythm
 
     async def run(self, rounds: int | None = None) -> bool:
-        """Take part in so many rounds, or for ever; returns once their results are there.
+        """Take part in so many rounds, or for ever; returns once their results are there, and their readings were sent.
 
         Returns whether everything was accepted and verified.
         """
@@ -70,8 +69,10 @@ class Watch:
                 tasks.append(group.create_task(self._finish(earlier, meters)))
             while rounds is None or rounds > 0:
                 await self._clock.until(self._rhythm.opens(start))
-                await self._refresh(start)
+                changed = await self._refresh(start)
                 tasks.append(group.create_task(self._take_part(start)))
+                if self._readings is not None:
+                    tasks += await self._readings.begin(group, start, look=changed, for_ever=rounds is None)
                 await self._clock.until(self._rhythm.gate(start))
                 tasks = [task for task in tasks if rounds is not None or not task.done()]
                 rounds = None if rounds is None else rounds - 1
@@ -86,19 +87,24 @@ class Watch:
             return start
         return start + self._rhythm.length
 
-    async def _refresh(self, start: int) -> None:
-        """What is to be done before each round, and once a day."""
+    async def _refresh(self, start: int) -> bool:
+        """What is to be done before each round, and once a day. Whether it is a new day, or a file has changed."""
+        changed = start // _DAY != self._day
         for file in self._files:
             try:
-                await asyncio.to_thread(file.refresh)
+                changed |= bool(await asyncio.to_thread(file.refresh))
             except InputError as error:
                 # the problems themselves quote the file, and this may go to a log
                 count = len(error.problems) + error.more
                 self._report(f"{file.path}: {count} problem{'s' if count > 1 else ''} now: what was read before stays")
         if start // _DAY != self._day:
             self._day = start // _DAY
+            old = start - self._rounds.market.retention_ms // 1000
             for meter in self._meters:
-                await asyncio.to_thread(meter.store.forget, start - self._rounds.market.retention_ms // 1000)
+                await asyncio.to_thread(meter.store.forget, old)
+            if self._readings is not None:
+                await asyncio.to_thread(self._readings.forget, old)
+        return changed
 
     async def _unfinished(self, before: int) -> dict[int, list[Meter]]:
         """By period: the meters that have submitted for it and know no final result; none so old that nobody does."""

@@ -7,7 +7,6 @@
 `orders_per_submission`. A period without rows is submitted with quantity 0.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -20,16 +19,14 @@ from mpc_market.rules.model import Side
 from parties.files.grid import NUMBER
 from parties.files.market import MarketFile
 from parties.files.problems import Problems, printable
-from parties.files.records import records
-from parties.files.source import BOM, read_text
 from parties.meter.errors import HomeError
 from parties.meter.forecast import DAYS, Limits, Wish, forecast, wish
 from parties.meter.home import SETTINGS, Home
-from parties.meter.periods import period_start
+from parties.meter.listing import Key, Listing, read_listing
 from parties.meter.registers import energies
 from parties.meter.store import Store
 
-_COLUMNS = ("period", "side", "price", "quantity")
+_COLUMNS = ("side", "price", "quantity")
 _SIDES = {side.value: side for side in Side}
 
 
@@ -50,20 +47,11 @@ class Nothing:
 # --- a file -----------------------------------------------------------------------------------------------
 
 
-def stamp(path: str) -> tuple[int, int, int] | None:
-    """Changes when a file does."""
-    try:
-        stat = os.stat(path)
-    except (OSError, ValueError):  # ValueError: a NUL byte in the path; reading it says what is wrong
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-
-Listed = Mapping[tuple[str, int], Sequence[Wish]]
+Listed = Mapping[Key, Sequence[Wish]]
 """Orders by meter and period."""
 
 
-class WishFile:
+class WishFile(Listing[Sequence[Wish]]):
     """The orders of several meters in one CSV file, read again when it changes.
 
     Raises: InputError if the file cannot be used; after a change the orders that were read before stay.
@@ -71,31 +59,16 @@ class WishFile:
 
     def __init__(self, path: str, market: MarketFile, maxima: Mapping[str, int]) -> None:
         """`maxima`: by meter, its enrolled largest quantity in lots."""
-        self.path = path
-        self._market, self._maxima = market, maxima
-        self._stamp = stamp(path)
-        self._listed = self._read()
+        super().__init__(path, lambda problems: read_wishes(path, market, maxima, problems))
 
     @property
     def count(self) -> int:
         """How many orders it lists."""
-        return sum(map(len, self._listed.values()))
+        return sum(map(len, self.listed.values()))
 
     def of(self, meter: str, start: int) -> Sequence[Wish]:
         """The orders of a meter in a period, as last read."""
-        return self._listed.get((meter, start), ())
-
-    def refresh(self) -> None:
-        """Read it again if it has changed since. Raises: InputError; the orders read before stay."""
-        if (now := stamp(self.path)) != self._stamp:
-            self._stamp = now
-            self._listed = self._read()
-
-    def _read(self) -> Listed:
-        problems = Problems()
-        listed = read_wishes(self.path, self._market, self._maxima, problems)
-        problems.check()
-        return listed
+        return self.listed.get((meter, start), ())
 
 
 class FromFile:
@@ -110,52 +83,20 @@ class FromFile:
 
 def read_wishes(path: str, market: MarketFile, maxima: Mapping[str, int], problems: Problems) -> Listed:
     """Read a file of orders; every problem is a line of it. `maxima`: see `WishFile`."""
-    text = read_text(path, problems)
-    listed: defaultdict[tuple[str, int], list[Wish]] = defaultdict(list)
-    if text is None:
-        return listed
-    rows = records(text.removeprefix(BOM), path, problems)
-    line, _, columns = next(rows, (1, "", []))
-    needed = _COLUMNS if len(maxima) == 1 else ("meter", *_COLUMNS)
-    missing = [column for column in needed if columns.count(column) != 1]
-    if missing:
-        problems.add(
-            f"{path}:{line}",
-            f"the first line must name each of the columns {', '.join(needed)} once, separated by commas",
-        )
-        return listed
-    reader = _Reader(columns, market, maxima)
-    for line, _, fields in rows:
-        try:
-            key, wanted = reader.row(fields)
-            if len(listed[key]) == market.orders_per_submission:
-                raise InvalidOrderError(
-                    f"more than {market.orders_per_submission} orders of one meter for one period "
-                    "(orders_per_submission of the market)"
-                )
-            listed[key].append(wanted)
-        except InvalidOrderError as error:
-            problems.add(f"{path}:{line}", str(error))
+    listed: defaultdict[Key, list[Wish]] = defaultdict(list)
+
+    def take(key: Key, fields: Sequence[str]) -> None:
+        side, price, quantity = fields
+        wanted = read_wish(side, price, quantity, market, maxima[key[0]])
+        if len(listed[key]) == market.orders_per_submission:
+            raise InvalidOrderError(
+                f"more than {market.orders_per_submission} orders of one meter for one period "
+                "(orders_per_submission of the market)"
+            )
+        listed[key].append(wanted)
+
+    read_listing(path, _COLUMNS, maxima.keys(), int(market.period.total_seconds()), problems, take)
     return listed
-
-
-class _Reader:
-    """Rows of one file. Its messages name the file's own words; they go to whoever wrote the file, and to no log."""
-
-    def __init__(self, columns: list[str], market: MarketFile, maxima: Mapping[str, int]) -> None:
-        self._places = {column: place for place, column in enumerate(columns)}
-        self._market, self._maxima = market, maxima
-
-    def row(self, fields: list[str]) -> tuple[tuple[str, int], Wish]:
-        """Raises: InvalidOrderError."""
-        if len(fields) != len(self._places):
-            raise InvalidOrderError(f"{len(fields)} fields where the header has {len(self._places)}")
-        period, side, price, quantity = (fields[self._places[column]] for column in _COLUMNS)
-        meter = fields[self._places["meter"]] if "meter" in self._places else next(iter(self._maxima))
-        if meter not in self._maxima:
-            raise InvalidOrderError(f"meter '{printable(meter)}' is none of the homes given")
-        start = period_start(period, int(self._market.period.total_seconds()))
-        return (meter, start), read_wish(side, price, quantity, self._market, self._maxima[meter])
 
 
 def read_wish(side: str, price: str, quantity: str, market: MarketFile, maximum: int) -> Wish:

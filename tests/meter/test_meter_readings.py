@@ -17,7 +17,7 @@ from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.layout import Reading
 from parties.meter.api import Api, pinned
 from parties.meter.market import Market, Meter
-from parties.meter.readings import send_reading, stage_of, staged
+from parties.meter.readings import send_reading, stage_of
 from parties.meter.rounds import Rounds
 from parties.meter.submitting import Submitted
 from parties.service.life import State
@@ -25,7 +25,7 @@ from parties.service.life import State
 
 async def send(town: Town, meter: Meter, imported: int, exported: int) -> Submitted:
     clock, market = MeterClock(town.clock), Market(town.market)
-    market = staged(market, stage_of(market, START, clock.now_ms()))
+    market = market.at(stage_of(market, START, clock.now_ms()))
     api = Api(market.id, pinned(town.market, clock.now_ms() // 1000))
     async with api:
         return await send_reading(meter, Rounds(api, market, clock), START, Reading(imported, exported))
