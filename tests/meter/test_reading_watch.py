@@ -80,7 +80,10 @@ async def sent(meter: Meter, number: int, stage: Stage) -> None:
 
 
 def register(meter: Meter, *shown: tuple[int, int, int]) -> None:
-    meter.store.put_boundaries([Boundary(Registers(at, "d", *energies), True) for at, *energies in shown])
+    """Registers in lots, which are 100 Wh in a town that settles."""
+    meter.store.put_boundaries(
+        [Boundary(Registers(at, "d", 100 * imported, 100 * exported), True) for at, imported, exported in shown]
+    )
 
 
 async def ordered(town: SettledTown, meters: list[Meter]) -> None:
