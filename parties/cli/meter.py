@@ -176,9 +176,8 @@ def watch(
         str | None,
         typer.Option(
             metavar="READINGS.csv",
-            help="Where the market settles, what was metered by period: CSV with the columns period (UTC start), "
-            "import, export (kWh), and meter if there are several. It is read again when it changes. Without it: what "
-            "`listen` and `read` have stored of the meter's registers.",
+            help="What was metered: CSV with the columns period (UTC start), import, export (kWh), and meter if there "
+            "are several; read again when it changes. Without it: what `listen` and `read` have stored of registers.",
         ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Take part in so many rounds, not for ever.")] = None,
@@ -196,8 +195,7 @@ def watch(
     Examples:
       mpc-market meter watch --home meters/m17 --orders orders.csv
       mpc-market meter watch --home meters/m17 --forecast
-      mpc-market meter watch --home meters/m17 --orders orders.csv --readings readings.csv
-      mpc-market meter watch --homes 'meters/*' --orders orders.csv
+      mpc-market meter watch --homes 'meters/*' --orders orders.csv --readings readings.csv
 
     Exit code: 0 all accepted and verified (with --rounds); 1 not all; 2 bad input; 130 Ctrl-C.
     """

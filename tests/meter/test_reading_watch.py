@@ -129,25 +129,31 @@ async def test_readings_are_sent_corrected_and_not_sent_twice(tmp_path):
                     await asyncio.sleep(0.02)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-
-        async with Watching(town, meters, sources) as again:
-            assert await again.readings.outstanding() == {START: [ben]}  # nobody has seen its outcome yet
-            known[START] = Reading(7, 0)
-            outstanding = await again.readings.outstanding()
-            assert outstanding == {START: [ben, carl]}
-            following = asyncio.create_task(again.readings.follow(START, outstanding[START]))
-            await sent(carl, 3, Stage.CORRECTION)
-            await again.heard("readings: 2 of 2 accepted")
-            assert await again.readings.outstanding() == {}
-            town.clock.move_to(LAST)
-            await town.until_stage(Stage.CORRECTION, State.RESULT)
-            assert await asyncio.wait_for(following, 30) is True
-            assert [reader(each).store.latest(START).number for each in meters] == [1, 1, 3]
+        said = await restarted(town, meters, sources, known)
         assert await town.entries(Stage.CORRECTION) == {
             "ben": entry(0, 0, Metered(0, 6)), "carl": entry(0, 0, Metered(7, 0))
         }  # fmt: skip
-        said = [line.split(": ", 1)[-1] for line in (*watch.lines, *again.lines)]
+        said = [line.split(": ", 1)[-1] for line in (*watch.lines, *said)]
         assert not any(number in line for line in said for number in ("1000", "1005", "77"))
+
+
+async def restarted(town: SettledTown, meters: list[Meter], sources, known: Known) -> list[str]:
+    """Another process on the same homes: it sends what has changed, and nothing again. What it reports."""
+    _, ben, carl = meters
+    async with Watching(town, meters, sources) as again:
+        assert await again.readings.outstanding() == {START: [ben]}  # nobody has seen its outcome yet
+        known[START] = Reading(7, 0)
+        outstanding = await again.readings.outstanding()
+        assert outstanding == {START: [ben, carl]}
+        following = asyncio.create_task(again.readings.follow(START, outstanding[START]))
+        await sent(carl, 3, Stage.CORRECTION)
+        await again.heard("readings: 2 of 2 accepted")
+        assert await again.readings.outstanding() == {}
+        town.clock.move_to(LAST)
+        await town.until_stage(Stage.CORRECTION, State.RESULT)
+        assert await asyncio.wait_for(following, 30) is True
+        assert [reader(each).store.latest(START).number for each in meters] == [1, 1, 3]
+        return again.lines
 
 
 @asynchronous
