@@ -7,6 +7,7 @@ import typer
 
 from parties.cli.exits import FAILED, exit_codes
 from parties.cli.meter_bill import bill
+from parties.cli.meter_registers import listen, read
 from parties.files.output import check_output, write_files
 from parties.files.problems import Problems, printable
 
@@ -226,62 +227,6 @@ def check(
 
 @app.command()
 @exit_codes()
-def listen(
-    device: Annotated[
-        str, typer.Argument(metavar="DEVICE", show_default=False, help="The serial device of the P1 cable.")
-    ],
-    home: HomePath,
-    market: MarketPath = None,
-) -> None:
-    """Listen to the meter's P1 port (DSMR 4 and 5, e-MUCS) and keep its registers, until it is stopped: for readings
-    and forecasts.
-
-    Runs beside `watch`, so that nothing is missed while one of the two is started again. A corrupt telegram
-    is left out and reported.
-
-    \b
-    Example:
-      mpc-market meter listen /dev/ttyUSB0 --home meters/m17
-
-    Exit code: 1 the store cannot be written; 2 bad input; 130 Ctrl-C.
-    """
-    import asyncio  # noqa: PLC0415
-
-    from parties.meter.metering import follow  # noqa: PLC0415
-    from parties.meter.sources import open_meters  # noqa: PLC0415
-
-    _, settings, (meter,) = open_meters([Path(home)], market)
-    asyncio.run(follow(device, meter.store, settings.rhythm.length, lambda line: typer.echo(printable(line, 1000))))
-
-
-@app.command()
-@exit_codes()
-def read(
-    telegrams: Annotated[
-        str,
-        typer.Argument(metavar="TELEGRAMS", show_default=False, help="A file of telegrams as the meter sent them."),
-    ],
-    home: HomePath,
-    market: MarketPath = None,
-) -> None:
-    """Read a file of P1 telegrams (DSMR 4 and 5, e-MUCS) into the meter's store, for readings and forecasts.
-
-    Nothing is stored if a telegram is corrupt.
-
-    Exit code: 0 read; 2 bad input, each problem with its line.
-    """
-    from parties.meter.metering import read_file  # noqa: PLC0415
-    from parties.meter.sources import open_meters  # noqa: PLC0415
-
-    _, settings, (meter,) = open_meters([Path(home)], market)
-    problems = Problems()
-    count, new = read_file(telegrams, meter.store, settings.rhythm.length, problems)
-    problems.check()
-    typer.echo(f"{printable(telegrams, 200)}: {count} telegrams, registers at {new} more ends of periods")
-
-
-@app.command()
-@exit_codes()
 def reading(
     home: HomePath,
     imported: Annotated[str, typer.Option("--import", metavar="KWH", show_default=False, help="Energy imported.")],
@@ -398,4 +343,5 @@ def history(
         write_files({out: history_csv(entries, settings)})
 
 
-app.command()(bill)
+for command in (listen, read, bill):
+    app.command()(command)
