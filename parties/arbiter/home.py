@@ -1,9 +1,6 @@
-"""The home of an arbiter: a private directory.
+"""The home of an arbiter: a home of keys (`files.key_home`) whose `arbiter.toml` is what it hands out, as it stands.
 
-HOME/               0700
-  arbiter.toml      0600   name and public keys: what it hands out, as it stands
-  identity.key      0600   secret Ed25519 seed: signs its claims
-  sealing.key       0600   secret X25519 key: opens what the parties disclose
+name and public keys
 """
 
 from dataclasses import dataclass, field
@@ -15,11 +12,11 @@ from mpc_market.wire.errors import WireError
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from parties.files.disputes import arbiter_text, read_arbiter
-from parties.files.private import check_directory, key_text, make_directory, read_key, read_private, write_new
+from parties.files.key_home import fresh_keys, is_key_home, read_keys, write_key_home
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
 
-SETTINGS, IDENTITY, SEALING = "arbiter.toml", "identity.key", "sealing.key"
+SETTINGS = "arbiter.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +34,23 @@ def make_arbiter_home(path: Path, name: str) -> ArbiterHome:
     Raises: InvalidSettingsError if the name is none; OutputError if there is a directory already: keys are never
     replaced.
     """
-    identity, sealing = SigningKey.generate(), SealingKey.generate()
+    keys = fresh_keys()
     try:
-        home = ArbiterHome(Arbiter(name, identity.public, sealing.public), identity, sealing)
+        home = ArbiterHome(Arbiter(name, keys.identity.public, keys.sealing.public), keys.identity, keys.sealing)
     except WireError as error:
         raise InvalidSettingsError(str(error)) from None
-    make_directory(path)
-    write_new(path / IDENTITY, key_text(identity.seed()))
-    write_new(path / SEALING, key_text(sealing.secret()))
-    # last: a home without it was not finished
-    write_new(path / SETTINGS, arbiter_text(home.public).encode())
+    write_key_home(path, SETTINGS, keys, arbiter_text(home.public))
     return home
 
 
 def read_arbiter_home(path: Path, problems: Problems) -> ArbiterHome | None:
     """Read a home; None if there is any problem."""
-    if not check_directory(path, problems) or read_private(path / SETTINGS, problems) is None:
+    if not is_key_home(path, SETTINGS, problems):
         return None
-    public = read_arbiter(str(path / SETTINGS), problems)
-    identity, sealing = read_key(path / IDENTITY, problems), read_key(path / SEALING, problems)
-    if public is None or identity is None or sealing is None:
+    public, keys = read_arbiter(str(path / SETTINGS), problems), read_keys(path, problems)
+    if public is None or keys is None:
         return None
-    home = ArbiterHome(public, SigningKey(identity), SealingKey(sealing))
+    home = ArbiterHome(public, keys.identity, keys.sealing)
     if (home.identity.public, home.sealing.public) != (public.identity_key, public.sealing_key):
         problems.add(str(path / SETTINGS), "its keys are not those of this home")
         return None

@@ -1,4 +1,4 @@
-"""A home of keys, as suppliers and grid operators have one: two secret keys and who it is.
+"""A home of keys, as suppliers, grid operators and arbiters have one: two secret keys and who it is.
 
 HOME/               0700
   …                 0600   settings: who it is
@@ -36,28 +36,48 @@ def make_key_home(path: Path, name: str, settings: Mapping[str, str]) -> KeyPair
 
     Raises: OutputError if there is a directory already: keys are never replaced.
     """
-    keys = KeyPair(SigningKey.generate(), SealingKey.generate())
+    keys = fresh_keys()
+    write_key_home(path, name, keys, "".join(f"{key} = {quoted(value)}\n" for key, value in settings.items()))
+    return keys
+
+
+def fresh_keys() -> KeyPair:
+    """Made here, nowhere else known."""
+    return KeyPair(SigningKey.generate(), SealingKey.generate())
+
+
+def write_key_home(path: Path, name: str, keys: KeyPair, settings: str) -> None:
+    """Make the directory with keys that are known already. Raises: OutputError as `make_key_home`."""
     make_directory(path)
     write_new(path / IDENTITY, key_text(keys.identity.seed()))
     write_new(path / SEALING, key_text(keys.sealing.secret()))
     # last: a home without it was not finished
-    write_new(path / name, "".join(f"{key} = {quoted(value)}\n" for key, value in settings.items()).encode())
-    return keys
+    write_new(path / name, settings.encode())
 
 
 def read_key_home(
     path: Path, name: str, readers: Readers, problems: Problems
 ) -> tuple[Mapping[str, Any], KeyPair] | None:
     """The settings, all of which must be there, and the keys; None if there is any problem."""
-    file = path / name
-    if not check_directory(path, problems) or read_private(file, problems) is None:
+    if not is_key_home(path, name, problems):
         return None
-    document = read_document(str(file), problems)
+    document = read_document(str(path / name), problems)
     rows = None if document is None else document.read((), document.content, readers, problems, need=True)
+    keys = read_keys(path, problems)
+    return None if rows is None or keys is None else (rows, keys)
+
+
+def is_key_home(path: Path, name: str, problems: Problems) -> bool:
+    """Whether there is a private directory with such a file of settings; what is wrong is noted."""
+    return check_directory(path, problems) and read_private(path / name, problems) is not None
+
+
+def read_keys(path: Path, problems: Problems) -> KeyPair | None:
+    """The keys of a home; None if there is any problem."""
     identity, sealing = read_key(path / IDENTITY, problems), read_key(path / SEALING, problems)
-    if rows is None or identity is None or sealing is None:
+    if identity is None or sealing is None:
         return None
-    return rows, KeyPair(SigningKey(identity), SealingKey(sealing))
+    return KeyPair(SigningKey(identity), SealingKey(sealing))
 
 
 def id_of(what: str) -> Callable[[object], str]:
