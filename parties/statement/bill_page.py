@@ -154,7 +154,8 @@ def _saved(bill: UserBill) -> Markup:
 
 def _bars(bill: UserBill) -> Markup:
     """Both amounts as bars, where both are paid or both are received."""
-    amounts = (("Without the local market", bill.without_market, ""), ("With it", bill.due, "with"))
+    verb = "You receive" if bill.due < 0 else "You pay"
+    amounts = ((f"{verb} without it", bill.without_market, ""), (f"{verb} with it", bill.due, "with"))
     largest = max(abs(cents) for _, cents, _ in amounts)
     if bill.without_market * bill.due <= 0:
         return Markup()

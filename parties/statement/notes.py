@@ -40,8 +40,8 @@ def notes_of(bill: UserBill) -> Iterator[str]:
     estimated = sum(part.estimated for part in bill.parts)
     if estimated:
         yield (
-            f"{estimated} of the periods of this statement are estimated, since no reading came by the last deadline: "
-            "import at the enrolled maximum, no export. So withholding a reading never pays."
+            f"Estimated periods on this statement: {estimated}. No reading came by the last deadline, so import at the "
+            "enrolled maximum and no export stand in its place: withholding a reading never pays."
         )
     if any(line.month != bill.month and not line.estimated for part in bill.parts for line in part.entries):
         yield (

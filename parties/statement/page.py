@@ -20,7 +20,7 @@ header p { margin: .25rem 0 0; color: var(--soft); }
 header dl { margin: 0; display: grid; grid-template-columns: auto auto; gap: .1rem .9rem; align-content: start;
   font-size: .9rem; max-width: 24rem; }
 dt { color: var(--soft); } dd { margin: 0; font-weight: 600; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: 1rem; margin: 1.6rem 0 0;
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 1rem; margin: 1.6rem 0 0;
   padding: 0; list-style: none; }
 .figures li { background: var(--wash); border-radius: .5rem; padding: .9rem 1.1rem; }
 .figures strong { display: block; font-size: 1.65rem; line-height: 1.25; letter-spacing: -.01em; }
@@ -32,7 +32,8 @@ p { margin: .4rem 0; } small, .soft { color: var(--soft); }
 table { width: 100%; border-collapse: collapse; margin: .3rem 0 0; }
 caption { text-align: left; color: var(--soft); font-size: .88rem; padding-bottom: .3rem; }
 th, td { padding: .38rem .5rem; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; } thead th { font-size: .82rem; color: var(--soft); border-bottom: 1.5px solid var(--ink); }
+th { font-weight: 600; } thead .number { width: min(7rem, 18vw); }
+thead th { font-size: .82rem; color: var(--soft); border-bottom: 1.5px solid var(--ink); }
 tbody th, tfoot th { font-weight: 400; }
 tr.about th { padding-top: 0; border-bottom-color: var(--ink); } tr.about small { font-weight: 400; }
 .number { text-align: right; white-space: nowrap; }

@@ -41,6 +41,7 @@ def test_the_published_table_for_the_seller() -> None:
     assert "Network fee on what was sold 2.000 0.0300 0.06" in text
     assert "Amount due to you −0.16" in text
     assert "All that you exported, at feed-in prices 2.000 −0.08" in text
+    assert "You receive without it 0.08 You receive with it 0.16" in text
     assert "Saved by it 0.08" in text
     assert "Bought on the local market" not in text
 
@@ -80,7 +81,7 @@ def test_estimates_and_corrections_are_told() -> None:
     )
     order = [text.index(title) for title in titles]
     assert order == sorted(order)
-    assert "1 of the periods of this statement are estimated" in text
+    assert "Estimated periods on this statement: 1." in text
     assert "a corrected one with the difference to what was booked before" in text
     assert "Drawn beyond that, from the supplier −1.000 0.2000 −0.20" in text
 
