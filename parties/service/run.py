@@ -99,8 +99,10 @@ def _failure(error: BaseException | None) -> MarketError:
 
 
 def _log_without_text(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What an event loop complains about: its own words, and the kind and place of the error, not its text."""
-    _log.error("event loop complains", message=context.get("message"), exc_info=context.get("exception"))
+    """What an event loop complains about: its own words, which task, kind and place of the error, not its text."""
+    task, error = context.get("task") or context.get("future"), context.get("exception")
+    name = getattr(task.get_coro(), "__qualname__", None) if isinstance(task, asyncio.Task) else None
+    _log.error("event loop complains", message=context.get("message"), task=name, exc_info=error)
 
 
 async def _finish(rounds: Sequence[States]) -> None:

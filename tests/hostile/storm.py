@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 
 from mpc_market.rules.model import Order, Side
+from mpc_market.wire.claim import Claimant, make_claim
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import Period
 from mpc_market.wire.layout import filled
@@ -125,6 +126,7 @@ class Storm:
         await asyncio.gather(*(send() for _ in range(8)))
         await asyncio.gather(*slow)
         await self._too_often()
+        await self._of_others()
 
     async def one(self) -> None:
         """One hostile act, at a party that is drawn, in a way that is drawn."""
@@ -178,7 +180,18 @@ class Storm:
         self.refusals[answer.json()["type"].rpartition(":")[2] if not wrong and answer.status_code >= 400 else "-"] += 1
         return f"{wrong}: {ask.method} {ask.path[:80]} {(ask.content or b'')[:40]!r}" if wrong else ""
 
-    # --- too many, and slow ones
+    # --- after the storm: what there was no time for in it
+
+    async def _of_others(self) -> None:
+        """What is an honest meter's, of every round at every party, claimed with a signature that is not its own."""
+        other = f"meter-{'1'.zfill(len(self.rogue.meter) - len('meter-'))}"
+        for start, terms in self._terms.items():
+            for party in range(terms.parties):
+                claim = make_claim(terms, party, Claimant.METER, other, self.rogue.identity).hex()
+                for what in (f"results/{other}", f"receipts/{other}?number=1"):
+                    path = f"/markets/{self.running.id}/periods/{start}/{what}"
+                    if wrong := await self.ask(party, Ask("GET", path, {"authorization": f"Claim {claim}"})):
+                        self.found.append(f"party {party}, of others: {wrong}")
 
     async def _too_often(self) -> None:
         """The same valid submission until the quota is used up; if the round closes meanwhile, in the next one."""
@@ -197,6 +210,8 @@ class Storm:
                 if self.refusals["rate-limited"] > before:
                     return
         self.found.append("party 0: no quota is ever used up")
+
+    # --- slow ones
 
     async def _slow(self, party: int) -> None:
         """Sends a head, or a body, a byte a second: it must be over long before all of it has come."""
