@@ -180,17 +180,12 @@ def publish_tariff(
 
 def _read(home: str, market: str, period: str, problems: Problems) -> tuple["SupplierHome", "RunningMarket", int]:
     """Raises: InputError with the problems found so far and here."""
-    from mpc_market.errors import InvalidOrderError  # noqa: PLC0415
+    from parties.cli.settled import start_of  # noqa: PLC0415
     from parties.files.running_toml import read_running  # noqa: PLC0415
-    from parties.meter.periods import period_start  # noqa: PLC0415
     from parties.supplier.home import read_supplier_home  # noqa: PLC0415
 
-    running, own, start = read_running(market, problems), read_supplier_home(Path(home), problems), 0
-    try:
-        # without its market a period cannot be judged
-        start = 0 if running is None else period_start(period, running.period_seconds)
-    except InvalidOrderError as error:
-        problems.add("--period", str(error))
+    running, own = read_running(market, problems), read_supplier_home(Path(home), problems)
+    start = start_of(running, period, None, problems)
     problems.check()
     assert own is not None
     assert running is not None

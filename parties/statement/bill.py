@@ -8,6 +8,7 @@ rounded once.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mpc_market.errors import InvalidSettingsError
 from mpc_market.rules.settlement import Bill, Line, Volumes
 from mpc_market.rules.statement import Statement, statement
 from mpc_market.rules.tariff import Rates
@@ -120,10 +121,7 @@ def user_bill(
     if lines.title.columns != len(BILL_COLUMNS):
         raise StatementError(f"a bill of {lines.title.columns} columns: {len(BILL_COLUMNS)} are expected")
     for row, values in zip(lines.title.rows, lines.values, strict=True):
-        if len(row.facts) != _LINE_FACTS:
-            raise StatementError(f"a line of a bill with {len(row.facts)} facts: {_LINE_FACTS} are expected")
-        retail, feed_in, fee, begins, estimated = row.facts
-        line = Line(Rates(retail, feed_in, fee), calendar.months.text(begins), bool(estimated))
+        line = _line(row.facts, month, settings, calendar)
         by_supplier.setdefault(_name(row.name), {})[line] = (row.users, Volumes(*values))
     if set(by_supplier) != set(due):
         raise StatementError("amounts and lines are not of the same suppliers: the bill is not to be relied on")
@@ -132,6 +130,20 @@ def user_bill(
         for supplier in sorted(due, key=str.encode)
     )
     return UserBill(meter, calendar.months.text(month), parts, calendar.periods(month), settings, parties)
+
+
+def _line(facts: tuple[int, ...], month: int, settings: MarketFile, calendar: Calendar) -> Line:
+    """What a line is about. Raises: StatementError unless it can be on the bill of this month."""
+    if len(facts) != _LINE_FACTS:
+        raise StatementError(f"a line of a bill with {len(facts)} facts: {_LINE_FACTS} are expected")
+    rates, begins, estimated = Rates(*facts[:3]), facts[3], facts[4]
+    try:
+        rates.check(settings.scale)
+    except InvalidSettingsError as error:
+        raise StatementError(f"a line of a bill: {error}") from None
+    if not 0 <= begins <= month or calendar.months.of(begins) != begins or estimated not in (0, 1):
+        raise StatementError("a line of a bill is of a later month, or of none")
+    return Line(rates, calendar.months.text(begins), bool(estimated))
 
 
 def _due(amounts: ReceivedSheet) -> dict[str, int]:

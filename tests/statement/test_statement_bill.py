@@ -106,9 +106,28 @@ def test_sheets_that_do_not_belong_together_are_refused() -> None:
         user_bill("m1", NOVEMBER, other, lines, SETTINGS, CALENDAR, 3)
     with pytest.raises(StatementError, match="columns"):
         user_bill("m1", NOVEMBER, amounts, amounts, SETTINGS, CALENDAR, 3)
-    short = sheet(Content.BILL, [Row("supplier/green", 1, (1, 2))], [(0,) * 7], 7)
-    with pytest.raises(StatementError, match="2 facts: 5 are expected"):
-        user_bill("m1", NOVEMBER, amounts, short, SETTINGS, CALENDAR, 3)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ((1, 2), "2 facts: 5 are expected"),
+        ((2000, 400, 300, CALENDAR.months.read("2026-12"), 0), "of a later month, or of none"),
+        ((2000, 400, 300, NOVEMBER + 900, 0), "of a later month, or of none"),
+        ((2000, 400, 300, NOVEMBER - 900, 0), "of a later month, or of none"),
+        ((2000, 400, 300, -(2**62), 0), "of a later month, or of none"),
+        ((2000, 400, 300, 2**62, 0), "of a later month, or of none"),
+        ((2000, 400, 300, NOVEMBER, 2), "of a later month, or of none"),
+        ((2**40, 400, 300, NOVEMBER, 0), "a retail price of 1099511627776 ticks"),
+        ((2000, 400, -1, NOVEMBER, 0), "a network fee of -1 ticks"),
+    ],
+)
+def test_lines_that_cannot_be_are_refused(facts: tuple[int, ...], reason: str) -> None:
+    """Whatever all parties together sign: a message, and no traceback."""
+    amounts, _ = sheets([BUYER])
+    lines = sheet(Content.BILL, [Row("supplier/green", 1, facts)], [(0,) * 7], 7)
+    with pytest.raises(StatementError, match=reason):
+        user_bill("m1", NOVEMBER, amounts, lines, SETTINGS, CALENDAR, 3)
 
 
 HOSTILE = ['<script>alert("1")<', "a&b;'\"><img src=x onerror=1>", "{}{0}{x}", "=HYPERLINK(1)", "--><svg onload=1>"]
