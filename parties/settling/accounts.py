@@ -10,17 +10,21 @@ entries each has) is the same at all parties.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from mpc_market.rules.groups import large_enough, shown_parts
-from mpc_market.rules.settlement import Entry, value
+from mpc_market.rules.settlement import Entry, Volumes, value
 from mpc_market.rules.tariff import Rates
 from mpc_market.wire.codec import P
 from parties.settling.groups import part_group, region_group, supplier_group
 
 Words = tuple[int, ...]
 
-VOLUMES = 7
+_NAMES = [each.name for each in fields(Volumes)]
+_words = attrgetter(*_NAMES)  # millions of times a month: `astuple` copies each word deeply
+
+VOLUMES = len(_NAMES)
 """Words of volumes: the fields of `rules.settlement.Volumes`."""
 
 
@@ -79,7 +83,7 @@ class BillLine:
         for sign, words in ((1, booking.entry), (-1, booking.replaces)):
             if words is not None:
                 self.entries += 1
-                for i, word in enumerate(astuple(value(Entry(*words), booking.price))):
+                for i, word in enumerate(_words(value(Entry(*words), booking.price))):
                     self.volumes[i] = (self.volumes[i] + sign * word) % P
 
 
