@@ -75,9 +75,9 @@ def load(name: str, results: Path = RESULTS) -> dict[str, Any]:
     return figures
 
 
-def forget_partial() -> None:
-    """Nothing is to be resumed."""
-    for path in PARTIAL.glob("*.json"):
+def forget_partial(name: str = "*") -> None:
+    """Nothing is to be resumed, or not this question."""
+    for path in PARTIAL.glob(f"{name}.json"):
         path.unlink()
 
 

@@ -1,6 +1,6 @@
 """How long does settlement take: one period of n users, and a month of 2,976 periods with its bills?
 
-python -m benchmarks.settlement            everything, then the picture: five minutes on two idle cores
+python -m benchmarks.settlement            everything, then the picture: five minutes; goes on if it was interrupted
 python -m benchmarks.settlement 10000      only periods of up to so many users; prints, writes nothing
 
 Real compute processes over loopback, which stay for all jobs of a case. Entries, totals and bills are compared with the
@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks import calibration, settlement_picture
 from benchmarks.measure import book
-from benchmarks.record import Record, Row, headline, say
+from benchmarks.record import Record, Row, forget_partial, headline, say
 from benchmarks.settlement_rows import MARKET, MINIMUM_GROUP, Rows, check, entries_of, inputs, make_rows, volumes_of
 from mpc_market.field.mersenne import GF, Vector
 from mpc_market.rules.money import Cents, Scale
@@ -245,4 +245,8 @@ def look(n_max: int) -> None:
 
 
 if __name__ == "__main__":
-    look(int(sys.argv[1])) if len(sys.argv) > 1 else main(resume=True)
+    if len(sys.argv) > 1:
+        look(int(sys.argv[1]))
+    else:
+        main(resume=True)
+        forget_partial(NAME)
