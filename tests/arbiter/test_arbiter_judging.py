@@ -154,7 +154,7 @@ def test_an_omitted_order_needs_all_receipts_and_the_admission_of_all(disputed):
     assert stood(judgement)[Kind.OMITTED] is NOT_PROVED
     held = disputed.content(0).submissions[0]
     shown = tuple(replace(held, share=None, receipt=receipt.encode()) for receipt in disputed.receipts)
-    everybody[0] = disputed.answer(0, RoundShares((held, shown[1]), None))
+    everybody[0] = disputed.answer(0, RoundShares((held, shown[1], shown[4]), None))
     judgement = disputed.judged(everybody)
     assert stood(judgement)[Kind.OMITTED] is PROVED
     assert "the parties [1] do not have it" in next(c for c in judgement.claims if c.kind is Kind.OMITTED).reason
@@ -186,7 +186,9 @@ def test_disclosures_that_are_forged_misplaced_or_of_another_user_count_for_noth
     placed = replace(content, result=replace(content.result, place=replace(disputed.place, index=0)))
     stranger = WireRound(parties=PARTIES).submissions[0]
     foreign = HeldByParty(stranger.header, stranger.signature, None, b"")
+    invented = replace(content.submissions[0], header=replace(disputed.header, number=2), receipt=b"")
     for answer, said in (
+        (disputed.answer(0, replace(placed, submissions=(invented,))), "a header that the user has not signed"),
         (replace(good, disclosure=good.disclosure[:-1] + bytes([good.disclosure[-1] ^ 1])), "is no disclosure of it"),
         (replace(disputed.answer(1, content), party=0), "is no disclosure of it"),
         (disputed.answer(0, placed), "whose place is not in the set"),
