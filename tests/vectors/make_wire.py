@@ -59,6 +59,7 @@ from tests.vectors.wire_basis import (
     signing,
     submit,
 )
+from tests.vectors.wire_disputes import dispute
 from tests.vectors.wire_settling import settling
 
 WIRE = Path(__file__).with_name("wire.json")
@@ -168,6 +169,7 @@ def make() -> dict[str, Any]:
         "claim": make_claim(terms, 1, Claimant.METER, METER, signing(METER)).hex(),
         **record_vector(openings, agreed, result),
         "settling": settling(roll, submit(terms, METER)),
+        "dispute": dispute(terms, agreed, accepted[METER][0]),
         "bad_submissions": bad_submissions(terms),
         "bad_messages": bad_messages(openings, result),
     }

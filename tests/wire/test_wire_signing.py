@@ -30,6 +30,7 @@ KINDS = [
     Roll.KIND,
     EnrolRequest.KIND,
     *(claimant.value for claimant in Claimant),
+    "dispute",
     *(kind.KIND for kind in PARTY_MESSAGES),
 ]
 
@@ -57,7 +58,7 @@ def test_the_list_of_kinds_is_complete():
 
 
 def test_kinds_are_different_and_end_with_a_zero_byte():
-    assert len(KINDS) == len(set(KINDS)) == 21
+    assert len(KINDS) == len(set(KINDS)) == 25
     assert all("\x00" not in kind and kind.isascii() for kind in KINDS)
 
 

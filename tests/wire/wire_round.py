@@ -12,6 +12,8 @@ from mpc_market.wire.agreement import AgreedSet, Held, Item, SetSignature, agree
 from mpc_market.wire.committee import Committee
 from mpc_market.wire.delivery import Delivery, deliveries
 from mpc_market.wire.digest import digest
+from mpc_market.wire.disclosure import Disclosure
+from mpc_market.wire.dispute import DisputeReceipt
 from mpc_market.wire.identifiers import Period, order_id
 from mpc_market.wire.message import sign
 from mpc_market.wire.opening import Opening, Terms, commitment, terms_of
@@ -30,7 +32,7 @@ from mpc_market.wire.totals import Totals, make_totals
 from mpc_market.wire.verdicts import Verdict, Verdicts, verdict_counts, verdicts_digest
 
 PARTY_MESSAGES = (Opening, PartShare, RevealedShares, Receipt, Held, SetSignature, Reveal, Verdicts, Outcome, Delivery,
-                  Totals, Sheet)  # fmt: skip
+                  Totals, Sheet, DisputeReceipt, Disclosure)  # fmt: skip
 """Everything that a compute party signs."""
 
 MARKET = "oak-street"
