@@ -55,7 +55,7 @@ class Arbiter:
     sealing_key: bytes
 
     def __post_init__(self) -> None:
-        check_id("arbiter", self.name)
+        check_id("dispute's arbiter", self.name)
         require_bytes("the identity key of an arbiter", self.identity_key, KEY_BYTES)
         require_bytes("the sealing key of an arbiter", self.sealing_key, SEALING_KEY_BYTES)
 

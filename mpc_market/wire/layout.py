@@ -106,8 +106,8 @@ def orders_of_bits(bits: Sequence[int], meter: str, market: Market, maximum: int
     return tuple(orders)
 
 
-def reading_of_bits(bits: Sequence[int], market: Market, maximum: int) -> Reading:
-    """The same for a reading."""
+def reading_of_bits(bits: Sequence[int], market: Market, maximum: int | None) -> Reading:
+    """The same for a reading. `maximum`: None for one's own, whatever one was enrolled for when it was made."""
     imported, rest = _take_checked(list(bits), market, maximum)
     exported, rest = _take_checked(rest, market, maximum)
     if rest:
@@ -115,11 +115,11 @@ def reading_of_bits(bits: Sequence[int], market: Market, maximum: int) -> Readin
     return Reading(imported, exported)
 
 
-def _take_checked(bits: list[int], market: Market, maximum: int) -> tuple[int, list[int]]:
+def _take_checked(bits: list[int], market: Market, maximum: int | None) -> tuple[int, list[int]]:
     """A quantity, with what remains of the maximum behind it."""
     quantity, bits = _take(bits, market.quantity_bits)
     remains, bits = _take(bits, market.quantity_bits)
-    if quantity + remains != maximum:
+    if maximum is not None and quantity + remains != maximum:
         raise WireError("a quantity above the enrolled maximum, or with a wrong rest")
     return quantity, bits
 

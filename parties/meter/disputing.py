@@ -79,9 +79,9 @@ def evidence(meter: Meter, market: Market, starts: Sequence[int]) -> Iterator[Ow
     readings = reader(meter)
     for start in starts:
         for prepared, receipts in _all_of(meter.store, start):
-            yield _shown(prepared, receipts, meter, market)
+            yield _shown(prepared, receipts, market)
         for prepared, receipts in _all_of(readings.store, start):
-            yield _shown(prepared, receipts, meter, market)
+            yield _shown(prepared, receipts, market)
 
 
 def _all_of(store: Store, start: int) -> Iterator[tuple[Prepared, dict[int, bytes]]]:
@@ -92,7 +92,7 @@ def _all_of(store: Store, start: int) -> Iterator[tuple[Prepared, dict[int, byte
             yield prepared, store.receipts(start, number)
 
 
-def _shown(prepared: Prepared, receipts: dict[int, bytes], meter: Meter, market: Market) -> OwnSubmission:
+def _shown(prepared: Prepared, receipts: dict[int, bytes], market: Market) -> OwnSubmission:
     header, parties = prepared.submission.header, market.parties
     size = len(prepared.secrets) // parties
     pieces = [prepared.secrets[j * size : (j + 1) * size] for j in range(parties)]
@@ -100,7 +100,7 @@ def _shown(prepared: Prepared, receipts: dict[int, bytes], meter: Meter, market:
     reading = None
     if header.kind == "reading":
         bits = recombine({j: share.words for j, share in enumerate(shares)}, parties)
-        reading = reading_of_bits(bits, market.file.rules, meter.maximum)
+        reading = reading_of_bits(bits, market.file.rules, None)
     signed = tuple(split_signed(Receipt, receipts[party]) for party in sorted(receipts))
     orders = None if header.kind == "reading" else prepared.orders
     return OwnSubmission(header, prepared.submission.signature, shares, signed, orders, reading)

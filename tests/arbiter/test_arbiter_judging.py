@@ -67,14 +67,16 @@ class Disputed:
         made = make_disclosure(period, party, self.user, digest, disclosed, ARBITER.public.sealing_key)
         return Answer(period, party, sign(made, self.played.signing[party]).encode())
 
-    def judged(self, answers: dict[int, Answer] | None = None) -> Judgement:
+    def case(self, answers: dict[int, Answer] | None = None) -> Case:
         """`answers`: of the parties that say something else."""
         own = OwnSubmission(self.header, self.submission.signature, (), (), self.orders)
         dispute = DisputeFile(self.request, signing_key(self.user).public, (), (own,))
         all_ = {j: self.answer(j, self.content(j)) for j in range(PARTIES)} | (answers or {})
         period = self.played.period
-        case = Case(dispute, {period: self.played.record()}, {period: all_})
-        return judge(case, running_of(self.played), ARBITER)
+        return Case(dispute, {period: self.played.record()}, {period: all_})
+
+    def judged(self, answers: dict[int, Answer] | None = None) -> Judgement:
+        return judge(self.case(answers), running_of(self.played), ARBITER)
 
 
 @pytest.fixture

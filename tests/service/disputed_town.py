@@ -1,10 +1,11 @@
 """A settled town whose users have real homes and stores, and an arbiter whom they can name."""
 
 import asyncio
+import sys
 from dataclasses import replace
 from pathlib import Path
 
-from service_town import PERIOD, START, Meter, problem
+from service_town import PERIOD, START, problem
 from settled_town import END, SettledTown, people
 from sqlalchemy import delete, select, update
 
@@ -26,7 +27,7 @@ from parties.ledger.schema import results, submissions
 from parties.meter.api import Api, pinned
 from parties.meter.disputing import prepare_dispute, send_dispute
 from parties.meter.forecast import Wish
-from parties.meter.home import Home
+from parties.meter.home import create_home, open_home
 from parties.meter.market import Market
 from parties.meter.market import Meter as User
 from parties.meter.readings import send_reading, staged
@@ -46,16 +47,17 @@ class DisputedTown(SettledTown):
     """Its users are clients as they are sold; `order`, `read` and `dispute` go over HTTPS to all parties."""
 
     def __init__(self, path: Path, **changes):
-        super().__init__(path, people(4), **changes)
+        meters = people(4)
+        for meter in meters:
+            home = create_home(path.parent / "homes" / meter.id, meter.id, str(path / "market.toml"), "20.0")
+            meter.key, meter.sealing = home.identity, home.sealing
+        super().__init__(path, meters, **changes)
         self.arbiter: ArbiterHome = make_arbiter_home(path / "arbiter", "ombudsman")
         self.seen = Market(self.market)
 
     def user(self, name: str) -> User:
-        meter: Meter = next(each for each in self.meters if each.id == name)
-        folder = self.path / "homes" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        home = Home(folder, name, "market.toml", "0.200", meter.key, meter.sealing)
-        return User(home, Store(home.store, name), meter.maximum)
+        home = open_home(self.path.parent / "homes" / name)
+        return User(home, Store(home.store, name), 200)
 
     def api(self, stage: Stage = Stage.CLEARING) -> Api:
         return Api(self.name(stage), pinned(self.market, self.clock.now_ms() // 1000))
@@ -123,6 +125,16 @@ class DisputedTown(SettledTown):
 
     def empty_case(self, request: bytes, identity_key: bytes) -> Case:
         return Case(DisputeFile(request, identity_key, (), ()), {}, {})
+
+    async def command(self, *arguments: object) -> tuple[int, str]:
+        """What `mpc-market …` says, in a process of its own, and how it ends."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "parties.cli.main", *map(str, arguments),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, said.decode()
 
     # --- what goes wrong
 

@@ -1,6 +1,7 @@
 """Disputes, from the user's request over HTTPS to the arbiter's judgement: every verdict, and what is refused."""
 
 import json
+import stat
 from dataclasses import replace
 
 import pytest
@@ -20,7 +21,9 @@ from mpc_market.wire.submission import InputShare
 from parties.arbiter.case import read_case, write_case
 from parties.arbiter.claims import Kind, Standing
 from parties.arbiter.wording import as_json, lines
+from parties.files.disputes import arbiter_text
 from parties.files.problems import Problems
+from parties.meter.periods import period_text
 from parties.service.life import FINAL, State
 
 ALL = list(range(MONTH, NEXT, PERIOD))
@@ -42,6 +45,7 @@ async def test_the_four_verdicts(tmp_path):
     async with DisputedTown(tmp_path / "m").up() as town:
         await town.live()
         await check_that_the_bill_is_right(town)
+        await check_the_commands(town)
         await check_that_a_liar_is_found_out(town)
         await check_that_an_omitted_order_is_proved(town)
         await check_that_another_reading_is_noticed(town)
@@ -147,6 +151,27 @@ def with_answer(case, period: Period, party: int, data: bytes):
     return replace(case, answers=answers)
 
 
+async def check_the_commands(town: DisputedTown) -> None:
+    """What users and arbiters type, in processes of their own."""
+    market, arbiter, public = town.path / "market.toml", town.path / "arbiter", town.path / "ombudsman.toml"
+    evidence, case, out = (town.path / name for name in ("dora.json", "case-dora", "verdict.json"))
+    public.write_text(arbiter_text(town.arbiter.public))
+    home = town.path.parent / "homes" / DORA
+    dispute = ("meter", "dispute", "--home", home, "--arbiter", public, "--out", evidence)
+    code, said = await town.command(*dispute, "--period", period_text(START))
+    assert (code, "3 of 3 parties have it" in said) == (0, True), said
+    assert stat.S_IMODE(evidence.stat().st_mode) == 0o600
+    options = ("--home", arbiter, "--market", market)
+    code, said = await town.command("arbiter", "fetch", evidence, *options, "--out", case)
+    assert (code, "3 rounds, 9 disclosures" in said) == (0, True), said
+    code, said = await town.command("arbiter", "check", case, *options, "--json", out)
+    assert code == 0, said
+    assert "PROVED: a party omitted what all had acknowledged (oak-street, " in said
+    claims = json.loads(out.read_text())["claims"]
+    assert {"omitted", "user_lies"} <= {claim["claim"] for claim in claims}
+    assert next(claim["standing"] for claim in claims if claim["claim"] == "omitted") == "proved"
+
+
 async def check_that_an_omitted_order_is_proved(town: DisputedTown) -> None:
     case = await town.fetched(await town.contest(DORA, ALL, MONTH))
     judgement = town.judged(case)
@@ -182,7 +207,7 @@ async def check_that_requests_are_in_the_record(town: DisputedTown) -> None:
         agreed = await town.services[party].sites.get(town.name(Stage.CLOSING)).lookup.agreed(NEXT)
         digests = {item.header_digest for item in agreed.members if item.meter.startswith("dispute/")}
         assert dispute.digest in digests
-        assert len(digests) == 6
+        assert len(digests) == 7
     # and the bill of that month: estimates for the three periods that nobody read
     judgement = town.judged(await town.fetched(await town.contest_as(BEN, ALL, NEXT, "next")))
     bill = claim_of(judgement, Kind.BILL)
