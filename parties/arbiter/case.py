@@ -4,6 +4,7 @@ DIR/                   0700
   dispute.json         the user's evidence, as it came
   records.jsonl        public records of the rounds in question, one per line
   disclosures.jsonl    {"answer": signed disclosure in hex, or "", "market", "party", "period", "trouble"} per line
+  recorded.json        {"count", "index", "month", "path"}: the request in the set of a closing; null: in none so far
 """
 
 import json
@@ -11,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mpc_market.errors import InputError
+from mpc_market.wire.disclosure import Place
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period
+from mpc_market.wire.identifiers import Period, Stage
 from mpc_market.wire.record import Record
 from parties.files.disputes import DisputeFile, read_dispute
 from parties.files.private import DIRECTORY_MODE, replace
 from parties.files.problems import Problems
 
-DISPUTE, RECORDS, DISCLOSURES = "dispute.json", "records.jsonl", "disclosures.jsonl"
+DISPUTE, RECORDS, DISCLOSURES, RECORDED = "dispute.json", "records.jsonl", "disclosures.jsonl", "recorded.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Case:
-    """Well-formed, and nothing of it checked. `records`: by round; `answers`: by round and party."""
+    """Well-formed, and nothing of it checked. `records`: by round; `answers`: by round and party.
+
+    `recorded`: the closing in whose set the request is said to be, and where.
+    """
 
     dispute: DisputeFile
     records: dict[Period, Record] = field(repr=False)
     answers: dict[Period, dict[int, Answer]] = field(repr=False)
+    recorded: tuple[Period, Place] | None = None
 
 
 def write_case(folder: Path, case: Case) -> None:
@@ -47,6 +53,7 @@ def write_case(folder: Path, case: Case) -> None:
     answers = [answer for by_party in case.answers.values() for answer in by_party.values()]
     replace(folder / DISPUTE, case.dispute.encode().encode())
     replace(folder / RECORDS, b"".join(record.encode() + b"\n" for record in case.records.values()))
+    replace(folder / RECORDED, json.dumps(_place_table(case.recorded)).encode() + b"\n")
     replace(folder / DISCLOSURES, "".join(_line(answer) + "\n" for answer in answers).encode())
 
 
@@ -60,7 +67,8 @@ def read_case(folder: Path, problems: Problems) -> Case | None:
     for number, line in _lines(folder / DISCLOSURES, problems):
         answer = _answer(folder / DISCLOSURES, number, line)
         answers.setdefault(answer.period, {})[answer.party] = answer
-    return None if dispute is None else Case(dispute, records, answers)
+    recorded = [_recorded(dispute, folder / RECORDED, line) for _, line in _lines(folder / RECORDED, problems)]
+    return None if dispute is None else Case(dispute, records, answers, next(iter(recorded), None))
 
 
 def _lines(path: Path, problems: Problems) -> list[tuple[int, bytes]]:
@@ -80,6 +88,48 @@ def _line(answer: Answer) -> str:
         "trouble": answer.trouble,
     }
     return json.dumps(table)
+
+
+def _place_table(recorded: tuple[Period, Place] | None) -> dict[str, object] | None:
+    if recorded is None:
+        return None
+    period, place = recorded
+    path = [step.hex() for step in place.paths[0]]
+    return {"count": place.count, "index": place.index, "month": period.start, "path": path}
+
+
+def _recorded(dispute: DisputeFile | None, path: Path, line: bytes) -> tuple[Period, Place] | None:
+    try:
+        table = json.loads(line)
+        if table is None or dispute is None:
+            return None
+        period = Period(Stage.CLOSING.of(dispute.asked.market), table["month"])
+        return period, _place(table["count"], table["index"], table["path"])
+    # WireError is a ValueError too
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise InputError((f"{path}: no place in a set: `arbiter fetch` has not written it",)) from None
+
+
+def place_among(data: bytes, digest: bytes) -> Place | None:
+    """Where a party says that a dispute is, of all that it lists of a closing; None if it is not among them.
+
+    Raises: WireError.
+    """
+    try:
+        table = json.loads(data)
+        for each in table["disputes"]:
+            if each["digest"] == digest.hex():
+                return _place(table["count"], each["index"], each["path"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise WireError("an answer that is no list of disputes") from None
+    return None
+
+
+def _place(count: object, index: object, path: object) -> Place:
+    """Of one leaf, from JSON. Raises: WireError; ValueError or TypeError for something else than hex."""
+    if type(count) is not int or type(index) is not int or not isinstance(path, list):
+        raise WireError("no place in a set")
+    return Place(count, index, (tuple(map(bytes.fromhex, path)),))
 
 
 def _read(path: Path, number: int, line: bytes) -> Record:

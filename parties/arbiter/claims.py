@@ -10,6 +10,7 @@ from mpc_market.wire.identifiers import Period
 class Kind(StrEnum):
     """A claim, as a sentence."""
 
+    RECORDED = "the request is in the public record"
     USER_LIES = "the user lies about the order"
     OMITTED = "a party omitted what all had acknowledged"
     ACCEPTED = "the accepted quantities fit order and price"

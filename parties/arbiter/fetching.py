@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from mpc_market.wire.audit import check_record
 from mpc_market.wire.claim import Claimant, make_claim
-from mpc_market.wire.disclosure import Disclosure
+from mpc_market.wire.disclosure import Disclosure, Place
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period
+from mpc_market.wire.identifiers import Period, Stage
 from mpc_market.wire.message import read_signed
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.record import Record
-from parties.arbiter.case import Answer, Case
+from parties.arbiter.case import Answer, Case, place_among
 from parties.arbiter.home import ArbiterHome
 from parties.files.disputes import DisputeFile
 from parties.files.running import RunningMarket
@@ -44,12 +44,44 @@ class Fetching:
                 api = Api(market, pinned(self._running, now))
                 self._apis[market] = await stack.enter_async_context(api)
             await asyncio.gather(*(self._round(period, case) for period in rounds))
-        order = {period: place for place, period in enumerate(rounds)}
+            recorded = await self._recorded(now, stack, case)
+        order = {period: place for place, period in enumerate([*rounds, *([recorded[0]] if recorded else [])])}
         return Case(
             self._dispute,
             dict(sorted(case.records.items(), key=lambda pair: order[pair[0]])),
             dict(sorted(case.answers.items(), key=lambda pair: order[pair[0]])),
+            recorded,
         )
+
+    async def _recorded(self, now: int, stack: AsyncExitStack, case: Case) -> tuple[Period, Place] | None:
+        """The first closing, of the months from the last period on, that has the request in its set; and its record."""
+        calendar = self._running.calendar
+        if calendar is None:
+            return None
+        market = Stage.CLOSING.of(self._running.id)
+        if market not in self._apis:
+            self._apis[market] = await stack.enter_async_context(Api(market, pinned(self._running, now)))
+        month = calendar.months.of(self._dispute.asked.starts[-1])
+        while calendar.closes(month) <= 1000 * now:
+            period = Period(market, month)
+            place, found = await self._place(period), await self._record(period)
+            if place is not None and isinstance(found, tuple):
+                case.records[period] = found[0]
+                return period, place
+            month = calendar.months.next(month)
+        return None
+
+    async def _place(self, period: Period) -> Place | None:
+        """Where a party says that the request is."""
+        for party in range(len(self._running.parties)):
+            try:
+                data = await self._apis[period.market].get(party, f"periods/{period.start}/disputes")
+                place = place_among(data, self._dispute.digest)
+            except (UnreachableError, RefusedError, WireError):
+                continue
+            if place is not None:
+                return place
+        return None
 
     async def _round(self, period: Period, case: Case) -> None:
         async with self._places:

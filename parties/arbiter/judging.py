@@ -3,16 +3,17 @@
 from dataclasses import dataclass, field
 
 from mpc_market.errors import InputError
+from mpc_market.wire.audit import check_record
 from mpc_market.wire.dispute import OF_A_PERIOD, DisputeReceipt, DisputeRequest, check_dispute, split_dispute
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period, Stage
+from mpc_market.wire.identifiers import Period, Stage, member, order_id
 from mpc_market.wire.message import read_signed
 from parties.arbiter.billing import bill_is_right
 from parties.arbiter.case import Case
 from parties.arbiter.checking import claims_of_period
-from parties.arbiter.claims import Claim
+from parties.arbiter.claims import Claim, Kind, not_proved, proved
 from parties.arbiter.home import ArbiterHome, check_asked
-from parties.arbiter.revealed import Round, establish
+from parties.arbiter.revealed import Round, establish, in_set
 from parties.files.running import RunningMarket
 
 
@@ -42,6 +43,7 @@ def judge(case: Case, running: RunningMarket, home: ArbiterHome) -> Judgement:
         judgement.claims += claims_of_period(stages, running.settings.rules)
     if asked.month is not None and (closing := rounds.get((Stage.CLOSING, asked.month))) is not None:
         judgement.claims.append(bill_is_right(asked.meter, closing, rounds, running))
+    judgement.claims.append(_recorded(case, running))
     for found in rounds.values():
         judgement.faults += found.faults
     for by_party in case.answers.values():
@@ -71,6 +73,29 @@ def _rounds(case: Case, running: RunningMarket, home: ArbiterHome) -> dict[tuple
         except WireError as error:
             raise InputError((f"{period}: its public record does not hold: {error}",)) from None
     return found
+
+
+def _recorded(case: Case, running: RunningMarket) -> Claim:
+    """Is the digest of the request in a set that all parties have signed?"""
+    if case.recorded is None:
+        last = Period(running.id, case.dispute.asked.starts[-1])
+        return not_proved(Kind.RECORDED, last, "it is in the set of no closing that the parties have held since")
+    period, place = case.recorded
+    found, digest = Round(period), case.dispute.digest
+    record = case.records.get(period)
+    if record is not None:
+        try:
+            found.terms = check_record(record, running.staged(period.stage).committee(period.start)).terms
+            found.result = record.result
+        except WireError as error:
+            return not_proved(Kind.RECORDED, period, f"the public record of the closing does not hold: {error}")
+    if not in_set(found, [(order_id(member("dispute", digest.hex()), 0), digest)], place):
+        return not_proved(
+            Kind.RECORDED, period, "the place that is shown is not in the set that all parties have signed"
+        )
+    return proved(
+        Kind.RECORDED, period, "its digest is in the set of the closing", "all parties' signatures on the set"
+    )
 
 
 def _note_receipts(case: Case, running: RunningMarket, judgement: Judgement) -> None:

@@ -5,26 +5,31 @@ retention time. Its digest enters the set of every closing as long as it is kept
 on and signed like anything else that a closing rests on.
 """
 
+import asyncio
 from datetime import timedelta
 
 from mpc_market.errors import InvalidSettingsError
-from mpc_market.wire.agreement import Item
+from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.dispute import DisputeReceipt, DisputeRequest, check_dispute, dispute_digest, split_dispute
 from mpc_market.wire.errors import ContextError, WireError
-from mpc_market.wire.identifiers import Period, Stage, member
+from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, member
 from mpc_market.wire.message import sign
 from parties.files.running import RunningMarket
 from parties.ledger import ContradictionError, DisputeRow
+from parties.service.cache import Recent
 from parties.service.life import FINAL, State
 from parties.service.lookup import Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
+from parties.service.schemas import DisputePlace, DisputesDocument
 
 DISPUTE = "dispute"
 """Kind of member of a closing's set: the request of a user, by its digest."""
 
 DISPUTES_MAX = 100
 """So many requests are kept of one meter."""
+
+_CLOSINGS_KEPT = 16
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -103,6 +108,40 @@ class Disputes:
             raise RefusalError(Problem.WRONG_CONTEXT) from None
         except WireError:
             raise RefusalError(Problem.BAD_SIGNATURE) from None
+
+
+class RecordedDisputes:
+    """Which disputes are in the set of a closing that all parties have signed, with their places: open to all, since a
+    digest tells nobody whose dispute it is.
+    """
+
+    def __init__(self, node: Node, lookup: Lookup) -> None:
+        self._node = node
+        self._lookup = lookup
+        self._known: Recent[int, DisputesDocument] = Recent(_CLOSINGS_KEPT)
+
+    async def of(self, start: int) -> DisputesDocument:
+        """Of the closing of a month. Raises: RefusalError, LedgerError."""
+        known = self._known.get(start)
+        if known is not None:
+            return known
+        state = await self._lookup.state(start)
+        if state is not State.RESULT:
+            raise RefusalError(Problem.VOID if state is State.VOID else Problem.NOT_FINISHED)
+        agreed = await self._lookup.agreed(start)
+        if agreed is None:  # erased
+            raise RefusalError(Problem.NOTHING_HERE)
+        return self._known.set(start, await asyncio.to_thread(_document, agreed))
+
+
+def _document(agreed: AgreedSet) -> DisputesDocument:
+    tree, disputes = agreed.tree(), []
+    for place, item in enumerate(agreed.members):
+        if item.meter.partition(MEMBER_SLASH)[0] == DISPUTE:
+            index = place * agreed.orders
+            path = [step.hex() for step in tree.path(index)]
+            disputes.append(DisputePlace(digest=item.header_digest.hex(), index=index, path=path))
+    return DisputesDocument(count=agreed.count, disputes=disputes)
 
 
 async def dispute_items(clearing: Node) -> list[Item]:

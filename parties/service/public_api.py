@@ -16,6 +16,7 @@ from parties.service.forwarding import Forwarding
 from parties.service.http import BYTES, read_body, refuse
 from parties.service.problems import MEDIA_TYPE, Problem, RefusalError
 from parties.service.schemas import (
+    DisputesDocument,
     MarketDocument,
     MarketsDocument,
     PeriodDocument,
@@ -162,6 +163,8 @@ class PublicApi:
         taken, disclosed = _bytes_of("DisputeReceipt", *_OF_DISPUTE), _bytes_of("Disclosure", *_OF_DISCLOSURE)
         add(f"{_MARKET}/disputes", self.dispute, methods=["POST"], responses=taken, openapi_extra=_DISPUTE)
         add(f"{_PERIOD}/disclosures/{{meter}}/{{number}}", self.disclosure, responses=disclosed)
+        recorded = _refusals(*_OF_RECORD, Problem.VOID)
+        add(f"{_PERIOD}/disputes", self.disputes, response_model=DisputesDocument, responses=recorded)
 
     # --- open to all
 
@@ -244,6 +247,13 @@ class PublicApi:
         """Take a user's request that its shares be disclosed to an arbiter; the answer is a signed receipt."""
         disputes = self._sites.clearing(market).disputes
         return _bytes(await disputes.accept(await read_body(request, REQUEST_BYTES_MAX)))
+
+    async def disputes(self, market: str, start: Start) -> Response:
+        """The digests of the disputes in the set of a closing. `market`: ID:closing; `start`: of its month."""
+        site = self._sites.of(market)
+        if site.node.stage is not Stage.CLOSING:
+            raise RefusalError(Problem.NOTHING_HERE)
+        return _json((await site.recorded.of(start)).model_dump_json().encode())
 
     async def disclosure(
         self, market: str, start: Start, meter: str, number: DisputeNumber, authorization: Authorization = ""

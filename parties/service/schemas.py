@@ -103,6 +103,21 @@ class TariffsDocument(BaseModel):
     tariffs: list[str] = Field(description="signed tariffs (mpc_market.wire.tariff): message ‖ signature, hex")
 
 
+class DisputePlace(BaseModel):
+    """Where the digest of a dispute stands in the set of a closing."""
+
+    digest: str = Field(description="of the signed request (mpc_market.wire.dispute), hex")
+    index: int = Field(description="of its leaf")
+    path: list[str] = Field(description="Merkle path of the leaf, hex")
+
+
+class DisputesDocument(BaseModel):
+    """The disputes in the set of a closing, which all parties have signed."""
+
+    count: int = Field(description="leaves of the whole set")
+    disputes: list[DisputePlace]
+
+
 class ProblemDocument(BaseModel):
     """A refusal (RFC 9457). It never repeats a value from the request."""
 

@@ -13,7 +13,7 @@ from parties.service.clock import Clock
 from parties.service.closing import MonthClosing
 from parties.service.desk import Desk
 from parties.service.disclosing import Disclosing
-from parties.service.disputes import Disputes
+from parties.service.disputes import Disputes, RecordedDisputes
 from parties.service.documents import Documents
 from parties.service.intake import Intake
 from parties.service.links import Links
@@ -41,6 +41,7 @@ class Site:
         self.sheets = Sheets(node, self.lookup)
         self.tariffs = Tariffs(node)
         self.disputes = Disputes(node, self.lookup)
+        self.recorded = RecordedDisputes(node, self.lookup)
         self.disclosing = Disclosing(node, self.lookup)
 
     def __repr__(self) -> str:

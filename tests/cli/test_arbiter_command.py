@@ -51,7 +51,9 @@ def test_a_case_is_judged_offline(folder: Path, run: Run) -> None:
     assert "DISPROVED: the user lies about the order (oak-street, 2026-09-21T14:15:00Z)" in ended.out
     assert "    by the user's signature on the header" in ended.out
     standings = {claim["claim"]: claim["standing"] for claim in json.loads(Path("verdict.json").read_text())["claims"]}
-    assert standings == {"user_lies": "disproved", "omitted": "disproved", "accepted": "proved"}
+    assert standings == {
+        "user_lies": "disproved", "omitted": "disproved", "accepted": "proved", "recorded": "not proved"
+    }  # fmt: skip
     # somebody has shown something that does not hold
     case = Disputed().case()
     ((period, answers),) = case.answers.items()

@@ -17,18 +17,17 @@ from typing import Any, NamedTuple
 import running_markets
 import telegrams
 import test_compute_messages
+from dispute_file import dispute
 from market_directory import NOW, make, opened
 
 from mpc_market.errors import InputError, PeerError, ProtocolError
 from mpc_market.rules.money import Cents, Scale
-from mpc_market.wire.disclosure import Disclosure
+from mpc_market.wire.disclosure import Disclosure, Place
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.layout import Reading
+from mpc_market.wire.identifiers import Period
 from mpc_market.wire.message import sign
-from mpc_market.wire.receipt import receipt_for
 from mpc_market.wire.roll import Roll, RollArea, RollRegion
-from mpc_market.wire.submission import open_seal
-from parties.arbiter.case import Answer, Case, read_case, write_case
+from parties.arbiter.case import Answer, Case, place_among, read_case, write_case
 from parties.audit.chain import read_chain
 from parties.audit.evidence import Evidence
 from parties.audit.evidence_files import read_evidence, read_messages
@@ -36,7 +35,7 @@ from parties.audit.fetching import ServedError, _page
 from parties.audit.told import Teller
 from parties.compute import messages, raw, service_messages, settlement_messages
 from parties.compute.channel import Channel, ChannelClosedError
-from parties.files.disputes import DisputeFile, OwnSubmission, arbiter_text, read_arbiter, read_dispute
+from parties.files.disputes import arbiter_text, read_arbiter, read_dispute
 from parties.files.market import read_market
 from parties.files.operators import operator_text, read_operators
 from parties.files.orders import read_orders
@@ -285,23 +284,14 @@ def _ears(data: bytes) -> object:
     return taken
 
 
-def _dispute() -> DisputeFile:
-    submission, market = wire.PLAYED.submissions[0], wire.PLAYED.settings
-    shares = [open_seal(submission.box(j) or b"", wire.KEYS[j], submission.header, j, market) for j in range(3)]
-    receipts = tuple(sign(receipt_for(submission.header, j, 5), wire.PLAYED.signing[j]) for j in range(3))
-    own = OwnSubmission(
-        submission.header, submission.signature, tuple(shares), receipts, wire.PLAYED.book[0], Reading(1, 2)
-    )
-    return DisputeFile(wire.DISPUTE, bytes(32), (), (own,))
-
-
 def _case(name: str) -> Build:
     """One file of an arbiter's directory, spoilt."""
 
     def build(folder: Path) -> Parser:
         period = wire.PLAYED.period
         answers = {period: {1: Answer(period, 1, _signed(Disclosure)), 2: Answer(period, 2, b"", "gone")}}
-        write_case(folder, Case(_dispute(), {period: wire.PLAYED.record()}, answers))
+        recorded = Period(f"{period.market}:closing", 0), Place(2, 1, ((bytes(32),),))
+        write_case(folder, Case(dispute(), {period: wire.PLAYED.record()}, answers, recorded))
         return _file(name, (folder / name).read_bytes(), lambda _, problems: read_case(folder, problems))(folder)
 
     return build
@@ -344,10 +334,20 @@ PARSERS: dict[str, Build] = {
     "file of a message": _file("h.bin", wire.PLAYED.submissions[0].header.encode().hex().encode(), _message_files),
     "chain of records": _chain,
     "arbiter": _file("a.toml", arbiter_text(wire.ARBITER).encode(), read_arbiter),
-    "dispute": _file("d.json", _dispute().encode().encode(), lambda path, problems: read_dispute(Path(path), problems)),
+    "dispute": _file("d.json", dispute().encode().encode(), lambda path, problems: read_dispute(Path(path), problems)),
     "case: dispute": _case("dispute.json"),
     "case: records": _case("records.jsonl"),
     "case: disclosures": _case("disclosures.jsonl"),
+    "case: place in the record": _case("recorded.json"),
+    "disputes of a closing": _bytes(
+        json.dumps(
+            {
+                "count": 2,
+                "disputes": [{"digest": wire.dispute_digest(wire.DISPUTE).hex(), "index": 1, "path": ["00" * 32]}],
+            }
+        ).encode(),
+        lambda data: place_among(data, wire.dispute_digest(wire.DISPUTE)),
+    ),
     "page of records": _bytes(
         json.dumps({"records": [wire.RECORD.decode()]}).encode(),
         lambda data: asyncio.run(_page(_Served(data), 1, -1, 10)),  # type: ignore[arg-type]

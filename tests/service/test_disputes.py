@@ -33,7 +33,8 @@ PROVED, DISPROVED, NOT_PROVED = Standing.PROVED, Standing.DISPROVED, Standing.NO
 def stood(judgement, stage: Stage = Stage.CLEARING) -> dict[Kind, Standing]:
     """How the claims about the first period, and about the month, stand."""
     stages = {stage, Stage.CLOSING}
-    return {c.kind: c.standing for c in judgement.claims if c.round.stage in stages and c.round.start in (START, MONTH)}
+    claims = [claim for claim in judgement.claims if claim.kind is not Kind.RECORDED]
+    return {c.kind: c.standing for c in claims if c.round.stage in stages and c.round.start in (START, MONTH)}
 
 
 def claim_of(judgement, kind: Kind):
@@ -208,6 +209,16 @@ async def check_that_requests_are_in_the_record(town: DisputedTown) -> None:
         digests = {item.header_digest for item in agreed.members if item.meter.startswith("dispute/")}
         assert dispute.digest in digests
         assert len(digests) == 7
+    # anybody sees the digests, and the arbiter that the request is among them
+    case = await town.fetched(dispute)
+    assert claim_of(town.judged(case), Kind.RECORDED).standing is PROVED
+    closing, place = case.recorded
+    assert closing == Period(town.name(Stage.CLOSING), NEXT)
+    for wrong in (None, (closing, replace(place, index=place.index ^ 1)), (replace(closing, start=MONTH), place)):
+        judgement = town.judged(replace(case, recorded=wrong))
+        assert claim_of(judgement, Kind.RECORDED).standing is NOT_PROVED
+    assert problem(await town.get(0, f"../{town.name(Stage.CLOSING)}/periods/{NEXT + 3600}/disputes")) == "not-open-yet"
+    assert problem(await town.get(0, f"periods/{START}/disputes")) == "nothing-here"
     # and the bill of that month: estimates for the three periods that nobody read
     judgement = town.judged(await town.fetched(await town.contest_as(BEN, ALL, NEXT, "next")))
     bill = claim_of(judgement, Kind.BILL)
