@@ -30,7 +30,7 @@ from parties.meter.forecast import Wish
 from parties.meter.home import create_home, open_home
 from parties.meter.market import Market
 from parties.meter.market import Meter as User
-from parties.meter.readings import send_reading, staged
+from parties.meter.readings import send_reading
 from parties.meter.rounds import Rounds
 from parties.meter.store import Store
 from parties.meter.submitting import submit
@@ -76,7 +76,7 @@ class DisputedTown(SettledTown):
     async def meter_reads(self, name: str, imported: int, exported: int) -> None:
         stage = Stage.SETTLEMENT
         async with self.api(stage) as api:
-            rounds = Rounds(api, staged(self.seen, stage), UserClock(self.clock))
+            rounds = Rounds(api, self.seen.at(stage), UserClock(self.clock))
             done = await send_reading(self.user(name), rounds, START, Reading(imported, exported))
         assert done.accepted, done.troubles
 
