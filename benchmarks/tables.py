@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks import latency_picture, quoted
 from benchmarks.cost import EUROS_PER_GB
-from benchmarks.country import METERS, bill
+from benchmarks.country import table as country_table
 from benchmarks.machine import in_words
 from benchmarks.picture import curve
 from benchmarks.record import Row, load
@@ -50,9 +50,12 @@ def many_markets() -> str:
         "markets",
         "meters each",
         "workers",
+        "cores",
         "first result",
         "last result",
-        "CPU of a round",
+        "results a minute",
+        "CPU s of a round, all parties",
+        "sent in a round, all parties",
         "memory, all parties",
     ]
     rows = [
@@ -60,20 +63,17 @@ def many_markets() -> str:
             str(row["markets"]),
             str(row["meters"]),
             str(row["workers"]),
+            str(row["cores"]),
             seconds(row["results_after"][0]),
             seconds(row["seconds"]),
-            seconds(row["round_cpu_seconds"] / row["markets"]),
+            f"{row['markets_per_minute']:.1f}",
+            f"{row['round_cpu_seconds'] / row['markets']:.2f}",
+            f"{row['computation_bytes'] / row['markets'] / 1e6:.2f} MB",
             f"{row['peak_memory'] / 1e9:.1f} GB",
         ]
         for row in figures["rows"]
     ]
-    country = bill(figures["rows"])
-    words = (
-        f"{METERS:,} meters in {country['markets']:,} markets: {country['cores']:,} cores on {country['hosts']} hosts "
-        f"of all parties together, {country['euros_per_month']:,} EUR a month, "
-        f"{country['cents_per_meter_and_month']} cents for each meter and month."
-    )
-    return f"{_title('Many markets', figures)}\n\n{markdown(heads, rows)}\n\n{words}"
+    return f"{_title('Many markets', figures)}\n\n{markdown(heads, rows)}\n\n{country_table(figures['rows'])}"
 
 
 def latency() -> str:

@@ -155,7 +155,8 @@ def test_tables(monkeypatch, row):
     kernel = {"kernel": "multiply", "element": "product", "threads": 1, "ns_per_element": 2.0}
     prepared = {**row, "prepared": True, "prepare_bytes_sent": [1, 2, 3]}
     markets = {"workers": 2, "markets": 20, "meters": 200, "results_after": [1.0, 2.0], "seconds": 2.0}
-    markets |= {"intake_cpu_seconds": 40.0, "round_cpu_seconds": 60.0, "peak_memory": 10**9}
+    markets |= {"intake_cpu_seconds": 40.0, "round_cpu_seconds": 60.0, "peak_memory": 10**9, "cores": 2}
+    markets |= {"markets_per_minute": 30.0, "computation_bytes": 10**7, "service_memory": 10**8, "worker_memory": 10**8}
     rows = {"kernels": [kernel], "preparation": [row, prepared], "many_markets": [markets]}
 
     def load(name):

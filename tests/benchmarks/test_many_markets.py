@@ -4,22 +4,35 @@ Every result of every meter is compared with the plaintext rule, by the benchmar
 """
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from benchmarks.country import METERS, METERS_PER_MARKET, bill
+from benchmarks.country import METERS, METERS_PER_MARKET, bill, table
 from benchmarks.machine import describe
-from benchmarks.many_markets import MarketsCase, measure
+from benchmarks.many_markets import MarketsCase, Usage, measure
 from benchmarks.markets_picture import draw
 
 ROW = {"workers": 2, "markets": 20, "meters": 200, "intake_cpu_seconds": 40.0, "round_cpu_seconds": 60.0}
+ROW |= {"service_memory": 6 * 10**8, "worker_memory": 10**8, "computation_bytes": 20 * 10**6}
 
 
 def test_three_markets_at_one_set_of_processes():
-    row = measure(MarketsCase(markets=3, meters=2, workers=1, collect=15))
+    row = measure(MarketsCase(markets=3, meters=2, workers=1, cores=2, collect=15))
     assert len(row["results_after"]) == 3
     assert row["peak_workers"] >= 3
-    assert min(row["intake_cpu_seconds"], row["round_cpu_seconds"], row["peak_memory"]) > 0
+    assert min(row["intake_cpu_seconds"], row["round_cpu_seconds"], row["computation_bytes"]) > 0
+    assert row["peak_memory"] > row["service_memory"] > row["worker_memory"] > 0
+    assert bill([row])["hosts"] % 3 == 0
+
+
+def test_processes_are_held_to_some_cores():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        Usage([process.pid]).hold_to(1)
+        assert len(os.sched_getaffinity(process.pid)) == 1
+        process.communicate(b"\n")
 
 
 def test_the_picture_is_drawn(tmp_path):
@@ -35,5 +48,19 @@ def test_the_bill_of_a_country_follows_from_the_figures():
     # 25,000 × 3 s within 240 s, at half load
     assert made["cores_for_the_deadline"] == 625
     assert made["cores_for_the_period"] == 278
-    assert made["hosts"] == 3 * 14
-    assert made["cents_per_meter_and_month"] == pytest.approx(100 * 42 * 300 / 5_000_000, abs=0.01)
+    assert made["hosts_for_the_cores"] == 3 * 14
+    # 32 GiB without 16 workers of 100 MB, at 10 MB a market: 3,275 markets a host
+    assert made["hosts_for_the_memory"] == 3 * 8
+    assert made["hosts"] == 42
+    # 1 MB a round, 25,000 × 96 × 30 rounds, 8 cents per GB
+    assert made["terabytes_between_parties_per_month"] == 72.0
+    assert made["euros_per_month"] == {"machines": round(42 * 0.68 * 730), "traffic": 5760}
+    assert made["cents_per_meter_and_month"] == pytest.approx(100 * (42 * 0.68 * 730 + 5760) / 5_000_000, abs=0.01)
+    assert "| markets | 5,000,000 meters ÷ 200 | 25,000 |" in table([ROW])
+
+
+def test_more_memory_takes_more_hosts():
+    assert (
+        bill([{**ROW, "service_memory": 6 * 10**10}])["hosts"]
+        == bill([{**ROW, "service_memory": 6 * 10**10}])["hosts_for_the_memory"]
+    )
