@@ -123,12 +123,8 @@ class MonthClosing:
         """The entries of one settlement or correction, each with what it is worth."""
         node = current.node.sibling(stage)
         rows = await results_of(node, start)
-        replaced: dict[str, Words] = {}
-        if stage is Stage.CORRECTION:
-            settlement = current.node.sibling(Stage.SETTLEMENT)
-            if await until_final(settlement, start) is State.RESULT:
-                replaced = {row.meter: bytes_words(row.words) for row in await results_of(settlement, start)}
-        rates = await self._rates(current, rows)
+        settled, replaced = await self._settled(current, start) if stage is Stage.CORRECTION else ({}, {})
+        rates = await self._rates(current, rows) | settled
         terms = await terms_known(node, start)
         enrolled = None if terms is None else await node.rolls.version(terms.roll_version)
         assert enrolled is not None, "a round is opened with its roll, and rolls are kept as long as it is"
@@ -150,10 +146,21 @@ class MonthClosing:
                     price=price(word - 1) if word else None,
                     correction=stage is Stage.CORRECTION,
                     entry=bytes_words(row.words),
-                    replaces=replaced.get(row.meter) or None,
+                    replaces=(replaced.get(row.meter) or None) if entry.supplier in settled else None,
                 )
             )
         return bookings
+
+    async def _settled(self, current: Round, start: int) -> tuple[dict[str, Rates], dict[str, Words]]:
+        """The tariffs at which a period was settled, by supplier, and the entries, by meter.
+
+        What is corrected is taken back at the price at which it was billed; if there was none, it was not billed.
+        """
+        node = current.node.sibling(Stage.SETTLEMENT)
+        if await until_final(node, start) is not State.RESULT:
+            return {}, {}
+        rows = await results_of(node, start)
+        return await self._rates(current, rows), {row.meter: bytes_words(row.words) for row in rows}
 
     async def _rates(self, current: Round, rows: Sequence[ResultRow]) -> dict[str, Rates]:
         """By supplier, of the tariffs that were agreed on with the readings."""

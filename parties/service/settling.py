@@ -76,10 +76,17 @@ class PeriodSettling:
         return f"{self.stage} {day_of(start)}"
 
     async def roll(self, current: Round) -> Enrolled | None:
-        """The roll of the clearing, so that everybody is settled who could trade; if it was not opened, the newest."""
-        terms = await terms_known(self._clearing, current.start)
-        version = None if terms is None else await current.node.rolls.version(terms.roll_version)
-        return version or await current.node.rolls.latest()
+        """The roll of the clearing, so that everybody is settled who could trade; if it was not opened, the newest.
+
+        A correction uses that of its settlement, so that nobody is corrected at another supplier.
+        """
+        before = [current.node.sibling(Stage.SETTLEMENT)] if self.stage is Stage.CORRECTION else []
+        for node in (*before, self._clearing):
+            terms = await terms_known(node, current.start)
+            version = None if terms is None else await current.node.rolls.version(terms.roll_version)
+            if version is not None:
+                return version
+        return await current.node.rolls.latest()
 
     async def until_closed(self, current: Round, opened: OpenRound) -> None:
         """Until the gate; a settlement only until every reading is there."""

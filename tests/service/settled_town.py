@@ -25,6 +25,7 @@ from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import Submission, make_reading
 from mpc_market.wire.tariff import Tariff, sign_tariff
 from parties.files.running import Settlement
+from parties.ledger import TariffRow
 from parties.service.life import State
 from parties.service.settling import results_of
 
@@ -107,6 +108,13 @@ class SettledTown(Town):
                 headers = {"content-type": "application/octet-stream"}
                 answers.append(await client.post("tariffs", content=body, headers=headers))
         return answers
+
+    async def slip_in(self, tariff: Tariff) -> None:
+        """Into every ledger a tariff that no party would take: as if it had come back with a backup."""
+        body = sign_tariff(tariff, self.suppliers[tariff.supplier][0])
+        row = TariffRow(tariff.market, tariff.supplier, tariff.number, tariff.begins, tariff.ends, body)
+        for service in self.services.values():
+            await service.node.ledger.put_tariff(row)
 
     async def entries(self, stage: Stage, start: int = START) -> dict[str, tuple[int, ...]]:
         """What the parties hold as shares, put together by someone who sees them all: the test."""

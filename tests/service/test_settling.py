@@ -120,6 +120,8 @@ async def test_a_month_with_late_corrected_and_missing_readings_is_the_month_of_
         price = await settle_a_month(town)
         traded = {ANNA: (0, 40), BEN: (40, 0)} if price is not None else {}
         assert traded
+        # of another tariff that turns up between settlement and correction nothing may be seen
+        await town.slip_in(Tariff(town.market.id, "sun", 2, START, END, 60, 3, 1))
         # the month is closed: what was there in time, and the period whose clearing was void
         town.clock.move_to(1000 * (NEXT + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.RESULT, start=MONTH)
@@ -172,10 +174,10 @@ async def check_clients(town: SettledTown, expected: dict[str, int]) -> None:
     with pytest.raises(SheetError) as caught:
         await asking(Stage.SETTLEMENT, lambda api, staged: fetch_totals(api, staged, north, Content.TOTALS, missed))
     assert caught.value.problem == "unknown-period"
-    tariff = Tariff(town.market.id, "sun", 2, NEXT + 90_000, NEXT + 90_900, 50, 10, 5)
+    tariff = Tariff(town.market.id, "sun", 3, NEXT + 90_000, NEXT + 90_900, 50, 10, 5)
     for _ in range(2):
         assert await asking(Stage.CLEARING, lambda api, _: publish_tariff(api, sun, tariff)) == {}
-    bad = replace(tariff, retail=64, number=3)
+    bad = replace(tariff, retail=64, number=4)
     assert set(await asking(Stage.CLEARING, lambda api, _: publish_tariff(api, sun, bad))) == {0, 1, 2}
 
 
