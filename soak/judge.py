@@ -23,7 +23,7 @@ from mpc_market.wire.agreement import AgreedSet, Held, agree
 from mpc_market.wire.audit import check_record, same_round
 from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period
+from mpc_market.wire.identifiers import Period, Stage
 from mpc_market.wire.message import split_signed
 from mpc_market.wire.opening import Opening, terms_of
 from mpc_market.wire.outcome import Outcome, Result, Void
@@ -68,14 +68,7 @@ def judge(community: Community, forgotten: Container[int] = ()) -> Judgement:
 async def _judge(community: Community, forgotten: Container[int]) -> Judgement:
     found, market = Judgement(), community.running.id
     async with AsyncExitStack() as stack:
-        ledgers = {}
-        for party in range(len(community.running.parties)):
-            problems = Problems()
-            home = read_party_home(community.party_home(party), 2**40, problems)
-            problems.check()
-            assert home is not None
-            ledgers[party] = await Ledger.open(home.database, party)
-            stack.push_async_callback(ledgers[party].close)
+        ledgers = await _opened(community, stack)
         starts = {start for home in community.meters for start in Store(home.store, home.meter).unfinished(0)}
         starts |= {entry.start for home in community.meters for entry in Store(home.store, home.meter).history(1000)}
         for start in sorted(starts):
@@ -85,6 +78,34 @@ async def _judge(community: Community, forgotten: Container[int]) -> Judgement:
             else:
                 await case.judge()
     return found
+
+
+def judge_stage(community: Community, stage: Stage, starts: Iterable[int]) -> Judgement:
+    """Judge rounds after the clearing: one outcome, said once; every attempt with it; one of them kept, at all parties
+    the same rows and totals of it. What they come to is for the readers of sheets to judge.
+    """
+
+    async def judged() -> Judgement:
+        found = Judgement()
+        async with AsyncExitStack() as stack:
+            ledgers = await _opened(community, stack)
+            for start in starts:
+                await _Round(community, ledgers, Period(stage.of(community.running.id), start), found).settled()
+        return found
+
+    return asyncio.run(judged())
+
+
+async def _opened(community: Community, stack: AsyncExitStack) -> dict[int, Ledger]:
+    ledgers = {}
+    for party in range(len(community.running.parties)):
+        problems = Problems()
+        home = read_party_home(community.party_home(party), 2**40, problems)
+        problems.check()
+        assert home is not None
+        ledgers[party] = await Ledger.open(home.database, party)
+        stack.push_async_callback(ledgers[party].close)
+    return ledgers
 
 
 class _Round:
@@ -97,15 +118,10 @@ class _Round:
 
     def _check(self, holds: bool, failure: str) -> None:
         if not holds:
-            self._found.wrong.append(f"round {self._period.start}: {failure}")
+            self._found.wrong.append(f"round {self._period}: {failure}")
 
     async def judge(self) -> None:
-        start = self._period.start
-        outcomes = await self._outcomes()
-        states = [row.state for ledger in self._ledgers.values() if (row := await ledger.round(*self._key))]
-        final = {state for state in states if state in ("result", "void")}
-        self._check(len(final) <= 1, f"states {states}")
-        self._found.rounds[start] = final.pop() if final else "pending"
+        outcomes, states = await self._outcomes(), await self._states()
         await self.no_second_word()
         agreed = await self._agreed()
         await self._acknowledged(agreed)
@@ -116,6 +132,33 @@ class _Round:
             self._check(len(results) == 1 and len(outcomes) == self._parties, f"outcomes {outcomes}")
             if (seed := await self._records()) is not None:
                 await self._computed(agreed, results.pop(), seed)
+
+    async def settled(self) -> None:
+        """As `judge_stage` says."""
+        outcomes, states = await self._outcomes(), await self._states()
+        await self.no_second_word()
+        if "result" not in states:
+            return
+        results = set(outcomes.values())
+        self._check(len(results) == 1 and len(outcomes) == self._parties, f"outcomes {outcomes}")
+        result = results.pop()
+        assert isinstance(result, Result), "its state says so"
+        last = await self._attempts(result)
+        kept = []
+        for party, ledger in self._ledgers.items():
+            numbers = [n for n in range(1, last + 1) if await ledger.results(*self._key, n)]
+            self._check(numbers in ([], [last]), f"party {party} keeps results of the attempts {numbers}")
+            rows = [(row.meter, row.number, row.verdict) for row in await ledger.results(*self._key, last)]
+            kept.append((rows, [(row.supplier, row.users) for row in await ledger.totals(*self._key, last)]))
+        self._check(all(each == kept[0] for each in kept), "the parties keep results of different users or groups")
+
+    async def _states(self) -> list[str]:
+        """At all parties; notes how the round has ended."""
+        states = [row.state for ledger in self._ledgers.values() if (row := await ledger.round(*self._key))]
+        final = {state for state in states if state in ("result", "void")}
+        self._check(len(final) <= 1, f"states {states}")
+        self._found.rounds[self._period.start] = final.pop() if final else "pending"
+        return states
 
     @property
     def _key(self) -> tuple[str, int]:

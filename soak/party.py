@@ -24,6 +24,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
+from mpc_market.wire.identifiers import split_market
 from parties.ledger import Ledger
 from parties.service import clock
 from parties.service.life import State
@@ -36,12 +37,15 @@ _WORKER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Strike:
-    """Kill `process`, "service" or "worker", when the round has come to `state`, `delay` seconds later."""
+    """Kill `process`, "service" or "worker", when the round has come to `state`, `delay` seconds later. `stage`: of the
+    market that the round is in.
+    """
 
     start: int
     state: str
     process: str
     delay: float = 0.0
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,14 +77,15 @@ class Striker:
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def arrive(self, start: int, state: str) -> None:
+    def arrive(self, market: str, start: int, state: str) -> None:
         """A state has been stored."""
         if not (self._home / STRIKES).exists():
             return
         fallen = {each.strike for each in struck(self._home)}
         for row in json.loads((self._home / STRIKES).read_text()):
             strike = Strike(**row)
-            if (strike.start, strike.state) == (start, state) and strike not in fallen:
+            where = (split_market(market)[1], start, state)
+            if (strike.stage, strike.start, strike.state) == where and strike not in fallen:
                 self._begin(strike)
 
     def _begin(self, strike: Strike) -> None:
@@ -126,7 +131,7 @@ def _told(striker: Striker, write: Callable[..., Awaitable[Any]], place: int | s
     @functools.wraps(write)
     async def written(ledger: Any, market: str, start: int, *arguments: Any, **named: Any) -> Any:
         result = await write(ledger, market, start, *arguments, **named)
-        striker.arrive(start, str(named[place] if isinstance(place, str) else arguments[place]))
+        striker.arrive(market, start, str(named[place] if isinstance(place, str) else arguments[place]))
         return result
 
     return written

@@ -8,7 +8,7 @@ DIR/orders/      what the meters of each client order, drawn at random
 
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,17 +63,18 @@ def make_community(
     period_seconds: int,
     deadline_seconds: int | None = None,
     places: Sequence[Addresses] = (),
+    settlement: Mapping[str, str] | None = None,
 ) -> Community:
     """Make all of it. The gate closes one period before the period starts, so that short periods work too.
 
     `deadline_seconds`: after the gate; a second less than the period if nothing is said. `places`: where the parties
-    are found, if not at free ports of this machine.
+    are found, if not at free ports of this machine. `settlement`: keys of the table of that name; None: it only clears.
     Raises: InputError; OutputError; HomeError; MarketError if there are not enough free ports.
     """
     said = {"id": "local", "period": f"PT{period_seconds}S", "gate_lead": f"PT{period_seconds}S"}
     problems = Problems()
     deadline = deadline_seconds or max(period_seconds - 1, 1)
-    made = new_settings(directory, None, {**said, "deadline": f"PT{deadline}S"}, problems)
+    made = new_settings(directory, None, {**said, "deadline": f"PT{deadline}S", **(settlement or {})}, problems)
     problems.check()
     assert made is not None
     settings, service = made

@@ -1,0 +1,65 @@
+"""A month of a real market: three parties' processes, readings in time, late, corrected and missing, a tariff that
+changes; and kill -9 of services and workers while it is settled, corrected and closed. The full product is in the soak.
+
+Everything that anybody is shown equals the plaintext rule, to the cent and the lot; every round has one outcome.
+"""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from mpc_market.wire.identifiers import Stage
+from parties.service.life import State
+from soak.judge import judge_stage
+from soak.parts.settlement import RESULTS, STAGES, Campaign, every_one, one_each
+
+
+def test_every_state_of_every_stage_is_in_the_soak() -> None:
+    services = {(case.stage, case.state, case.party) for case in every_one() if case.process == "service"}
+    assert services == {(stage, state, party) for stage in STAGES for state in set(State) - {State.VOID}
+                        for party in range(3)}  # fmt: skip
+    workers = {(case.stage, case.party) for case in every_one() if case.process == "worker"}
+    assert workers == {(stage, party) for stage in STAGES for party in range(3)}
+    assert len(RESULTS) == len(State) - 1
+    assert {case.stage for case in one_each() if case.process == "worker"} == set(STAGES)
+
+
+@pytest.fixture(scope="module")
+def after_a_month(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    """A market after its month, with a process killed in every stage."""
+    campaign = Campaign(tmp_path_factory.mktemp("month") / "market")
+    campaign.run(one_each())
+    return campaign
+
+
+def test_a_month_with_crashes_is_the_month_of_the_rule(after_a_month: Campaign) -> None:
+    assert after_a_month.wrong == []
+    killed = {(each.strike.stage, each.strike.process) for each in after_a_month.fallen if each.killed}
+    assert killed == {(stage.value, process) for stage in Stage if stage for process in ("service", "worker")}
+    assert after_a_month.restarts >= 3
+
+
+TAMPERINGS = {
+    "UPDATE rounds SET state = 'void' WHERE state = 'result' AND market LIKE '%:closing'": "states",
+    "DELETE FROM results WHERE market LIKE '%:closing' AND meter LIKE 'meter-1/%'": "different users or groups",
+    "UPDATE messages SET data = (SELECT data FROM messages WHERE kind = 'set-signature' AND party = 2) "
+    "WHERE kind = 'set-signature' AND party = 0 AND market LIKE '%:closing'": "different messages: set-signature",
+}
+
+
+@pytest.mark.parametrize("statement", TAMPERINGS)
+def test_the_judge_of_stages_notices(after_a_month: Campaign, statement: str) -> None:
+    path = after_a_month.community.party_home(1) / "ledger.db"
+    before = {each: each.read_bytes() for each in path.parent.glob("ledger.db*") if each.is_file()}
+    with closing(sqlite3.connect(path)) as ledger, ledger:
+        ledger.execute("PRAGMA foreign_keys = OFF")
+        assert ledger.execute(statement).rowcount > 0
+    try:
+        found = judge_stage(after_a_month.community, Stage.CLOSING, after_a_month.months[Stage.CLOSING])
+        assert any(TAMPERINGS[statement] in wrong for wrong in found.wrong)
+    finally:
+        for each in path.parent.glob("ledger.db*"):
+            each.unlink()
+        for each, content in before.items():
+            each.write_bytes(content)
