@@ -86,7 +86,7 @@ class Campaign:
     async def _month(self, market: LiveMarket, cases: Sequence[Case]) -> None:
         clock = SteeredClock(market.clock_file)
         async with LiveMonth.of(self.community, clock) as month:
-            self.months = {stage: month.starts for stage in (Stage.SETTLEMENT, Stage.CORRECTION)}
+            self.months = dict.fromkeys((Stage.SETTLEMENT, Stage.CORRECTION), month.starts)
             self.months[Stage.CLOSING] = [month.first, month.next]
             self._arm(cases)
             await beside(month.run(), lambda: self._revive(market))
