@@ -173,11 +173,14 @@ def _booking(user: str, key: tuple[Stage, int], rounds: Rounds, running: Running
     entry = _entry(found, clearing, running)
     if entry is None:
         return None
-    replaces = None
-    if stage is Stage.CORRECTION:
-        replaces = _entry(rounds[Stage.SETTLEMENT, start], clearing, running)
     assert found.enrolled is not None, "an entry was disclosed"
-    rates = _rates(found, running)
+    replaces, rates = None, _rates(found, running)
+    if stage is Stage.CORRECTION:
+        # what is corrected is taken back at the tariff at which it was billed; without one it was not billed
+        settlement = rounds[Stage.SETTLEMENT, start]
+        settled = _rates(settlement, running)
+        if settled is not None:
+            replaces, rates = _entry(settlement, clearing, running), settled
     if rates is None:
         return None  # not billed: the supplier has no tariff
     price = None if clearing.result is None else clearing.result.price
