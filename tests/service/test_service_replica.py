@@ -15,7 +15,6 @@ from test_service_stand_by import on_server
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.submission import Submission
-from parties.ledger import ROUNDS
 from parties.service import forwarding
 from parties.service.life import FINAL, State
 from parties.service.service import Service, running
@@ -154,8 +153,9 @@ async def test_a_replica_with_another_market_file_takes_no_orders(town):
     anna, _ = town.meters
     async with town.up(), replica_of(town, price_bits=8) as replica:
         await town.until(State.COLLECTING)
-        async with replica.service.sites.ledger.news(ROUNDS) as news:
-            await news.next(0.5)  # it has heard what there was to hear
+        async with asyncio.timeout(20):
+            while replica.service.rounds.state(START) is not State.COLLECTING:  # then it has decided
+                await asyncio.sleep(0.02)
         assert problem(await replica.post(anna.submission(await town.terms(), 1, SELL))) == "not-open-yet"
         assert (await replica.get(f"periods/{START}")).json()["state"] == "collecting"
 
