@@ -4,6 +4,7 @@ DIR/market/      as `mpc-market init` makes it: market.toml, roll.bin, registrar
 DIR/supplier/    the home of the one supplier
 DIR/meters/      a home for every meter
 DIR/orders/      what the meters of each client order, drawn at random
+DIR/readings/    what they meter, drawn at random, if the market settles
 """
 
 import secrets
@@ -107,6 +108,25 @@ def write_orders(community: Community, client: str, homes: Sequence[Home], start
             price = file.price_text(least + secrets.randbelow(max(most - least, 1)))
             quantity = file.quantity_text(1 + secrets.randbelow(max(file.lots(home.maximum) // 5, 1)))
             rows.append(f"{home.meter},{period_text(start)},{'sell' if sells else 'buy'},{price},{quantity}")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(rows) + "\n", encoding="ascii")
+    return path
+
+
+def write_readings(community: Community, client: str, homes: Sequence[Home], starts: Sequence[int]) -> Path:
+    """Draw what every meter of a client meters in every period: import or export, up to a fifth of its maximum.
+
+    These households are simulated: what they trade and what they meter have nothing to do with each other.
+    Raises: OSError.
+    """
+    file = community.running.settings
+    rows = ["meter,period,import,export"]
+    for home in homes:
+        for start in starts:
+            metered = file.quantity_text(secrets.randbelow(max(file.lots(home.maximum) // 5, 1) + 1))
+            both = f"0,{metered}" if secrets.randbelow(2) else f"{metered},0"
+            rows.append(f"{home.meter},{period_text(start)},{both}")
+    path = community.directory / "readings" / f"{client}.csv"
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(rows) + "\n", encoding="ascii")
     return path

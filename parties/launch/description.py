@@ -1,6 +1,6 @@
 """Who runs the compute parties of a market, and who submits for which meters: `community.toml`, configuration alone.
 
-    [market] [service]    as in every market file; what is left out has its default
+    [market] [service] [settlement]    as in every market file; without the last one it only clears
     [[party]]             a compute party: name, address ("host:port"; where none is said, free ports of this machine)
     [[client]]            who submits: name, meters (ids), and of these supplier, region, maximum (kWh)
 
@@ -25,7 +25,7 @@ from parties.files.values import Address
 
 COMMUNITY = "community.toml"
 
-_TABLES = "[market], [service], [[party]], [[client]]"
+_TABLES = "[market], [service], [settlement], [[party]], [[client]]"
 _METERS_MAX = 10_000
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -71,7 +71,7 @@ def read_description(path: Path) -> Description:
     problems.check()
     assert document is not None
     for key in document.content:
-        if key not in ("market", "service", "party", "client"):
+        if key not in ("market", "service", "settlement", "party", "client"):
             problems.add(document.where((), key), f"unknown table '{printable(key)}': there are {_TABLES}")
     settings, service = market_table(document, problems), service_table(document, problems)
     parties = [PartyRow(**row) for row in _rows(document, "party", _PARTY, {"name"}, problems)]

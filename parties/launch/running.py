@@ -11,9 +11,9 @@ from typing import Any
 from mpc_market.errors import MarketError
 from parties.audit.fetching import PublicApi, fetch
 from parties.audit.verifying import Report, verify
-from parties.launch.community import Community, write_orders
+from parties.launch.community import Community, write_orders, write_readings
 from parties.launch.processes import Processes, Running
-from parties.launch.watching import Seen, see, until_ready
+from parties.launch.watching import FINAL, Seen, see, until_ready
 from parties.meter.api import UnreachableError, pinned
 from parties.meter.home import Home
 from parties.meter.market import Market
@@ -21,6 +21,9 @@ from parties.meter.market import Market
 _REFRESH_SECONDS = 0.5
 _SPARE_ROUNDS = 3
 """Orders are drawn for so many more rounds: the meters begin with the one whose gate is next when they have started."""
+
+SETTLE_SECONDS = 60.0
+"""So long after the last reading the settlements are waited for, to be shown."""
 
 Show = Callable[[Mapping[int, Seen]], None]
 
@@ -52,8 +55,10 @@ async def run(
         starts = _starts(community, rounds + _SPARE_ROUNDS)
         meters = []
         for name, homes in clients.items():
-            orders = write_orders(community, name, homes, starts)
-            meters.append(await processes.start(name, _watch_arguments(orders, homes, rounds)))
+            files = ["--orders", str(write_orders(community, name, homes, starts))]
+            if running.calendar is not None:
+                files += ["--readings", str(write_readings(community, name, homes, starts))]
+            meters.append(await processes.start(name, _watch_arguments(files, homes, rounds)))
         say(f"{len(community.meters)} meters of {len(meters)} clients take part in {rounds} rounds")
         known: dict[int, Seen] = {}
         await _follow(api, community, starts, known, show, meters, processes)
@@ -72,10 +77,13 @@ async def _follow(
     processes: Processes,
 ) -> None:
     """Show the rounds until all clients of meters have ended, and once more then."""
-    last = False
+    last, until = False, 0.0
     while not last:
         processes.check(may_end=meters)
-        last = all(each.process.returncode is not None for each in meters)
+        if all(each.process.returncode is not None for each in meters):
+            until = until or time.monotonic() + SETTLE_SECONDS
+            unsettled = [seen for seen in known.values() if seen.orders and seen.settled not in (None, *FINAL)]
+            last = not unsettled or time.monotonic() > until
         with suppress(UnreachableError):  # party 0 is busy, or gone: then `check` says so
             await see(api, community, starts, known)
         show({start: seen for start, seen in known.items() if seen.orders or not (last or seen.orders == 0)})
@@ -108,5 +116,5 @@ def _starts(community: Community, count: int) -> list[int]:
     return [first + number * rhythm.length for number in range(count)]
 
 
-def _watch_arguments(orders: Path, homes: Sequence[Home], rounds: int) -> list[str]:
-    return ["meter", "watch", "--orders", str(orders), "--rounds", str(rounds), *(str(home.path) for home in homes)]
+def _watch_arguments(files: Sequence[str], homes: Sequence[Home], rounds: int) -> list[str]:
+    return ["meter", "watch", *files, "--rounds", str(rounds), *(str(home.path) for home in homes)]

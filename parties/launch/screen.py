@@ -34,6 +34,9 @@ def table(rounds: Mapping[int, Seen], file: MarketFile) -> Table:
     shown.add_column("verified", justify="right")
     shown.add_column(f"price {file.currency}/kWh", justify="right")
     shown.add_column("traded kWh", justify="right")
+    settles = any(seen.settled for seen in rounds.values())
+    if settles:
+        shown.add_column("settlement")
     for start in sorted(rounds):
         seen = rounds[start]
         shown.add_row(
@@ -43,6 +46,7 @@ def table(rounds: Mapping[int, Seen], file: MarketFile) -> Table:
             "" if seen.verified is None else str(seen.verified),
             "no price" if seen.state == "result" and seen.price is None else _or_blank(seen.price, file.price_text),
             _or_blank(seen.traded, file.quantity_text),
+            *([seen.settled or ""] if settles else []),
         )
     return shown
 

@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mpc_market.errors import MarketError
 from mpc_market.rules.model import Side
+from mpc_market.wire.identifiers import Stage
 from parties.launch.community import Community
 from parties.meter.api import Api, RefusedError, UnreachableError
 from parties.meter.results import State
@@ -21,13 +22,16 @@ FINAL = ("result", "void")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One round. `state`: as party 0 tells it. `price`: ticks. Of its meters' results: how many are `verified`, of
-    how many orders, and what all bought in total (lots); None until the meters have fetched them.
+    """One round. `state`: as party 0 tells it; `settled`: that of its settlement, if there is one. `price`: ticks.
+
+    Of its meters' results: how many are `verified`, of how many orders, and what all bought in total (lots); None until
+    the meters have fetched them.
     """
 
     start: int
     state: str
     price: int | None = None
+    settled: str | None = None
     orders: int | None = None
     verified: int | None = None
     traded: int | None = field(default=None, repr=False)
@@ -55,7 +59,10 @@ async def see(api: Api, community: Community, starts: Sequence[int], known: dict
     """Bring up to date what is known of the rounds. Raises: UnreachableError."""
     for start in starts:
         before = known.get(start)
+        settles = community.running.calendar is not None and before is not None
         if before is not None and before.state in FINAL and before.verified == before.orders != 0:
+            if settles and before.orders and before.settled not in FINAL:
+                known[start] = replace(before, settled=await _settled(api, start))
             continue
         try:
             told = json.loads(await api.get(0, f"periods/{start}"))
@@ -63,6 +70,14 @@ async def see(api: Api, community: Community, starts: Sequence[int], known: dict
             continue  # not open yet
         seen = Seen(start, told["state"], told["price"])
         known[start] = await asyncio.to_thread(_with_results, seen, community) if seen.state in FINAL else seen
+
+
+async def _settled(api: Api, start: int) -> str:
+    """How far the settlement of a period is. Raises: UnreachableError."""
+    try:
+        return str(json.loads(await api.get(0, f"../{Stage.SETTLEMENT.of(api.market)}/periods/{start}"))["state"])
+    except RefusedError:
+        return "waits"  # for the end of the period
 
 
 def _with_results(seen: Seen, community: Community) -> Seen:
@@ -76,7 +91,7 @@ def _with_results(seen: Seen, community: Community) -> Seen:
         return seen
     verified = sum(entry.state in (State.VERIFIED, State.VOID) for entry in entries)
     traded = sum(map(_bought, entries)) if verified == len(entries) else None
-    return Seen(seen.start, seen.state, seen.price, len(entries), verified, traded)
+    return replace(seen, orders=len(entries), verified=verified, traded=traded)
 
 
 _LAST = 10
