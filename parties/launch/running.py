@@ -82,7 +82,8 @@ async def _follow(
         processes.check(may_end=meters)
         if all(each.process.returncode is not None for each in meters):
             until = until or time.monotonic() + SETTLE_SECONDS
-            unsettled = [seen for seen in known.values() if seen.orders and seen.settled not in (None, *FINAL)]
+            settles = community.running.calendar is not None
+            unsettled = [seen for seen in known.values() if settles and seen.orders and seen.settled not in FINAL]
             last = not unsettled or time.monotonic() > until
         with suppress(UnreachableError):  # party 0 is busy, or gone: then `check` says so
             await see(api, community, starts, known)

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import httpx
+import pytest
 from service_running import asynchronous
 from service_town import PERIOD, START, Meter, Town, problem
 from settled_town import END, SettledTown, entry, people
 
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Reading as Metered
+from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import Period, Stage
 from mpc_market.wire.layout import Reading, reading_bits
 from mpc_market.wire.opening import Terms
@@ -68,6 +70,27 @@ async def test_readings_that_are_refused_each_for_its_reason(tmp_path):
 def of_correction(meter: Meter, terms: Terms) -> Submission:
     elsewhere = Period(terms.period.market.replace("settlement", "correction"), START)
     return dealt(meter, replace(terms, period=elsewhere), reading_bits(Reading(1, 1), meter.id, meter.market, 200))
+
+
+@asynchronous
+async def test_readings_of_another_stage_and_late_ones_are_refused(tmp_path):
+    anna, ben = people(2)
+    async with SettledTown(tmp_path / "m", [anna, ben]).up() as town:
+        await town.until(State.COLLECTING)
+        town.clock.move_to(1000 * END)
+        await town.until_stage(Stage.SETTLEMENT, State.COLLECTING)
+        terms = await town.stage_terms(Stage.SETTLEMENT)
+        good = town.reading(anna, terms, 3, 4)
+        shares = [InputShare(bytes([j] * 32), words) for j, words in enumerate(deal([0] * 32, 3))]
+        with pytest.raises(WireError, match="number of orders is not an integer from 1 to 1"):
+            of_shares(terms, anna.id, 1, 2, shares, anna.key)
+        town.clock.move_to(1000 * END + 1_200_000)
+        await town.until_stage(Stage.CORRECTION, State.COLLECTING)
+        assert problem(await town.post_reading(0, good)) == "wrong-context"
+        town.clock.move_to(1000 * (START + 3600 + PERIOD) + 1_800_000)
+        await town.until_stage(Stage.CORRECTION, State.RESULT)
+        correction = await town.stage_terms(Stage.CORRECTION)
+        assert problem(await town.post_reading(0, town.reading(ben, correction, 1, 0))) in ("late", "closed-period")
 
 
 @asynchronous
