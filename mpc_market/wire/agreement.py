@@ -18,7 +18,7 @@ from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.digest import DIGEST_BYTES, digest
 from mpc_market.wire.errors import ContextError, WireError
 from mpc_market.wire.header import CHALLENGE_BYTES, ORDERS_MAX, Header
-from mpc_market.wire.identifiers import Period, check_member, id_key, order_id
+from mpc_market.wire.identifiers import Period, check_member, id_key, is_meter, order_id
 from mpc_market.wire.merkle import MerkleTree, leaf
 from mpc_market.wire.message import PartyMessage, check_party, of_all_parties
 from mpc_market.wire.opening import Terms
@@ -104,7 +104,9 @@ class SetSignature(PartyMessage):
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A meter for which different headers with one number are held: excluded. The signed headers are the proof."""
+    """Different things with one number are held: a meter is excluded, and its signed headers are the proof; of another
+    member (`identifiers.member`) only that number is left out.
+    """
 
     meter: str
     number: int
@@ -115,7 +117,7 @@ class Contradiction:
 class AgreedSet:
     """The submissions of a round that all parties compute on, by the bytes of the meters' ids.
 
-    `orders`: k per submission. `contradictions`: who was excluded, and for which number.
+    `orders`: k per submission. `contradictions`: what was left out, and for which number.
     """
 
     period: Period
@@ -156,8 +158,9 @@ def set_digest(period: Period, challenge: bytes, roll_digest: bytes, count: int,
 def agree(held: Mapping[int, Held], terms: Terms, orders: int) -> AgreedSet:
     """The set that follows from what all m parties hold: per meter the highest number with one header at all of them.
 
-    A meter with two headers for one number, in one list or in two, is excluded. Run by every party, on messages whose
-    signatures are checked; all come to the same set.
+    A meter with two headers for one number, in one list or in two, is excluded (T8). Two tariffs of a supplier with one
+    number take only that number out: they must not leave its users without the tariff that it has published before.
+    Run by every party, on messages whose signatures are checked; all come to the same set.
     Raises: WireError if a list is missing; ContextError if one is of another round.
     """
     require_int("the number of orders", orders, 1, ORDERS_MAX)
@@ -176,12 +179,13 @@ def agree(held: Mapping[int, Held], terms: Terms, orders: int) -> AgreedSet:
         for (meter, number), digests in sorted(seen.items(), key=lambda pair: (id_key(pair[0][0]), pair[0][1]))
         if len(digests) > 1
     )
-    excluded = {contradiction.meter for contradiction in contradictions}
+    excluded = {each.meter for each in contradictions if is_meter(each.meter)}
+    left_out = {(each.meter, each.number) for each in contradictions}
     at_all = set.intersection(*(set(message.items) for message in listed))
     highest: dict[str, Item] = {}
     # ascending numbers: the last one of a meter stays
     for item in sorted(at_all, key=lambda item: item.sort_key):
-        if item.meter not in excluded:
+        if item.meter not in excluded and (item.meter, item.number) not in left_out:
             highest[item.meter] = item
     return AgreedSet(terms.period, terms.challenge, terms.roll_digest, orders, tuple(highest.values()), contradictions)
 

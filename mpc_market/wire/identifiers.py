@@ -84,6 +84,11 @@ def member(kind: str, name: str) -> str:
     return f"{kind}{MEMBER_SLASH}{name}"
 
 
+def is_meter(value: str) -> bool:
+    """Whether a member of a set is a meter's submission, not one made by `member`."""
+    return MEMBER_SLASH not in value
+
+
 def check_member(value: str) -> str:
     """The id of a member of a set: a meter's, or one made by `member`. Raises: WireError."""
     if not isinstance(value, str):

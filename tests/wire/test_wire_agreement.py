@@ -11,7 +11,7 @@ from mpc_market.wire.agreement import Held, Item, SetSignature, agree, all_signe
 from mpc_market.wire.digest import digest
 from mpc_market.wire.errors import ContextError, SignatureError, WireError
 from mpc_market.wire.header import Header
-from mpc_market.wire.identifiers import Period
+from mpc_market.wire.identifiers import Period, member
 from mpc_market.wire.merkle import MerkleTree, leaf, root_of_path
 from mpc_market.wire.verdicts import Verdict, Verdicts, verdict_counts
 from tests.wire.wire_round import MARKET, START, WireRound, signing_key
@@ -64,6 +64,28 @@ def test_two_headers_with_one_number_exclude_the_meter(lists):
     assert (found.meter, found.number, found.header_digests) == ("a", 3, (bytes(32), b"\x01" * 32))
 
 
+SUN = member("tariff", "sun")
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        ([item(SUN, 2)], [item(SUN, 2, header=1)], [item(SUN, 2)]),  # another one at one party
+        ([item(SUN, 2), item(SUN, 2, header=1)],) * 3,  # both at all
+        ([item(SUN, 2)], [item(SUN, 2, header=1)], []),
+    ],
+)
+def test_two_tariffs_with_one_number_leave_the_one_before(newer):
+    """A supplier must not get rid of the tariff that it has published, and so of its users' bills."""
+    lists = [[item("a"), item(SUN, 1), *items] for items in newer]
+    agreed = agree(held(*lists), TERMS, 1)
+    assert agreed.members == (item("a"), item(SUN, 1))
+    assert [(found.meter, found.number) for found in agreed.contradictions] == [(SUN, 2)]
+    # a higher number that all hold counts as ever; an older contradiction changes nothing
+    agreed = agree(held(*([*items, item(SUN, 3)] for items in lists)), TERMS, 1)
+    assert agreed.members == (item("a"), item(SUN, 3))
+
+
 def test_the_same_header_under_two_numbers_is_no_contradiction():
     """It cannot happen with real headers, which hold their number."""
     lists = [item("a", 1), item("a", 2)]
@@ -74,7 +96,7 @@ def test_meters_are_sorted_by_their_bytes():
     names = ["b", "a", "B", "ä", "z", "10", "9", "\U0001f600", "\uffee"]
     lists = [item(name) for name in names]
     agreed = agree(held(lists, lists, lists), TERMS, 1)
-    assert [member.meter for member in agreed.members] == sorted(names, key=lambda name: name.encode())
+    assert [each.meter for each in agreed.members] == sorted(names, key=lambda name: name.encode())
 
 
 ITEMS = st.builds(item, st.sampled_from("abc"), st.integers(1, 3), st.integers(0, 1))
@@ -98,7 +120,7 @@ def test_the_set_is_the_same_whoever_says_it(lists):
         at_all = [entry for entry in theirs if all(entry in items for items in lists)]
         contradicted = len({(entry.meter, entry.number) for entry in theirs}) < len(theirs)
         expected = [] if contradicted or not at_all else [max(at_all, key=lambda entry: entry.number)]
-        assert [member for member in agreed.members if member.meter == meter] == expected
+        assert [each for each in agreed.members if each.meter == meter] == expected
 
 
 def test_bad_lists():
