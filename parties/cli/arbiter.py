@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parties.cli.exits import FAILED, exit_codes
-from parties.files.output import check_output, write_files
+from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems, printable
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def keygen(
     from parties.files.disputes import arbiter_text  # noqa: PLC0415
 
     problems = Problems()
-    check_output(out, problems)
+    check_outputs({"--out": out}, (home,), problems)
     problems.check()
     try:
         made = make_arbiter_home(Path(home), name)
@@ -133,8 +133,7 @@ def check(
     from parties.arbiter.wording import as_json, lines  # noqa: PLC0415
 
     problems = Problems()
-    if out is not None:
-        check_output(out, problems)
+    check_outputs({"--json": out}, (folder, home, market), problems)
     own, running = _open(home, market, problems)
     case = read_case(Path(folder), problems)
     problems.check()

@@ -13,7 +13,7 @@ from parties.cli.exits import exit_codes
 from parties.cli.progress import Progress
 from parties.files.market import MarketFile, read_market
 from parties.files.orders import Book, read_orders
-from parties.files.output import check_output, same_file, write_files
+from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems, printable
 from parties.files.result import result_csv, summary_json
 
@@ -198,18 +198,12 @@ def _seed(text: str | None, problems: Problems) -> bytes | None:
 
 
 def _check_outputs(orders: str, market: str | None, out: str | None, json: str | None, problems: Problems) -> None:
-    inputs = [path for path in (orders, market) if path is not None]
-    for option, path in (("--out", out), ("--json", json)):
-        if path is None:
-            continue
+    files = {"--out": out, "--json": json}
+    for option, path in files.items():
         if path == "-":
             problems.add(option, "- is standard output, where the table and the summary go: name a file")
-        elif any(same_file(path, other) for other in inputs if other != "-"):
-            problems.add(option, f"{printable(path, 200)} is an input file: give the output another name")
-        else:
-            check_output(path, problems)
-    if out is not None and json is not None and same_file(out, json):
-        problems.add("--json", "is the same file as --out: give it another name")
+    named = {option: path for option, path in files.items() if path != "-"}
+    check_outputs(named, (None if orders == "-" else orders, market), problems)
 
 
 def _stages(progress: Progress) -> Callable[[str], None]:

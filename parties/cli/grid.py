@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from parties.cli.exits import exit_codes
-from parties.files.output import write_files
+from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems, printable
 
 app = typer.Typer(
@@ -98,14 +98,14 @@ def totals(
     Exit code: 0 verified; 1 there are none, or a check failed: the message says which; 2 bad input.
     """
     from mpc_market.wire.sheet import Content  # noqa: PLC0415
-    from parties.cli.settled import ask, check_outputs, read_settled, start_of  # noqa: PLC0415
+    from parties.cli.settled import ask, read_settled, start_of  # noqa: PLC0415
     from parties.grid.home import read_grid_home  # noqa: PLC0415
     from parties.grid.output import totals_csv, totals_json, totals_lines  # noqa: PLC0415
     from parties.grid.totals import fetch_totals  # noqa: PLC0415
     from parties.meter.sheets import stage_of_content  # noqa: PLC0415
 
     problems = Problems()
-    check_outputs({"--csv": csv, "--json": json}, problems)
+    check_outputs({"--csv": csv, "--json": json}, (home, market), problems)
     running, own = read_settled(market, problems), read_grid_home(Path(home), problems)
     start = start_of(running, period, month, problems)
     problems.check()

@@ -8,7 +8,7 @@ import typer
 from parties.cli.exits import FAILED, exit_codes
 from parties.cli.meter_bill import bill
 from parties.cli.meter_registers import listen, read
-from parties.files.output import check_output, write_files
+from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems, printable
 
 app = typer.Typer(
@@ -102,7 +102,10 @@ def enrol_request(
     """
     from parties.meter.sources import open_meters  # noqa: PLC0415
 
-    _, settings, (meter,) = open_meters([Path(home)], market)
+    path, settings, (meter,) = open_meters([Path(home)], market)
+    problems = Problems()
+    check_outputs({"--out": out}, (home, str(path)), problems)
+    problems.check()
     Path(out).write_bytes(meter.home.enrol_request(settings.id))
     typer.echo(f"{printable(out, 200)}: give it to the registrar of {settings.id}; nothing in it is secret")
 
@@ -269,7 +272,10 @@ def evidence(
     from parties.meter.periods import period_start, period_text  # noqa: PLC0415
     from parties.meter.sources import open_meters  # noqa: PLC0415
 
-    _, settings, (meter,) = open_meters([Path(home)], market)
+    path, settings, (meter,) = open_meters([Path(home)], market)
+    problems = Problems()
+    check_outputs({"--out": out}, (home, str(path)), problems)
+    problems.check()
     try:
         start = period_start(period, settings.rhythm.length)
     except InvalidOrderError as error:
@@ -331,11 +337,10 @@ def history(
     from parties.cli.meter_screen import history_csv, show_history  # noqa: PLC0415
     from parties.meter.sources import open_meters  # noqa: PLC0415
 
+    path, settings, (meter,) = open_meters([Path(home)], market)
     problems = Problems()
-    if out is not None:
-        check_output(out, problems)
+    check_outputs({"--out": out}, (home, str(path)), problems)
     problems.check()
-    _, settings, (meter,) = open_meters([Path(home)], market)
     entries = meter.store.history(last)
     if out is None:
         show_history(entries, settings)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from parties.cli.exits import exit_codes
-from parties.files.output import write_files
+from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems
 
 
@@ -35,7 +35,7 @@ def bill(
     Exit code: 0 verified; 1 there is none, or a check failed: the message says which; 2 bad input.
     """
     from mpc_market.wire.identifiers import Stage  # noqa: PLC0415
-    from parties.cli.settled import ask, check_outputs, month_of, only_clears  # noqa: PLC0415
+    from parties.cli.settled import ask, month_of, only_clears  # noqa: PLC0415
     from parties.meter.bills import fetch_bill  # noqa: PLC0415
     from parties.meter.sources import open_meters  # noqa: PLC0415
     from parties.statement.bill import user_bill  # noqa: PLC0415
@@ -43,9 +43,8 @@ def bill(
     from parties.statement.bill_page import bill_page  # noqa: PLC0415
 
     problems = Problems()
-    check_outputs({"--html": html, "--csv": csv, "--json": json}, problems)
-    problems.check()
     path, opened, (meter,) = open_meters([Path(home)], market)
+    check_outputs({"--html": html, "--csv": csv, "--json": json}, (home, str(path)), problems)
     running, calendar = opened.running, opened.running.calendar
     if calendar is None:
         only_clears(path, problems)

@@ -9,6 +9,7 @@ import typer
 
 from mpc_market.errors import InputError, InvalidOrderError, InvalidSettingsError
 from parties.files.disputes import read_arbiter
+from parties.files.output import check_outputs
 from parties.files.problems import Problems, printable
 from parties.meter.api import Api, pinned
 from parties.meter.disputing import prepare_dispute, send_dispute, starts_of_month
@@ -25,7 +26,9 @@ def dispute_all(
     arbiter = read_arbiter(arbiter_path, problems)
     problems.check()
     assert arbiter is not None
-    _, market, (meter,) = open_meters([Path(home)], market_path)
+    found, market, (meter,) = open_meters([Path(home)], market_path)
+    check_outputs({"--out": out}, (home, str(found), arbiter_path), problems)
+    problems.check()
     now_ms = time.time_ns() // 1_000_000
     starts, month_start = _named(market, periods, month, now_ms)
     path = Path(out)

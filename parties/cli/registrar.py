@@ -198,11 +198,13 @@ def list_(
 
     Exit code: 0 shown; 1 it could not be written; 2 the roll cannot be read.
     """
-    from parties.files.output import write_files  # noqa: PLC0415
+    from parties.files.output import check_outputs, write_files  # noqa: PLC0415
     from parties.registrar import desk  # noqa: PLC0415
     from parties.registrar.listing import meters_csv, meters_table  # noqa: PLC0415
 
-    opened = _open(home)
+    opened, problems = _open(home), Problems()
+    check_outputs({"--out": out}, (str(home), str(opened.roll), str(opened.market_path)), problems)
+    problems.check()
     roll = desk.current(opened)
     if out is not None:
         write_files({out: meters_csv(roll, opened.market.settings)})

@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from mpc_market.errors import InvalidOrderError, InvalidSettingsError
 from mpc_market.wire.identifiers import Stage
-from parties.files.output import check_output, same_file
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
 from parties.files.running_toml import read_running
@@ -55,16 +54,6 @@ def start_of(running: RunningMarket | None, period: str | None, month: str | Non
     except InvalidOrderError as error:
         problems.add("--period", str(error))
         return 0
-
-
-def check_outputs(files: Mapping[str, str | None], problems: Problems) -> None:
-    """Whether each can be written, and no two are one. `files`: by option."""
-    named = [(option, path) for option, path in files.items() if path is not None]
-    for i, (option, path) in enumerate(named):
-        check_output(path, problems)
-        for other, earlier in named[:i]:
-            if same_file(path, earlier):
-                problems.add(option, f"is the same file as {other}: give it another name")
 
 
 def ask(running: RunningMarket, stage: Stage, work: Callable[[Api, RunningMarket], Awaitable[T]]) -> T:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parties.cli.exits import exit_codes
-from parties.files.output import write_files
+from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems, printable
 
 if TYPE_CHECKING:
@@ -83,11 +83,10 @@ def totals(
 
     Exit code: 0 verified; 1 there are none, or a check failed: the message says which; 2 bad input.
     """
-    from parties.cli.settled import check_outputs  # noqa: PLC0415
     from parties.supplier.output import totals_csv, totals_json, totals_lines  # noqa: PLC0415
 
     problems = Problems()
-    check_outputs({"--csv": csv, "--json": json}, problems)
+    check_outputs({"--csv": csv, "--json": json}, (home, market), problems)
     own, running, start = _read(home, market, period, problems)
     found = _fetch(own, running, start)
     files = {}
@@ -123,7 +122,7 @@ def bills(
     Exit code: 0 verified; 1 there are none, or a check failed: the message says which; 2 bad input.
     """
     from mpc_market.wire.identifiers import Stage  # noqa: PLC0415
-    from parties.cli.settled import ask, check_outputs, month_of, read_settled  # noqa: PLC0415
+    from parties.cli.settled import ask, month_of, read_settled  # noqa: PLC0415
     from parties.statement.month import supplier_month  # noqa: PLC0415
     from parties.statement.month_output import month_csv, month_json, month_lines  # noqa: PLC0415
     from parties.statement.month_page import month_page  # noqa: PLC0415
@@ -131,7 +130,7 @@ def bills(
     from parties.supplier.sheets import fetch_month  # noqa: PLC0415
 
     problems = Problems()
-    check_outputs({"--html": html, "--csv": csv, "--json": json}, problems)
+    check_outputs({"--html": html, "--csv": csv, "--json": json}, (home, market), problems)
     running, own = read_settled(market, problems), read_supplier_home(Path(home), problems)
     start = month_of(running, month, problems)
     problems.check()

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mpc_market.errors import OutputError
-from parties.files.problems import Problems
+from parties.files.problems import Problems, printable
 
 
 def check_output(path: str, problems: Problems) -> None:
@@ -25,11 +25,43 @@ def check_output(path: str, problems: Problems) -> None:
         problems.add(path, f"cannot be written: {getattr(error, 'strerror', None) or error}")
 
 
+def check_outputs(files: Mapping[str, str | None], inputs: Iterable[str | None], problems: Problems) -> None:
+    """Whether each can be written, replaces nothing that the command reads, and no two are one. `files`: by option.
+
+    `inputs`: files and directories. Nothing is written into a directory that is read: a home holds keys, which no
+    command ever replaces.
+    """
+    read = [path for path in inputs if path is not None]
+    named = [(option, path) for option, path in files.items() if path is not None]
+    for i, (option, path) in enumerate(named):
+        if any(same_file(path, other) for other in read):
+            problems.add(option, f"{printable(path, 200)} is an input file: give the output another name")
+            continue
+        if (home := next((each for each in read if _lies_in(path, each)), None)) is not None:
+            problems.add(
+                option,
+                f"{printable(path, 200)} lies in {printable(home, 200)}, which is only read: keys are never replaced; "
+                "write it to another directory",
+            )
+            continue
+        check_output(path, problems)
+        for other, earlier in named[:i]:
+            if same_file(path, earlier):
+                problems.add(option, f"is the same file as {other}: give it another name")
+
+
 def same_file(path: str, other: str) -> bool:
     """Whether both paths lead to one file, or would once it exists."""
     return os.path.realpath(path) == os.path.realpath(other) or (
         os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
     )
+
+
+def _lies_in(path: str, directory: str) -> bool:
+    """Whether `path`, links followed, lies anywhere below a directory; below a file nothing does."""
+    if os.path.isfile(directory) or "\0" in path + directory:
+        return False
+    return any(same_file(str(above), directory) for above in Path(os.path.realpath(path)).parents)
 
 
 def write_files(files: Mapping[str, Iterable[str]]) -> None:

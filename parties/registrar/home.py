@@ -25,9 +25,10 @@ _READERS: dict[str, Any] = {"market": values.path, "roll": values.path}
 
 @dataclass(frozen=True, slots=True)
 class RegistrarHome:
-    """A registrar's home, opened. `roll`: the path of the roll."""
+    """A registrar's home, opened. `market_path`, `roll`: the paths of the market file and of the roll."""
 
     path: Path
+    market_path: Path
     market: RunningMarket
     roll: Path
     key: SigningKey = field(repr=False)
@@ -66,4 +67,4 @@ def read_registrar_home(path: Path, problems: Problems) -> RegistrarHome | None:
             f"the market file names another registrar, {market.registrar.hex()}: is it of another market?",
         )
         return None
-    return RegistrarHome(path, market, (path / rows["roll"]).resolve(), key)
+    return RegistrarHome(path, path / rows["market"], market, (path / rows["roll"]).resolve(), key)

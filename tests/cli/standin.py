@@ -50,4 +50,4 @@ class PlainParties:
         seconds = dict.fromkeys(("start", "input", "prepare", "compute", "total"), 0.25)
         m = self.parties
         figures = Figures(len(orders), m, (m - 1) // 2, 132, (100,) * m, seconds, (0.5,) * m, (1,) * m, {})
-        return Outcome(clear(orders, market, seed), seed, figures)
+        return Outcome(clear(orders, market, seed), seed, figures, ())
