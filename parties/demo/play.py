@@ -10,8 +10,9 @@ from statistics import median
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from parties.demo import tariffs
 from parties.demo.calendar import local, quarter_hours
-from parties.demo.community import make_community
+from parties.demo.community import Community, make_community
 from parties.demo.day import QuarterHour, clear_day
 from parties.demo.households import Household, make_households
 from parties.demo.output import demo_files, write_files
@@ -44,7 +45,7 @@ def play(households: int, day: date, out: Path) -> None:
     console.print(hour_table(quarters))
     sys.stdout.write(f"\n{_clearing_text(outcomes)}\n\n")
     console.print(community_table(community))
-    sys.stdout.write(f"\n{_settlement_text(work)}\n")
+    sys.stdout.write(f"\n{_two_gains_text(quarters, community)}\n\n{_settlement_text(work)}\n")
     for file in demo_files(out):
         sys.stdout.write(f"{file}\n")
 
@@ -79,6 +80,15 @@ def _clearing_text(outcomes: Sequence[Outcome]) -> str:
     return (
         f"{len(figures)} quarter-hours cleared by {PARTIES} compute parties on secret shares: "
         f"{median(seconds):.3f} s each (median), {sum(seconds):.1f} s in all, {megabytes:.1f} MB sent"
+    )
+
+
+def _two_gains_text(quarters: Sequence[QuarterHour], community: Community) -> str:
+    traded = tariffs.euros_rounded(sum(quarter.sellers_gain + quarter.buyers_saving for quarter in quarters))
+    return (
+        f"traded: {traded} EUR better than at the cheapest supplier; settled: "
+        f"{tariffs.cents_signed(community.households.change)} EUR, since orders were forecasts:\n"
+        "what was not delivered or not used as ordered is settled at the tariff of each household's own supplier"
     )
 
 

@@ -34,10 +34,10 @@ def community_table(community: Community) -> Table:
     """One row per group of households, per supplier, and for the network: what each receives (+) or pays (−)."""
     table = Table(box=None, pad_edge=False)
     table.add_column("receives (+), pays (−)")
-    for name in ("", "without market\nEUR", "with market\nEUR", "change\nEUR", "\n%"):
+    for name in ("number", "without market\nEUR", "with market\nEUR", "change\nEUR", "\n%"):
         table.add_column(name, justify="right")
     for row in community.rows:
-        percent = NO_TRADE if row.percent is None else f"{row.percent:+.1f}"
+        percent = NO_TRADE if row.percent is None else f"{row.percent:+.1f}".replace("-", "−")
         amounts = (row.without, row.with_market, row.change)
         ends = row in (community.households, community.all_suppliers)
         table.add_row(row.who, str(row.number), *map(tariffs.cents_signed, amounts), percent, end_section=ends)

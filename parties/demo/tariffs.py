@@ -72,5 +72,5 @@ def cents_text(cents: int) -> str:
 
 
 def cents_signed(cents: int) -> str:
-    """Cents as EUR with their sign, for people to read, e.g. `+1,451.63`; nothing is `0.00`."""
-    return f"{Decimal(cents) / 100:+,.2f}" if cents else "0.00"
+    """Cents as EUR with their sign, for people to read, e.g. `+1,451.63` or `−0.12`; nothing is `0.00`."""
+    return f"{Decimal(cents) / 100:+,.2f}".replace("-", "−") if cents else "0.00"

@@ -189,7 +189,7 @@ def test_files_and_table_say_the_same(street_of_a_morning: list[Day]) -> None:
     shown = [line.split() for line in console.file.getvalue().splitlines()]
     for row in rows:
         (line,) = [line for line in shown if " ".join(line).startswith(f"{row['who']} {row['number']}")]
-        assert float(line[-2].replace(",", "")) == float(row["change_eur"])
+        assert float(line[-2].replace(",", "").replace("−", "-")) == float(row["change_eur"])
 
 
 # --- forecasts --------------------------------------------------------------------------------------------
