@@ -110,8 +110,9 @@ class Calendar:
         return max(last_settled, last_corrected) + self.settle_within_ms
 
     def periods(self, month: int) -> int:
-        """How many periods a month has."""
-        return (self.months.next(month) - month) // self.period_seconds
+        """How many periods a month has: those that start in it, where the clocks change too."""
+        begin, end = (-(-moment // self.period_seconds) for moment in (month, self.months.next(month)))
+        return end - begin
 
     @property
     def longest_ms(self) -> int:
