@@ -3,6 +3,9 @@
 This is the specification: exact integers, lots and money (`money`: ticks × lots), no cryptography and no cleverness.
 The secure engine computes the same on shares, and must agree with it to the last unit.
 
+A supplier that has published no tariff for a period is owed nothing for what it delivered in it, but its users have
+traded with others: they pay p*·buy − p*·sell, as if all of r, f and n were 0 (`NO_TARIFF`), on a line of its own.
+
     accepted quantities, reading ──settle──▶ Entry ──value──▶ Line ──bill──▶ amounts, cents
 
 `Entry` and `Line` are linear in what they are made of, but for the sign of the deviation that `settle` looks at: once
@@ -231,8 +234,16 @@ class Bill:
 
     @property
     def without_market(self) -> int:
-        """What would have been paid if there were no local market, exactly, in units of money."""
-        return sum(without_market(each.imported, each.exported, line.rates) for line, each in self.lines.items())
+        """What would have been paid if there were no local market, exactly, in units of money.
+
+        Without a tariff that is not known: it counts as what is paid, so that the market has neither saved nor cost.
+        """
+        return sum(
+            without_market(each.imported, each.exported, line.rates)
+            if line.rates.published
+            else amounts(each, line.rates).total
+            for line, each in self.lines.items()
+        )
 
     def saved(self, cents: Cents) -> int:
         """What would have been paid less what is paid, in cents, each rounded once; negative: what the market cost."""

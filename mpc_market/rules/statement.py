@@ -30,7 +30,8 @@ class Item(Enum):
 class Charge:
     """One item. `quantity`: lots; `exact`: units of money, `cents`: the same rounded; negative is paid to the user.
 
-    `price`: per unit, as money; of what was traded the average over its periods, rounded half up, None of nothing.
+    `price`: per unit, as money; of what was traded the average over its periods, rounded half up. None of nothing, or
+    where no tariff was published.
     """
 
     item: Item
@@ -68,12 +69,13 @@ def statement(bill: Bill, cents: Cents) -> Statement:
 def charges_of(line: Line, volumes: Volumes, cents: Cents) -> tuple[Charge, ...]:
     """The items of one line, all five."""
     rates, exact = line.rates, amounts(volumes, line.rates)
+    retail, feed_in, fee = rates.facts or (None,) * 3
     rows = (
         (Item.LOCAL_PURCHASES, volumes.bought, _average(volumes.bought_value, volumes.bought), exact.local_purchases),
         (Item.LOCAL_SALES, volumes.sold, _average(volumes.sold_value, volumes.sold), exact.local_sales),
-        (Item.FEE_ON_SALES, volumes.sold, rates.fee, exact.fee_on_sales),
-        (Item.RESIDUAL_IMPORT, volumes.residual_import, rates.retail, exact.residual_import),
-        (Item.RESIDUAL_EXPORT, volumes.residual_export, rates.feed_in, exact.residual_export),
+        (Item.FEE_ON_SALES, volumes.sold, fee, exact.fee_on_sales),
+        (Item.RESIDUAL_IMPORT, volumes.residual_import, retail, exact.residual_import),
+        (Item.RESIDUAL_EXPORT, volumes.residual_export, feed_in, exact.residual_export),
     )
     return tuple(Charge(item, quantity, price, amount, cents.of(amount)) for item, quantity, price, amount in rows)
 

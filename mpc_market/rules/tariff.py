@@ -36,11 +36,20 @@ _Price = TypeVar("_Price", Tariff, NetworkFee)
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What counts for one user in one period: retail price r, feed-in price f, network fee n."""
+    """What counts for one user in one period: retail price r, feed-in price f, network fee n.
+
+    `published`: by a supplier; else they are `NO_TARIFF`, which is not the same as a tariff of zeros.
+    """
 
     retail: int
     feed_in: int
     fee: int
+    published: bool = True
+
+    @property
+    def facts(self) -> tuple[int, ...]:
+        """The published numbers: none without a tariff."""
+        return (self.retail, self.feed_in, self.fee) if self.published else ()
 
     def check(self, scale: Scale) -> None:
         """Raises: InvalidSettingsError unless prices lie on the grid, and the fee from 0 to its end."""
@@ -52,6 +61,10 @@ class Rates:
         ):
             if type(value) is not int or not least <= value <= most:
                 raise InvalidSettingsError(f"a {name} of {value!r} ticks: integers from {least} to {most} are possible")
+
+
+NO_TARIFF = Rates(0, 0, 0, published=False)
+"""Of a supplier that has published nothing: local trade is paid for at p*, and nothing else is."""
 
 
 class PriceList:

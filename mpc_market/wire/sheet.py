@@ -20,8 +20,8 @@ negative number word − p. Names of rows, numbers of users and facts are known 
 
 `users`: of totals and corrections, over how many users a row is, at least `minimum_group`; of amounts and bills, over
 how many entries (periods settled or corrected). `facts`: of amounts, how many entries rest on an estimate; of a line of
-a bill, its retail price, feed-in price and fee (ticks, prices counted from 0), the start of the month that the periods
-lie in, and 1 if it is estimated, else 0.
+a bill, its retail price, feed-in price and fee (ticks, prices counted from 0; none of the three if no tariff was
+published), the start of the month that the periods lie in, and 1 if it is estimated, else 0.
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 which rounds     the set of the month's closing, which all parties have signed, says what it covers
 which entries    as many as the parties have signed for the account; each recomputed from what the user has signed
-which rates      the tariff in the set of each settlement, signed by the supplier
+which rates      the tariff in the set of each settlement, signed by the supplier; without one, local trade only
 how much         `rules.settlement.bill`, to the cent, compared with the parties' shares of what is due
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mpc_market.rules.settlement import Account, Booking, Entry, Line, Volumes, bill
-from mpc_market.rules.tariff import Rates
+from mpc_market.rules.tariff import NO_TARIFF, Rates
 from mpc_market.wire.agreement import AgreedSet
 from mpc_market.wire.codec import P
 from mpc_market.wire.disclosure import AccountShare, MonthShares
@@ -93,7 +93,7 @@ def _compare(closing: Round, billed: Mapping[str, Billed], bookings: list[Bookin
 
 
 def _facts(line: Line) -> tuple[int, ...]:
-    return (line.rates.retail, line.rates.feed_in, line.rates.fee, int(line.month), int(line.estimated))
+    return (*line.rates.facts, int(line.month), int(line.estimated))
 
 
 # --- what the closing covers, and what it came to ---------------------------------------------------------
@@ -176,19 +176,16 @@ def _booking(user: str, key: tuple[Stage, int], rounds: Rounds, running: Running
     assert found.enrolled is not None, "an entry was disclosed"
     replaces, rates = None, _rates(found, running)
     if stage is Stage.CORRECTION:
-        # what is corrected is taken back at the tariff at which it was billed; without one it was not billed
+        # what is taken back is billed as it was: at the tariff of its settlement, or at none
         settlement = rounds[Stage.SETTLEMENT, start]
-        settled = _rates(settlement, running)
-        if settled is not None:
-            replaces, rates = _entry(settlement, clearing, running), settled
-    if rates is None:
-        return None  # not billed: the supplier has no tariff
+        replaces, settled = _entry(settlement, clearing, running), _rates(settlement, running)
+        rates = settled or (rates if replaces is None else None)
     price = None if clearing.result is None else clearing.result.price
     if found.result is not None and found.result.price != price:
         raise WireError(f"{found.period}: it was settled at another price than it was cleared at")
     calendar = running.calendar
     assert calendar is not None, "a market that only clears has no bills"
-    line = Line(rates, str(calendar.months.of(start)), found.estimated)
+    line = Line(rates or NO_TARIFF, str(calendar.months.of(start)), found.estimated)
     money = None if price is None else running.settings.scale.money_price(price)
     return Booking(Account(user, found.enrolled.supplier), line, money, entry, replaces)
 

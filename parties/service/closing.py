@@ -13,7 +13,7 @@ round, on the same set, and its outcome is signed once: closing a month again gi
 
 from collections.abc import Sequence
 
-from mpc_market.rules.tariff import Rates
+from mpc_market.rules.tariff import NO_TARIFF, Rates
 from mpc_market.wire.agreement import Item
 from mpc_market.wire.codec import bytes_words, words_bytes
 from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member
@@ -124,7 +124,7 @@ class MonthClosing:
         node = current.node.sibling(stage)
         rows = await results_of(node, start)
         settled, replaced = await self._settled(current, start) if stage is Stage.CORRECTION else ({}, {})
-        rates = await self._rates(current, rows) | settled
+        rates = await self._rates(current, rows)
         terms = await terms_known(node, start)
         enrolled = None if terms is None else await node.rolls.version(terms.roll_version)
         assert enrolled is not None, "a round is opened with its roll, and rolls are kept as long as it is"
@@ -135,27 +135,27 @@ class MonthClosing:
             entry = enrolled.meters.get(row.meter)
             if not row.words or entry is None:
                 continue
-            if entry.supplier not in rates:
-                current.log.error("not billed: the supplier has no tariff", supplier=entry.supplier, period=start)
-                continue
+            before = replaced.get(row.meter) or None
+            # what is taken back is billed as it was: at the tariff of its settlement, or at none
+            agreed = NO_TARIFF if before is not None else rates.get(entry.supplier, NO_TARIFF)
+            tariff = settled.get(entry.supplier, agreed)
             bookings.append(
                 Booking(
                     account=Account(row.meter, entry.supplier),
-                    line=LineKey(rates[entry.supplier], month, estimated=row.number == 0),
+                    line=LineKey(tariff, month, estimated=row.number == 0),
                     region=entry.region,
                     price=price(word - 1) if word else None,
                     correction=stage is Stage.CORRECTION,
                     entry=bytes_words(row.words),
-                    replaces=(replaced.get(row.meter) or None) if entry.supplier in settled else None,
+                    replaces=before,
                 )
             )
+        for supplier in sorted({each.account.supplier for each in bookings if not each.line.rates.published}):
+            current.log.error("no tariff: only local trade is billed", supplier=supplier, period=start)
         return bookings
 
     async def _settled(self, current: Round, start: int) -> tuple[dict[str, Rates], dict[str, Words]]:
-        """The tariffs at which a period was settled, by supplier, and the entries, by meter.
-
-        What is corrected is taken back at the price at which it was billed; if there was none, it was not billed.
-        """
+        """The tariffs at which a period was settled, by supplier, and the entries, by meter."""
         node = current.node.sibling(Stage.SETTLEMENT)
         if await until_final(node, start) is not State.RESULT:
             return {}, {}

@@ -52,7 +52,7 @@ class LineKey:
     @property
     def facts(self) -> tuple[int, ...]:
         """As they stand in a sheet."""
-        return (self.rates.retail, self.rates.feed_in, self.rates.fee, self.month, int(self.estimated))
+        return (*self.rates.facts, self.month, int(self.estimated))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.rules.settlement import Bill, Line, Volumes
 from mpc_market.rules.statement import Statement, statement
-from mpc_market.rules.tariff import Rates
+from mpc_market.rules.tariff import NO_TARIFF, Rates
 from mpc_market.wire.identifiers import MEMBER_SLASH
 from mpc_market.wire.sheet import AMOUNT_COLUMNS, BILL_COLUMNS, ReceivedSheet
 from parties.files.market import MarketFile
 from parties.settling.calendar import Calendar
 from parties.statement.errors import StatementError
 
-_LINE_FACTS = 5
+_LINE_FACTS = (5, 2)
+"""With a tariff and without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ class UserBill:
         return self.settings.scale.cents.of(exact)
 
     @property
+    def tariffs_published(self) -> bool:
+        """Whether its suppliers have published a tariff for all of it."""
+        return all(line.rates.published for line, _ in self._lines())
+
+    @property
     def billed(self) -> int:
         """Each period of the month itself that was settled in time is one entry."""
         return sum(count for part in self.parts for line, count in part.entries.items() if line.month == self.month)
@@ -134,11 +140,15 @@ def user_bill(
 
 def _line(facts: tuple[int, ...], month: int, settings: MarketFile, calendar: Calendar) -> Line:
     """What a line is about. Raises: StatementError unless it can be on the bill of this month."""
-    if len(facts) != _LINE_FACTS:
-        raise StatementError(f"a line of a bill with {len(facts)} facts: {_LINE_FACTS} are expected")
-    rates, begins, estimated = Rates(*facts[:3]), facts[3], facts[4]
+    if len(facts) not in _LINE_FACTS:
+        raise StatementError(
+            f"a line of a bill with {len(facts)} facts: {' or '.join(map(str, _LINE_FACTS))} are expected"
+        )
+    begins, estimated = facts[-2:]
+    rates = Rates(facts[0], facts[1], facts[2]) if facts[:-2] else NO_TARIFF
     try:
-        rates.check(settings.scale)
+        if rates.published:
+            rates.check(settings.scale)
     except InvalidSettingsError as error:
         raise StatementError(f"a line of a bill: {error}") from None
     if not 0 <= begins <= month or calendar.months.of(begins) != begins or estimated not in (0, 1):

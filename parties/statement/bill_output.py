@@ -100,7 +100,10 @@ def _part(part: SupplierPart, bill: UserBill) -> dict[str, object]:
 
 
 def _line(line: Line, charges: tuple[Charge, ...], entries: int, bill: UserBill) -> dict[str, object]:
-    rates = {name: money_price_text(getattr(line.rates, name), bill.settings) for name in ("retail", "feed_in", "fee")}
+    rates = {
+        name: money_price_text(getattr(line.rates, name), bill.settings) if line.rates.published else None
+        for name in ("retail", "feed_in", "fee")
+    }
     items = []
     for charge in charges:
         quantity, price = _texts(charge, bill)

@@ -137,7 +137,8 @@ def _saved(bill: UserBill) -> Markup:
     ]
     if bill.without_market != bill.at_retail + bill.at_feed_in:
         difference = bill.without_market - bill.at_retail - bill.at_feed_in
-        rows.append(row("Difference by rounding", "", number(cents_text(difference))))
+        what = "Difference by rounding" if bill.tariffs_published else "Without a tariff, as billed, and rounding"
+        rows.append(row(what, "", number(cents_text(difference))))
     rows += [
         row("Without the local market", "", number(cents_text(bill.without_market))),
         row("With it: this statement", "", number(cents_text(bill.due))),

@@ -13,8 +13,7 @@ def notes_of_month(month: SupplierMonth) -> Iterator[str]:
         periods = f"the {month.periods} of {month_title(month.month)}"
         yield (
             f"Customers with fewer periods than {periods}: {month.short}. Readings were not there in time, or "
-            "settlements are void, which the next month's amounts make good; or the customer came or left, or no "
-            "tariff was published: a period without one is not billed."
+            "settlements are void, which the next month's amounts make good; or the customer came or left."
         )
     yield corrections_text(month)
 
@@ -33,9 +32,13 @@ def notes_of(bill: UserBill) -> Iterator[str]:
     if bill.missing:
         yield (
             f"{bill.missing} of the {bill.periods} periods of {month_title(bill.month)} are not on this statement: no "
-            "reading was there in time, or their settlement is void, or the supplier had published no tariff, or the "
-            "meter did not take part. Late readings, and estimates of what is missing, are on the next statement; a "
-            "period without a tariff is not billed."
+            "reading was there in time, or their settlement is void, or the meter did not take part. Late readings, "
+            "and estimates of what is missing, are on the next statement."
+        )
+    if not bill.tariffs_published:
+        yield (
+            "For some periods no tariff was published: only local trade is billed, at the clearing price. The supplier "
+            "is owed nothing for what it delivered in them."
         )
     estimated = sum(part.estimated for part in bill.parts)
     if estimated:

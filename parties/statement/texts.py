@@ -65,6 +65,8 @@ def line_title(line: Line, month: str) -> str:
 
 def tariff_text(line: Line, settings: MarketFile) -> str:
     """Its rates."""
+    if not line.rates.published:
+        return "no tariff was published: only local trade is billed"
     rates = line.rates
     retail, feed_in, fee = (money_price_text(each, settings) for each in (rates.retail, rates.feed_in, rates.fee))
     return f"retail {retail}, feed-in {feed_in}, network fee {fee} {settings.prices.unit}"

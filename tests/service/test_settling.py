@@ -16,7 +16,7 @@ from mpc_market.rules.settlement import Account as RuleAccount
 from mpc_market.rules.settlement import Booking, Line, Volumes, estimate, settle
 from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.rules.settlement import bill as bill_of
-from mpc_market.rules.tariff import Rates
+from mpc_market.rules.tariff import NO_TARIFF, Rates
 from mpc_market.wire.audit import check_chain
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.identifiers import Stage
@@ -71,12 +71,13 @@ RATES = Rates(50, 10, 5)
 MONTH, NEXT = START, START + 3600
 
 
-async def settle_a_month(town: SettledTown) -> int:
+async def settle_a_month(town: SettledTown, *, tariff: bool = True) -> int:
     """Four periods: one with trade, of which two readings are late or corrected and one never comes; one whose clearing
     is void; two that nobody reads. Returns the price in ticks.
     """
     meters = town.meters
-    await town.publish("sun", 1, START, 50, 10, 5)
+    if tariff:
+        await town.publish("sun", 1, START, 50, 10, 5)
     await town.until(State.COLLECTING)
     terms = await town.terms()
     orders = [(Side.SELL, 10, 40), (Side.BUY, 30, 60), (Side.BUY, 5, 9), (Side.BUY, 20, 7)]
@@ -104,8 +105,8 @@ async def settle_a_month(town: SettledTown) -> int:
     return price
 
 
-def booked(user: str, price: int | None, reading: Metered, traded=(0, 0), replaces=None) -> Booking:
-    line = Line(RATES, "1", reading.estimated)
+def booked(user: str, price: int | None, reading: Metered, traded=(0, 0), replaces=None, rates=RATES) -> Booking:
+    line = Line(rates, "1", reading.estimated)
     old = None if replaces is None else settle(*traded, replaces)
     return Booking(RuleAccount(user, "sun"), line, price, settle(*traded, reading), old)
 
@@ -153,6 +154,43 @@ async def test_a_month_with_late_corrected_and_missing_readings_is_the_month_of_
         await check_bills(town, bill_of(second))
         await check_commands(town, NEXT, bill_of(second))
         await check_that_nobody_reads_anothers(town)
+
+
+@asynchronous
+async def test_without_a_tariff_local_trade_is_billed_and_nothing_else(tmp_path):
+    """A supplier that publishes none cannot keep its users' sales unpaid; what is taken back was billed without one."""
+    async with SettledTown(tmp_path / "m", people(4)).up() as town:
+        price = await settle_a_month(town, tariff=False)
+        assert price
+        # one turns up between settlement and correction: it holds for whom it takes nothing back from
+        await town.slip_in(Tariff(town.market.id, "sun", 2, START, END, 60, 3, 1))
+        town.clock.move_to(1000 * (NEXT + PERIOD) + 1_200_000 + 600_000)
+        await town.until_stage(Stage.CLOSING, State.RESULT, start=MONTH)
+        sun, none = town.suppliers["sun"], {"rates": NO_TARIFF}
+        first = [
+            booked(ANNA, price, Metered(0, 35), (0, 40), **none),
+            booked(BEN, price, Metered(99, 0), (40, 0), **none),
+            *(booked(name, None, Metered(10 + i, 0), **none) for i, name in enumerate((ANNA, BEN, CARL, DORA))),
+        ]
+        cents = PRICED.scale.cents
+        assert due(first) == {ANNA: cents.of(-40 * price), BEN: cents.of(40 * price), CARL: 0, DORA: 0}
+        assert await amounts_of(town, sun, MONTH) == due(first)
+        ben = town.meters[1]
+        ((row, *_),) = await town.sheet(Content.BILL, Claimant.METER, BEN, (ben.key, ben.sealing), MONTH)
+        assert row.facts == (MONTH, 0)  # no prices
+        town.clock.move_to(1000 * (NEXT + PERIOD) + 1_800_000)
+        for start in range(MONTH, NEXT, PERIOD):
+            await town.until_stage(Stage.CORRECTION, State.RESULT, start=start)
+        town.clock.move_to(1000 * (NEXT + 3600 + PERIOD) + 1_200_000 + 600_000)
+        await town.until_stage(Stage.CLOSING, State.RESULT, start=NEXT)
+        most, late = estimate(200), {"rates": Rates(60, 3, 1)}
+        second = [
+            booked(BEN, price, Metered(70, 0), (40, 0), Metered(99, 0), **none),
+            booked(CARL, price, Metered(12, 0), **late),
+            booked(DORA, price, most, **late),
+            *(booked(name, None, most, **none) for name in (ANNA, BEN, CARL, DORA) for _ in range(2)),
+        ]
+        assert await amounts_of(town, sun, NEXT) == due(second)
 
 
 async def check_clients(town: SettledTown, expected: dict[str, int]) -> None:

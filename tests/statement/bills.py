@@ -54,5 +54,4 @@ def _entries(booked: Sequence[Booked], supplier: str, line: Line) -> int:
 
 
 def _facts(line: Line) -> tuple[int, ...]:
-    rates = line.rates
-    return rates.retail, rates.feed_in, rates.fee, CALENDAR.months.read(line.month), int(line.estimated)
+    return *line.rates.facts, CALENDAR.months.read(line.month), int(line.estimated)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mpc_market.rules.settlement import Account, Booking, Line, Reading, bill, estimate, settle
 from mpc_market.rules.statement import statement
-from mpc_market.rules.tariff import Rates
+from mpc_market.rules.tariff import NO_TARIFF, Rates
 from mpc_market.wire.sheet import Content, Row
 from parties.statement.bill import user_bill
 from parties.statement.bill_output import bill_csv, bill_json, bill_lines
@@ -44,6 +44,20 @@ def test_the_published_table_for_the_seller() -> None:
     assert "You receive without it 0.08 You receive with it 0.16" in text
     assert "Saved by it 0.08" in text
     assert "Bought on the local market" not in text
+
+
+def test_without_a_tariff_only_local_trade_is_on_the_statement_and_it_says_so() -> None:
+    """A seller is paid p·sold, a buyer pays p·bought; what the supplier delivered costs nothing. Zeros are a tariff."""
+    none, free = Line(NO_TARIFF, "2026-11"), Line(Rates(0, 0, 0), "2026-11")
+    for booked, due in ((SELLER, -22), (BUYER, 22)):
+        made = user(("green", none, *booked[2:]), booked)
+        assert (made.due, made.without_market) == (user(booked).due + due, user(booked).without_market + due)
+        for text in (texts_of(bill_page(made)), "\n".join(bill_lines(made))):
+            assert "no tariff was published: only local trade is billed" in text
+            assert "For some periods no tariff was published" in text
+        lines = json.loads(bill_json(made))["suppliers"][0]["lines"]
+        assert sorted(line["retail"] or "" for line in lines) == ["", "0.2000"]
+        assert "no tariff" not in texts_of(bill_page(user(("green", free, *booked[2:]))))
 
 
 def test_the_published_table_for_the_buyer() -> None:
@@ -111,7 +125,8 @@ def test_sheets_that_do_not_belong_together_are_refused() -> None:
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ((1, 2), "2 facts: 5 are expected"),
+        ((1, 2, 3), "3 facts: 5 or 2 are expected"),
+        ((1, 2), "of a later month, or of none"),
         ((2000, 400, 300, CALENDAR.months.read("2026-12"), 0), "of a later month, or of none"),
         ((2000, 400, 300, NOVEMBER + 900, 0), "of a later month, or of none"),
         ((2000, 400, 300, NOVEMBER - 900, 0), "of a later month, or of none"),
