@@ -166,6 +166,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties.files",
             "parties.meter.api",
             "parties.meter.periods",
+            "parties.statement.texts",
         },
         set(),
     ),

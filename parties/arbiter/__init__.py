@@ -8,6 +8,7 @@
     checking    the claims about one period
     billing     the claim about the month's bill, recomputed by the rule in the clear
     judging     all of it together
+    telling     outcomes as sentences; kWh, currency and UTC
     wording     the judgement for people, and as JSON
 
 No party and no user is believed: an order is what opens the digests in the header that the user has signed; what was

@@ -3,65 +3,69 @@
 import json
 from collections.abc import Iterator
 
-from mpc_market.wire.identifiers import Period
+from mpc_market.wire.identifiers import Stage
 from parties.arbiter.claims import Claim
 from parties.arbiter.judging import Judgement
+from parties.arbiter.telling import round_text, sentence, values_lines, values_table, verdict, without_seconds
+from parties.files.market import MarketFile
 from parties.files.problems import printable
 from parties.meter.periods import period_text
 
 SHOWN = 50
 
 
-def lines(judgement: Judgement) -> Iterator[str]:
-    """Claim by claim: how it stands, why, and whose signature decides it."""
+def lines(judgement: Judgement, settings: MarketFile) -> Iterator[str]:
+    """The verdict; then claim by claim: what became of it, why, and whose signature decides it."""
     asked = judgement.asked
     yield f"dispute {asked.number} of meter {printable(asked.meter, 64)} in market {asked.market}"
+    yield verdict(judgement.claims, judgement.faults)
     for claim in judgement.claims:
-        yield f"{claim.standing.value.upper()}: {claim.kind.value} ({_round(claim.round)})"
-        yield f"    {printable(claim.reason, 500)}"
-        for name, value in claim.values.items():
-            yield f"    {name}: {printable(json.dumps(value), 200)}"
+        yield f"{round_text(claim.round)}: {sentence(claim)}"
+        yield f'    the claim "{claim.kind.value}" is {claim.standing.value.upper()}'
+        yield f"    because {printable(without_seconds(claim.reason, asked.market), 500)}"
+        for line in values_lines(claim, settings):
+            yield f"    {printable(line, 1000)}"
         if claim.proof:
             yield f"    by {claim.proof}"
-    yield from _listed("WRONG", judgement.faults)
-    yield from _listed("to know", judgement.notes)
+    yield from _listed("WRONG", judgement.faults, asked.market)
+    yield from _listed("to know", judgement.notes, asked.market)
 
 
-def as_json(judgement: Judgement) -> str:
-    """The same for programs."""
+def as_json(judgement: Judgement, settings: MarketFile) -> str:
+    """The same for programs: kWh and currency as decimal texts, UTC times."""
     asked = judgement.asked
     table = {
-        "claims": [_table(claim) for claim in judgement.claims],
+        "claims": [_table(claim, asked.market, settings) for claim in judgement.claims],
+        "currency": settings.currency,
         "market": asked.market,
         "meter": asked.meter,
-        "notes": judgement.notes,
+        "notes": [without_seconds(note, asked.market) for note in judgement.notes],
         "number": asked.number,
-        "wrong": judgement.faults,
+        "verdict": verdict(judgement.claims, judgement.faults),
+        "wrong": [without_seconds(fault, asked.market) for fault in judgement.faults],
     }
-    return json.dumps(table, indent=1) + "\n"
+    return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
 
 
-def _table(claim: Claim) -> dict[str, object]:
+def _table(claim: Claim, market: str, settings: MarketFile) -> dict[str, object]:
     return {
         "claim": claim.kind.name.lower(),
-        "market": claim.round.market,
-        "period": claim.round.start,
+        "market": Stage.CLEARING.of(claim.round.market),
+        "outcome": sentence(claim),
+        "period": period_text(claim.round.start),
         "proof": claim.proof,
-        "reason": claim.reason,
+        "reason": without_seconds(claim.reason, market),
         "says": claim.kind.value,
+        "stage": claim.round.stage.value or "clearing",
         "standing": claim.standing.value,
-        "values": dict(claim.values),
+        "values": values_table(claim, settings),
     }
 
 
-def _round(period: Period) -> str:
-    return f"{period.market}, {period_text(period.start)}"
-
-
-def _listed(title: str, texts: list[str]) -> Iterator[str]:
+def _listed(title: str, texts: list[str], market: str) -> Iterator[str]:
     if texts:
         yield f"{title}:"
     for text in texts[:SHOWN]:
-        yield f"  - {printable(text, 500)}"
+        yield f"  - {printable(without_seconds(text, market), 500)}"
     if len(texts) > SHOWN:
         yield f"  - and {len(texts) - SHOWN} more"

@@ -10,6 +10,7 @@ from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems, printable
 
 if TYPE_CHECKING:
+    from parties.arbiter.case import Case
     from parties.arbiter.home import ArbiterHome
     from parties.files.running import RunningMarket
 
@@ -78,7 +79,7 @@ def fetch(
     import asyncio  # noqa: PLC0415
     import time  # noqa: PLC0415
 
-    from parties.arbiter.case import Case, write_case  # noqa: PLC0415
+    from parties.arbiter.case import write_case  # noqa: PLC0415
     from parties.arbiter.fetching import Fetching  # noqa: PLC0415
     from parties.arbiter.home import check_asked  # noqa: PLC0415
     from parties.files.disputes import read_dispute  # noqa: PLC0415
@@ -98,7 +99,8 @@ def fetch(
     assert running is not None
     assert given is not None
 
-    case: Case = asyncio.run(Fetching(running, own, given).run(int(time.time())))
+    case = asyncio.run(Fetching(running, own, given).run(int(time.time())))
+    _check_known(case)
     write_case(Path(out), case)
     troubles = [answer for by_party in case.answers.values() for answer in by_party.values() if answer.trouble]
     for answer in troubles:
@@ -126,7 +128,7 @@ def check(
     Example:
       mpc-market arbiter check case-m17 --home arbiter --market market.toml --json verdict.json
 
-    Exit code: 0 judged; 1 somebody has shown something that does not hold; 2 bad input.
+    Exit code: 0 judged; 1 somebody has shown something that does not hold, or there is no such round; 2 bad input.
     """
     from parties.arbiter.case import read_case  # noqa: PLC0415
     from parties.arbiter.judging import judge  # noqa: PLC0415
@@ -140,12 +142,24 @@ def check(
     assert own is not None
     assert running is not None
     assert case is not None
+    _check_known(case)
     judgement = judge(case, running, own)
-    for line in lines(judgement):
+    for line in lines(judgement, running.settings):
         typer.echo(line)
     if out is not None:
-        write_files({out: as_json(judgement)})
+        write_files({out: as_json(judgement, running.settings)})
     raise typer.Exit(FAILED if judgement.faults else 0)
+
+
+def _check_known(case: "Case") -> None:
+    """Raises: MarketError if no party has heard of any round that is contested, and the user shows nothing of one."""
+    from mpc_market.errors import MarketError  # noqa: PLC0415
+    from parties.meter.periods import period_text  # noqa: PLC0415
+
+    starts = case.dispute.asked.starts
+    if not any(period.start in starts for period in (*case.records, *case.answers)) and not case.dispute.submissions:
+        named = ", ".join(map(period_text, starts[:3])) + ", …" * (len(starts) > 3)
+        raise MarketError(f"no such round: no party knows one of {named}, so there is nothing to judge")
 
 
 def _open(home: str, market: str, problems: Problems) -> "tuple[ArbiterHome | None, RunningMarket | None]":

@@ -92,6 +92,7 @@ def _certificate(value: object) -> str:
     if isinstance(value, str) and value.count("-----BEGIN ") == 1:
         try:
             client_context([value])
+            fingerprint(value.strip())  # stricter: nothing stands before or behind it
             return value.strip() + "\n"
         except TlsError:
             pass

@@ -48,9 +48,20 @@ def test_a_case_is_judged_offline(folder: Path, run: Run) -> None:
     arguments = ("arbiter", "check", "case", "--home", "arbiter", "--market", "market.toml", "--json", "verdict.json")
     ended = run(*arguments)
     assert (ended.code, ended.err) == (0, "")
-    assert "DISPROVED: the user lies about the order (oak-street, 2026-09-21T14:15:00Z)" in ended.out
+    told = ended.out.splitlines()
+    assert told[1] == "verdict: nothing wrong is found; 3 of 4 questions are decided"
+    assert told[2:5] == [
+        "clearing of 2026-09-21T14:15:00Z: the user says truly what it ordered",
+        '    the claim "the user lies about the order" is DISPROVED',
+        "    because the header of submission 1 opens to exactly the order that the user says",
+    ]
+    assert "    as the user has signed: " in ended.out
     assert "    by the user's signature on the header" in ended.out
-    standings = {claim["claim"]: claim["standing"] for claim in json.loads(Path("verdict.json").read_text())["claims"]}
+    assert "oak-street@" not in ended.out
+    written = json.loads(Path("verdict.json").read_text())
+    assert (written["claims"][0]["period"], written["claims"][0]["stage"]) == ("2026-09-21T14:15:00Z", "clearing")
+    assert set(written["claims"][0]["values"]["signed"][0]) == {"side", "quantity", "price"}
+    standings = {claim["claim"]: claim["standing"] for claim in written["claims"]}
     assert standings == {
         "user_lies": "disproved", "omitted": "disproved", "accepted": "proved", "recorded": "not proved"
     }  # fmt: skip
@@ -61,7 +72,17 @@ def test_a_case_is_judged_offline(folder: Path, run: Run) -> None:
     write_case(Path("case"), replace(case, answers={period: answers | {1: forged}}))
     ended = run(*arguments)
     assert ended.code == 1
-    assert "WRONG:" in ended.out
+    assert "verdict: WRONG: something that was shown or signed does not hold" in ended.out
+    assert "\nWRONG:\n" in ended.out
+
+
+def test_a_round_that_nobody_knows_is_not_judged(folder: Path, run: Run) -> None:
+    case = Disputed().case()
+    dispute = replace(case.dispute, submissions=())
+    write_case(Path("case"), replace(case, dispute=dispute, answers={}, records={}))
+    ended = run("arbiter", "check", "case", "--home", "arbiter", "--market", "market.toml")
+    assert (ended.code, ended.out) == (1, "")
+    assert "no such round: no party knows one of 2026-09-21T14:15:00Z, so there is nothing to judge" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ from parties.grid.home import make_grid_home, read_grid_home
 from parties.meter.documents import PeriodDocument, problem_of
 from parties.meter.errors import TelegramError
 from parties.meter.home import HomeError, create_home, open_home
+from parties.meter.metered import read_readings
 from parties.meter.p1 import read_telegrams
 from parties.meter.telegrams import Splitter, registers_of
 from parties.meter.wishes import read_wishes
@@ -105,6 +106,7 @@ ORDERS = b'order_id,side,price,quantity\nm1,sell,0.0835,1.250\n"m, 2",buy,0.15,2
 WISHES = (
     b"meter,period,side,price,quantity\nm1,2026-07-01T12:00:00Z,sell,0.0835,1.250\nm1,2026-07-01T12:15:00Z,buy,0.1,0\n"
 )
+READINGS = b"meter,period,import,export\nm1,2026-07-01T12:00:00Z,0.412,0\nm1,2026-07-01T12:15:00Z,0,1.5\n"
 ENROL = b"meter,identity_key,sealing_key,supplier,region,maximum\nm1," + b"0a" * 32 + b"," + b"0b" * 32 + b",sun,n,10\n"
 MARKET = running_markets.market()
 SUPPLIER = b'[[supplier]]\nid = "green"\nidentity_key = "' + b"67" * 32 + b'"\nsealing_key = "' + b"73" * 32 + b'"\n'
@@ -309,6 +311,7 @@ PROGRESS = [
 
 PARSERS: dict[str, Build] = {
     "orders": _file("orders.csv", ORDERS, lambda path, problems: read_orders(path, MARKET.settings, problems)),
+    "readings": _file("r.csv", READINGS, lambda path, problems: read_readings(path, MARKET.settings, MAXIMA, problems)),
     "wishes": _file("w.csv", WISHES, lambda path, problems: read_wishes(path, MARKET.settings, MAXIMA, problems)),
     "meters to enrol": _file("m.csv", ENROL, lambda path, problems: from_csv(path, MARKET.settings, problems)),
     "settings": _file("s.toml", b"[market]\nprice_bits = 8\nlot = 0.001\nperiod = 'PT15M'\n", read_market),

@@ -1,0 +1,160 @@
+"""The judgement in the words and units of people: what became of a claim, in a sentence; kWh, currency and UTC.
+
+An arbiter need not know ticks, lots, or seconds since 1970; nor that the claim which is disproved is one against the
+user. So each outcome of each claim has a sentence of its own, which is true as it stands.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mpc_market.rules.settlement import deviation
+from mpc_market.wire.identifiers import Period, Stage
+from parties.arbiter.claims import Claim, Kind, Standing
+from parties.files.market import MarketFile
+from parties.meter.periods import period_text
+from parties.statement.texts import cents_text
+
+_YES, _NO, _OPEN = Standing.PROVED, Standing.DISPROVED, Standing.NOT_PROVED
+
+_SENTENCES: Mapping[Kind, Mapping[Standing, str]] = {
+    Kind.RECORDED: {
+        _YES: "the request for this dispute is in the public record",
+        _NO: "the request for this dispute is not in the public record",
+        _OPEN: "it is not shown that the request for this dispute is in the public record",
+    },
+    Kind.USER_LIES: {
+        _YES: "the user says another order than it has signed",
+        _NO: "the user says truly what it ordered",
+        _OPEN: "it is not shown whether the user says truly what it ordered",
+    },
+    Kind.OMITTED: {
+        _YES: "an order that all parties had acknowledged was left out",
+        _NO: "no order that all parties had acknowledged was left out",
+        _OPEN: "it is not shown that an acknowledged order was left out",
+    },
+    Kind.ACCEPTED: {
+        _YES: "what was accepted is right: it fits the order and the clearing price",
+        _NO: "what was accepted is wrong: it does not fit the order and the clearing price",
+        _OPEN: "it is not shown whether what was accepted is right",
+    },
+    Kind.READING_DIFFERS: {
+        _YES: "another reading was settled, or is claimed, than the user has signed",
+        _NO: "the reading that was settled is the one that the user has signed",
+        _OPEN: "it is not shown whether the reading that was settled is the one that the user has signed",
+    },
+    Kind.ENTRY: {
+        _YES: "what was settled is right: it follows from the accepted quantities and the reading",
+        _NO: "what was settled is wrong: it does not follow from the accepted quantities and the reading",
+        _OPEN: "it is not shown whether what was settled is right",
+    },
+    Kind.BILL: {
+        _YES: "the bill is right",
+        _NO: "the bill is wrong",
+        _OPEN: "it is not shown whether the bill is right",
+    },
+}
+
+_WRONG = {
+    (Kind.USER_LIES, _YES),
+    (Kind.OMITTED, _YES),
+    (Kind.ACCEPTED, _NO),
+    (Kind.READING_DIFFERS, _YES),
+    (Kind.ENTRY, _NO),
+    (Kind.BILL, _NO),
+}
+"""Outcomes by which somebody has done wrong, or has said something untrue."""
+
+_NAMES = {
+    "signed": "as the user has signed",
+    "said": "as the user says",
+    "accepted": "accepted",
+    "price": "clearing price",
+    "settled": "as settled",
+    "entry": "as settled",
+    "rule": "by the rule",
+    "due": "as billed",
+}
+_ENTRY = ("bought", "sold", "import", "export", "residual_import", "residual_export")
+
+
+def sentence(claim: Claim) -> str:
+    """What became of a claim."""
+    return _SENTENCES[claim.kind][claim.standing]
+
+
+def verdict(claims: list[Claim], faults: list[str]) -> str:
+    """All of it in one line."""
+    wrong = dict.fromkeys(sentence(claim) for claim in claims if (claim.kind, claim.standing) in _WRONG)
+    if faults:
+        wrong["something that was shown or signed does not hold (see below)"] = None
+    if wrong:
+        return f"verdict: WRONG: {'; '.join(wrong)}"
+    undecided = sum(claim.standing is _OPEN for claim in claims)
+    decided = f"{len(claims) - undecided} of {len(claims)} questions are decided"
+    return f"verdict: nothing wrong is found; {decided}"
+
+
+def round_text(period: Period) -> str:
+    """A round: its stage and its UTC start, such as "settlement of 2026-11-26T15:48:30Z"."""
+    return f"{period.stage.value or 'clearing'} of {period_text(period.start)}"
+
+
+def without_seconds(text: str, market: str) -> str:
+    """A reason as the checks give it, with rounds as `round_text` has them: there they are MARKET:STAGE@SECONDS."""
+    stages = "|".join(stage.value for stage in Stage if stage.value)
+
+    def told(match: re.Match[str]) -> str:
+        return round_text(Period(Stage(match[1] or "").of(market), int(match[2])))
+
+    return re.sub(rf"(?<![\w-]){re.escape(market)}(?::({stages}))?@(\d{{1,10}})(?!\d)", told, text)
+
+
+def values_table(claim: Claim, settings: MarketFile) -> dict[str, object]:
+    """The values of a claim for programs: numbers as decimal texts, kWh and currency, with the names of the fields."""
+    return {name: _value(claim.kind, name, value, settings) for name, value in claim.values.items()}
+
+
+def values_lines(claim: Claim, settings: MarketFile) -> list[str]:
+    """The same for people."""
+    table = values_table(claim, settings)
+    return [f"{_NAMES.get(name, name)}: {_text(name, value, settings)}" for name, value in table.items()]
+
+
+def _value(kind: Kind, name: str, value: Any, settings: MarketFile) -> object:
+    """`value`: as the checks give it, in ticks, lots and cents."""
+    kwh = settings.quantity_text
+    if name == "price":
+        return None if value is None else settings.price_text(value)
+    if name == "accepted":
+        return [kwh(lots) for lots in value]
+    if kind is Kind.USER_LIES:
+        return [
+            {"side": side, "quantity": kwh(lots), "price": settings.price_text(price)} for side, price, lots in value
+        ]
+    if kind is Kind.READING_DIFFERS:
+        return dict(zip(("import", "export"), map(kwh, value), strict=True))
+    if kind is Kind.ENTRY:
+        *metered, residual = value
+        both = (residual, residual - deviation(*metered))
+        return dict(zip(_ENTRY, map(kwh, (*metered, *both)), strict=True))
+    assert kind is Kind.BILL, "every kind with values is here"
+    return {supplier: cents_text(cents) for supplier, cents in value.items()}
+
+
+def _text(name: str, value: Any, settings: MarketFile) -> str:
+    if value is None:
+        return "none"
+    if name == "price":
+        return f"{value} {settings.prices.unit}"
+    if isinstance(value, list):
+        return "; ".join(_order(each, settings) for each in value) or "none"
+    if name == "due" or not set(value) <= set(_ENTRY):
+        return ", ".join(f"{amount} {settings.currency} to {supplier}" for supplier, amount in value.items()) or "none"
+    return ", ".join(f"{field.replace('_', ' ')} {kwh} kWh" for field, kwh in value.items())
+
+
+def _order(order: Any, settings: MarketFile) -> str:
+    if isinstance(order, str):
+        return f"{order} kWh"
+    return f"{order['side']} {order['quantity']} kWh at {order['price']} {settings.prices.unit}"
