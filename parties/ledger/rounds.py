@@ -34,10 +34,17 @@ class Rounds(Shelf):
                 restored_ms = await connection.scalar(select(ledger.c.restored_ms))
                 fenced = restored_ms is not None and opens_ms <= restored_ms
                 found = RoundRow(
-                    market, start, **times, state=state, finished=False, collecting=not fenced, fenced=fenced
+                    market,
+                    start,
+                    **times,
+                    state=state,
+                    finished=False,
+                    collecting=not fenced,
+                    fenced=fenced,
+                    erased=False,
                 )
                 values = {column.name: getattr(found, column.name) for column in _COLUMNS}
-                await connection.execute(insert(rounds).values(**values, erased=False))
+                await connection.execute(insert(rounds).values(values))
                 await tell(connection, ROUNDS, [(market, start)])
             if times != {name: getattr(found, name) for name in times}:
                 raise ContradictionError(f"round {start} of market {market}")
@@ -64,6 +71,11 @@ class Rounds(Shelf):
     async def first_start(self, market: str) -> int | None:
         """The earliest period of which there is a round."""
         (row,) = await self._database.read(select(func.min(rounds.c.start)).where(rounds.c.market == market))
+        return None if row[0] is None else int(row[0])
+
+    async def restored_ms(self) -> int | None:
+        """When this ledger was restored from a backup last: of what opened before, it may have forgotten all."""
+        (row,) = await self._database.read(select(ledger.c.restored_ms))
         return None if row[0] is None else int(row[0])
 
     async def rounds_between(self, market: str, begin: int, end: int) -> list[RoundRow]:

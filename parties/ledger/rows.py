@@ -16,7 +16,7 @@ class RoundRow:
 
     `start`: start of the period, seconds since the epoch; `opens_ms`, `gate_ms`, `deadline_ms`: milliseconds.
     `state`: a name that the service gives; `finished`: whether the service has nothing left to do in it.
-    `collecting`: whether submissions are still stored. `fenced`: see FencedError.
+    `collecting`: whether submissions are still stored. `fenced`: see FencedError. `erased`: see `Ledger.erase`.
     """
 
     market: str
@@ -28,6 +28,7 @@ class RoundRow:
     finished: bool
     collecting: bool
     fenced: bool
+    erased: bool
 
 
 @dataclass(frozen=True, slots=True)

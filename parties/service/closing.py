@@ -7,8 +7,9 @@
                    fresh shares of the totals of corrections
     kept           until the owners fetch it (`sheets`)
 
-What a void settlement or correction would have covered is in no bill. A closing is resumed after a crash like any other
-round, on the same set, and its outcome is signed once: closing a month again gives the same amounts.
+What a void settlement or correction would have covered is in no bill, nor is what a party has lost (`earlier`): it does
+not list it, so it is not in the set. A closing is resumed after a crash like any other round, on the same set, and its
+outcome is signed once: closing a month again gives the same amounts.
 """
 
 from collections.abc import Sequence
@@ -17,22 +18,21 @@ from mpc_market.rules.tariff import NO_TARIFF, Rates
 from mpc_market.wire.agreement import Item
 from mpc_market.wire.codec import bytes_words, words_bytes
 from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member
-from mpc_market.wire.outcome import Outcome, Result
 from mpc_market.wire.tariff import split_tariff
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
-from parties.service.board import Kind
 from parties.service.business import Finished, Given, Timetable
 from parties.service.disputes import DISPUTE, dispute_items
+from parties.service.earlier import result_of, results_of, until_final, until_said
 from parties.service.intake import OpenRound
 from parties.service.life import State
 from parties.service.lookup import terms_known
 from parties.service.node import Node
 from parties.service.rolls import Enrolled
-from parties.service.round import Round, unsigned
+from parties.service.round import Round
 from parties.service.schedule import day_of
-from parties.service.settling import TARIFF, results_of, until_final
+from parties.service.settling import TARIFF
 from parties.service.timetables import ClosingTimes
 from parties.service.workers import AttemptError, OnVerdicts, Way, Worker
 from parties.settling.accounts import Account, Booking, LineKey, MonthBooks, MonthSums, Words
@@ -70,16 +70,38 @@ class MonthClosing:
         await current.node.clock.until(current.gate)
 
     async def further_items(self, current: Round) -> list[Item]:
-        """Every settlement of the month and correction of the month before that has a result, once all are over."""
+        """Every settlement of the month and correction of the month before whose result this party has signed, once it
+        has come so far in all; but for those that are lost to it.
+        """
         months, items = _calendar(current.node.market).months, []
         month = current.start
         for stage, begin in ((Stage.SETTLEMENT, month), (Stage.CORRECTION, months.before(month))):
-            node = current.node.sibling(stage)
-            for row in await node.ledger.rounds_between(node.market.id, begin, months.next(begin)):
-                if await until_final(node, row.start) is State.RESULT:
-                    result = await _result_of(node, row.start)
-                    items.append(Item(member(stage.value, str(row.start)), 1, result.set_digest))
+            node, lost = current.node.sibling(stage), []
+            for start in await self._starts(current, begin):
+                state = await self._state(current, stage, start)
+                if state is State.LOST:
+                    lost.append(start)
+                elif state is not State.VOID:
+                    result = await result_of(node, start)
+                    items.append(Item(member(stage.value, str(start)), 1, result.set_digest))
+            if lost:
+                current.log.error("left out of the closing: lost at this party", stage=stage.value, periods=lost)
         return items + await dispute_items(self._clearing)
+
+    async def _starts(self, current: Round, month: int) -> range:
+        """The periods of a month whose clearing this party was there for."""
+        calendar = _calendar(current.node.market)
+        first = await self._clearing.ledger.first_start(self._clearing.market.id)
+        end = calendar.months.next(month)
+        return range(end if first is None else max(month, first), end, calendar.period_seconds)
+
+    async def _state(self, current: Round, stage: Stage, start: int) -> State:
+        """As `until_said`. A correction is lost with its settlement: what it takes back is no longer known."""
+        if stage is Stage.CORRECTION:
+            settled = await until_said(current.node.sibling(Stage.SETTLEMENT), start)
+            if settled is State.LOST:
+                return settled
+        return await until_said(current.node.sibling(stage), start)
 
     async def nothing_to_compute(self, current: Round, given: Given) -> tuple[tuple[Verdict, ...], int] | None:
         """Nobody has an entry."""
@@ -129,7 +151,7 @@ class MonthClosing:
         enrolled = None if terms is None else await node.rolls.version(terms.roll_version)
         assert enrolled is not None, "a round is opened with its roll, and rolls are kept as long as it is"
         price = current.settings.scale.money_price
-        word = (await _result_of(node, start)).price_word
+        word = (await result_of(node, start)).price_word
         month, bookings = _calendar(current.node.market).months.of(start), []
         for row in rows:
             entry = enrolled.meters.get(row.meter)
@@ -212,15 +234,6 @@ def _total_rows(books: MonthBooks, closed: ClosingResult) -> list[TotalRow]:
 
 def _name(account: Account) -> str:
     return f"{account.meter}{MEMBER_SLASH}{account.supplier}"
-
-
-async def _result_of(node: Node, start: int) -> Result:
-    """The result of a round that has one."""
-    data = await node.board.own(start, Kind.OUTCOME)
-    assert data is not None, "its state says so"
-    content = unsigned(Outcome, data).content
-    assert isinstance(content, Result), "its state says so"
-    return content
 
 
 def _calendar(market: RunningMarket) -> Calendar:

@@ -11,7 +11,7 @@ from mpc_market.wire.message import PartyMessage, sign
 from parties.service.cache import Recent
 from parties.service.delivering import delivery, totals
 from parties.service.following import last_begun
-from parties.service.life import State
+from parties.service.life import FINAL, State
 from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
@@ -63,6 +63,8 @@ class Desk:
         state = await self._lookup.until_final(start, wait)
         if state is State.VOID:
             raise RefusalError(Problem.VOID)
+        if state is State.LOST:
+            raise RefusalError(Problem.NOTHING_HERE)
         if state is not State.RESULT:
             raise RefusalError(Problem.NOT_FINISHED)
         number = self._attempts.get(start)
@@ -83,7 +85,7 @@ class Desk:
         agreement = await self._lookup.agreement(start)
         if agreement is None:
             state = await self._lookup.state(start)
-            gone = Problem.NOTHING_HERE if state is State.RESULT else Problem.NOT_FINISHED  # erased: it is too old
+            gone = Problem.NOTHING_HERE if state in FINAL else Problem.NOT_FINISHED  # erased, or lost
             raise RefusalError(Problem.VOID if state is State.VOID else gone)
         return agreement
 

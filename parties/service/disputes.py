@@ -126,10 +126,12 @@ class RecordedDisputes:
         if known is not None:
             return known
         state = await self._lookup.state(start)
-        if state is not State.RESULT:
-            raise RefusalError(Problem.VOID if state is State.VOID else Problem.NOT_FINISHED)
+        if state not in FINAL:
+            raise RefusalError(Problem.NOT_FINISHED)
+        if state is State.VOID:
+            raise RefusalError(Problem.VOID)
         agreed = await self._lookup.agreed(start)
-        if agreed is None:  # erased
+        if agreed is None:  # erased, or lost
             raise RefusalError(Problem.NOTHING_HERE)
         return self._known.set(start, await asyncio.to_thread(_document, agreed))
 

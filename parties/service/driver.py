@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from mpc_market.wire.outcome import Outcome, Void, VoidReason
+from mpc_market.wire.outcome import Outcome, Standing, Void, VoidReason, standing
 from parties.ledger import FencedError, LedgerError
 from parties.service.agreeing import close_round, reveal_parts
 from parties.service.board import Kind
@@ -17,7 +17,7 @@ from parties.service.computing import begin_attempt, compute
 from parties.service.ending import Chain, confirm, sign_void
 from parties.service.life import BOUND_BY_DEADLINE, FINAL, Event, State, advance
 from parties.service.opening import open_round
-from parties.service.round import GivenUpError, Round, cancel_all, first_of
+from parties.service.round import GivenUpError, Round, cancel_all, together
 
 STEPS: dict[State, Callable[[Round], Awaitable[Event]]] = {
     State.OPENING: open_round,
@@ -111,20 +111,25 @@ class Driver:
     async def _stand_aside(self) -> None:
         """The ledger was restored from a backup: this party may have signed something here that it has forgotten.
 
-        It says nothing more in this round. The others will come to an end without it: void.
+        It says nothing more in this round. The others come to an end without it, which is void, unless all of them have
+        signed a result: then the round is lost here.
         """
         current = self.round
         current.log.error("no part is taken: the ledger was restored", state=self.state)
 
-        async def wait_for_void(peer: int) -> None:
-            while True:
-                outcome = await current.hear(peer, Kind.OUTCOME, Outcome, lambda _: None)
-                if isinstance(outcome.content, Void):
-                    return
-                await asyncio.Event().wait()  # this one has signed a result: another may still say void
+        async def hear(peer: int) -> Outcome:
+            outcome = await current.hear(peer, Kind.OUTCOME, Outcome, lambda _: None)
+            if isinstance(outcome.content, Void):
+                raise GivenUpError(outcome.content.reason)
+            return outcome
 
+        event = Event.VOIDED
         with contextlib.suppress(GivenUpError):
-            await first_of(*(wait_for_void(peer) for peer in current.others))
-        after = advance(self.state, Event.VOIDED)
+            heard = await together(*(hear(peer) for peer in current.others))
+            if standing(dict(zip(current.others, heard, strict=True)), current.committee.parties) is not Standing.VOID:
+                event = Event.RESULT_FORGOTTEN
+        after = advance(self.state, event)
         await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=True)
+        current.log.error("no part was taken: the ledger was restored", state=after, before=self.state)
+        current.node.metrics.rounds.labels(current.market, after.value).inc()
         self.state = after

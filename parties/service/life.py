@@ -1,7 +1,7 @@
 """The life of one round at one compute party: one table of (state, event) → state, and nothing else.
 
     opening ─ collecting ─ closing ─ agreed ─ seeded ⇄ computing ─ signed ─ result
-        └─────────┴───────────┴────────┴───────┴─────────┴───────────┴───── void
+        └─────────┴───────────┴────────┴───────┴─────────┴───────────┴───── void, lost
 
 A state says what this party has stored; an event says what it has just stored more. What is not in the table is an
 error. The driver (`rounds`) does the work between two states and can be stopped and started again in each of them.
@@ -33,6 +33,10 @@ class State(StrEnum):
     """All m parties have signed the result."""
     VOID = "void"
     """Some party has signed that there is no result."""
+    LOST = "lost"
+    """All others have signed a result, and this party's ledger was restored from a backup made before: it has no shares
+    of the result, and never will.
+    """
 
 
 class Event(StrEnum):
@@ -56,6 +60,8 @@ class Event(StrEnum):
     """The signatures of all m parties under the result."""
     VOIDED = "voided"
     """A signature under void: its own if it had signed nothing yet, or another party's."""
+    RESULT_FORGOTTEN = "result forgotten"
+    """The signatures of all others under the result, in a round in which this party stands aside."""
 
 
 class TransitionError(MarketError):
@@ -83,9 +89,16 @@ TABLE: dict[tuple[State, Event], State] = {
     (State.SEEDED, Event.VOIDED): State.VOID,
     (State.COMPUTING, Event.VOIDED): State.VOID,
     (State.SIGNED, Event.VOIDED): State.VOID,
+    (State.OPENING, Event.RESULT_FORGOTTEN): State.LOST,
+    (State.COLLECTING, Event.RESULT_FORGOTTEN): State.LOST,
+    (State.CLOSING, Event.RESULT_FORGOTTEN): State.LOST,
+    (State.AGREED, Event.RESULT_FORGOTTEN): State.LOST,
+    (State.SEEDED, Event.RESULT_FORGOTTEN): State.LOST,
+    (State.COMPUTING, Event.RESULT_FORGOTTEN): State.LOST,
+    (State.SIGNED, Event.RESULT_FORGOTTEN): State.LOST,
 }
 
-FINAL = frozenset({State.RESULT, State.VOID})
+FINAL = frozenset({State.RESULT, State.VOID, State.LOST})
 """Nothing happens any more."""
 
 BOUND_BY_DEADLINE = frozenset(State) - FINAL - {State.SIGNED}

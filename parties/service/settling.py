@@ -5,7 +5,8 @@
 
 Both agree on their readings, and on the tariffs that the month's closing will use, exactly as a clearing agrees on its
 orders. An entry holds, as shares, what one user has bought, sold, imported, exported, and drawn beyond it. After a void
-clearing nothing was bought or sold. A settlement that is void leaves all its users to the correction.
+clearing nothing was bought or sold. A settlement that is void leaves all its users to the correction. What rests on a
+round that is lost to a party (`earlier`) is void.
 """
 
 import struct
@@ -17,22 +18,20 @@ from mpc_market.wire.codec import words_bytes
 from mpc_market.wire.digest import digest
 from mpc_market.wire.identifiers import Stage, member
 from mpc_market.wire.merkle import MerkleTree
-from mpc_market.wire.outcome import Outcome, Result
 from mpc_market.wire.signing import SIGNATURE_BYTES
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
 from parties.service.agreeing import randomness_of
-from parties.service.board import Kind, heard
 from parties.service.business import Finished, Given, Timetable
 from parties.service.delivering import packed_path
-from parties.service.following import last_begun
+from parties.service.earlier import result_of, results_of, until_final
 from parties.service.intake import OpenRound
-from parties.service.life import FINAL, State
+from parties.service.life import State
 from parties.service.lookup import terms_known
 from parties.service.node import Node
 from parties.service.rolls import Enrolled
-from parties.service.round import Round, first_of, unsigned
+from parties.service.round import Round, first_of
 from parties.service.schedule import day_of
 from parties.service.timetables import CorrectionTimes, SettlementTimes
 from parties.service.workers import AttemptError, OnVerdicts, Way, Worker
@@ -49,8 +48,6 @@ from parties.worker import GroupTotal, SettlementInput, SettlementResult
 
 TARIFF = "tariff"
 """Kind of member of a set: the tariff of a supplier."""
-
-_LOOK_SECONDS = 5.0
 
 
 class PeriodSettling:
@@ -143,9 +140,7 @@ class PeriodSettling:
         """The price of the clearing, once it is over; 0 if nothing was traded."""
         if await until_final(self._clearing, start) is not State.RESULT:
             return 0
-        data = await self._clearing.board.own(start, Kind.OUTCOME)
-        content = None if data is None else unsigned(Outcome, data).content
-        return content.price_word if isinstance(content, Result) else 0
+        return (await result_of(self._clearing, start)).price_word
 
     async def _traded(self, start: int) -> dict[str, tuple[int, int]]:
         """Share words (bought, sold) of everybody who took part in the clearing with valid orders."""
@@ -189,23 +184,6 @@ class PeriodSettling:
             traded=[traded.get(row.meter, (0, 0)) for row in rows],
             words=[next(words) if row.metered else b"" for row in rows],
         )
-
-
-async def until_final(node: Node, start: int) -> State:
-    """How a round of this party has ended, once it has; void if it never began here: then it has no result."""
-    while True:
-        ringing = node.board.bell(start).listen()
-        row = await node.ledger.round(node.market.id, start)
-        state = State.VOID if row is None else State(row.state)
-        if state in FINAL:
-            return state
-        await heard(ringing, _LOOK_SECONDS)
-
-
-async def results_of(node: Node, start: int) -> list[ResultRow]:
-    """The rows of the attempt that all parties have done."""
-    _, attempt = await last_begun(node.ledger, node.market.id, start, node.party)
-    return await node.ledger.results(node.market.id, start, attempt)
 
 
 def regions_of(enrolled: Enrolled) -> list[str]:

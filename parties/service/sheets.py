@@ -18,7 +18,7 @@ from mpc_market.wire.sheet import (
     make_sheet,
 )
 from parties.service.following import last_begun
-from parties.service.life import State
+from parties.service.life import FINAL, State
 from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
@@ -117,7 +117,8 @@ class Sheets:
         agreement = await self._lookup.agreement(start)
         if agreement is None:
             state = await self._lookup.state(start)
-            raise RefusalError(Problem.VOID if state is State.VOID else Problem.NOT_FINISHED)
+            gone = Problem.NOTHING_HERE if state in FINAL else Problem.NOT_FINISHED  # erased, or lost
+            raise RefusalError(Problem.VOID if state is State.VOID else gone)
         return agreement
 
     async def _checked(self, claim: bytes, agreement: Agreement, asking: Reader) -> bytes:
@@ -144,6 +145,8 @@ class Sheets:
         state = await self._lookup.until_final(start, wait)
         if state is State.VOID:
             raise RefusalError(Problem.VOID)
+        if state is State.LOST:
+            raise RefusalError(Problem.NOTHING_HERE)
         if state is not State.RESULT:
             raise RefusalError(Problem.NOT_FINISHED)
         _, number = await last_begun(self._node.ledger, self._market, start, self._node.party)

@@ -26,8 +26,8 @@ from mpc_market.wire.submission import Submission, make_reading
 from mpc_market.wire.tariff import Tariff, sign_tariff
 from parties.files.running import Settlement
 from parties.ledger import TariffRow
+from parties.service.earlier import results_of
 from parties.service.life import State
-from parties.service.settling import results_of
 
 HOUR = timedelta(hours=1)
 SETTLED = replace(

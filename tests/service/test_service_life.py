@@ -8,16 +8,17 @@ from parties.service.life import BOUND_BY_DEADLINE, FINAL, TABLE, Event, State, 
 
 EXPECTED = {
     # state: the state after each event, in the sequence of Event; "": an error
-    # opened, gate closed, set signed, parts known, begun, failed, result signed, confirmed, voided
-    "opening": ["collecting", "", "", "", "", "", "", "", "void"],
-    "collecting": ["", "closing", "", "", "", "", "", "", "void"],
-    "closing": ["", "", "agreed", "", "", "", "", "", "void"],
-    "agreed": ["", "", "", "seeded", "", "", "", "", "void"],
-    "seeded": ["", "", "", "", "computing", "", "", "", "void"],
-    "computing": ["", "", "", "", "", "seeded", "signed", "", "void"],
-    "signed": ["", "", "", "", "", "", "", "result", "void"],
-    "result": ["", "", "", "", "", "", "", "", ""],
-    "void": ["", "", "", "", "", "", "", "", ""],
+    # opened, gate closed, set signed, parts known, begun, failed, result signed, confirmed, voided, forgotten
+    "opening": ["collecting", "", "", "", "", "", "", "", "void", "lost"],
+    "collecting": ["", "closing", "", "", "", "", "", "", "void", "lost"],
+    "closing": ["", "", "agreed", "", "", "", "", "", "void", "lost"],
+    "agreed": ["", "", "", "seeded", "", "", "", "", "void", "lost"],
+    "seeded": ["", "", "", "", "computing", "", "", "", "void", "lost"],
+    "computing": ["", "", "", "", "", "seeded", "signed", "", "void", "lost"],
+    "signed": ["", "", "", "", "", "", "", "result", "void", "lost"],
+    "result": ["", "", "", "", "", "", "", "", "", ""],
+    "void": ["", "", "", "", "", "", "", "", "", ""],
+    "lost": ["", "", "", "", "", "", "", "", "", ""],
 }
 
 
@@ -74,5 +75,5 @@ def test_no_way_leads_around_what_must_come_first(gate, behind):
 
 
 def test_the_deadline_binds_until_something_is_signed():
-    assert set(State) - BOUND_BY_DEADLINE == {State.SIGNED, State.RESULT, State.VOID}
+    assert set(State) - BOUND_BY_DEADLINE == set(FINAL) | {State.SIGNED}
     assert all((state, Event.VOIDED) in TABLE for state in BOUND_BY_DEADLINE)

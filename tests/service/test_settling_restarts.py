@@ -1,6 +1,7 @@
 """A party that stops in the middle of a settlement, correction or closing goes on with it; nothing is settled twice."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from service_crash import Crash
@@ -12,7 +13,11 @@ from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.sheet import Content
+from parties.ledger import back_up
 from parties.service.life import State
+
+NEXT = START + 3600
+"""The second billing month."""
 
 
 async def settled(town: SettledTown, start: int) -> None:
@@ -84,3 +89,49 @@ async def test_a_period_is_settled_once_whenever_a_party_stops(tmp_path):
 
         await crashing(town, 2, 12, Stage.SETTLEMENT, START, last)
         assert await town.entries(Stage.SETTLEMENT) == {meter.id: entry(0, 0, Metered(10, 0)) for meter in town.meters}
+
+
+@asynchronous
+async def test_a_month_is_closed_without_what_a_restored_party_has_forgotten(tmp_path):
+    async with SettledTown(tmp_path / "m", people()).up() as town:
+        await town.publish("sun", 1, START, 50, 10, 5)
+        await town.until(State.COLLECTING)
+        await town.run_round()
+        town.clock.move_to(1000 * END)
+        await town.until_stage(Stage.SETTLEMENT, State.COLLECTING)
+        await back_up(town.home(1).database, tmp_path / "backup.db")
+        terms = await town.stage_terms(Stage.SETTLEMENT)
+        for meter in town.meters:
+            await town.read(meter, terms, 10, 0)
+        await town.until_stage(Stage.SETTLEMENT, State.RESULT)
+        await restored(town, 1, tmp_path / "backup.db")
+        await settled(town, END)
+        await town.until_stage(Stage.SETTLEMENT, State.RESULT, start=END)
+        # what is lost to one party is in no bill: that of the other period alone is
+        town.clock.move_to(1000 * (NEXT + PERIOD) + 1_200_000 + 600_000)
+        await town.until_stage(Stage.CLOSING, State.RESULT)
+        states = [State.RESULT, State.LOST, State.RESULT]
+        await town.wait(lambda: has_states(town, Stage.SETTLEMENT, states))
+        sun = town.suppliers["sun"]
+        amounts = await town.sheet(Content.AMOUNTS, Claimant.SUPPLIER, "sun", sun)
+        assert [amount for _, amount in amounts] == [town.settings.scale.cents.of(500)] * 3
+        # nor is it corrected, which would take back what was not billed
+        town.clock.move_to(1000 * (NEXT + PERIOD) + 1_800_000 + 600_000)
+        await town.until_stage(Stage.CORRECTION, State.VOID)
+        await town.until_stage(Stage.CORRECTION, State.RESULT, start=END)
+        town.clock.move_to(1000 * (NEXT + 3600 + PERIOD) + 1_200_000 + 600_000)
+        await town.until_stage(Stage.CLOSING, State.RESULT, start=NEXT)
+
+
+async def restored(town: SettledTown, party: int, backup: Path) -> None:
+    """The party starts again from a backup."""
+    path = town.services[party].node.ledger.path
+    await town.stop(party)
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink()
+    backup.rename(path)
+    await town.start(party)
+
+
+async def has_states(town: SettledTown, stage: Stage, states: list[State]) -> bool:
+    return [await town.stage_state(stage, party) for party in range(3)] == states
