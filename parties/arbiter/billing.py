@@ -1,28 +1,30 @@
 """The claim about the month's bill: all entries of the user are put together again, and the bill computed by the rule.
 
-which rounds     the set of the month's closing, which all parties have signed, says what it covers
+which rounds     the set of the month's closing, which all parties have signed, says what it covers; what has a result
+                 by its public record and is not covered, leaves the bill unproved
 which entries    as many as the parties have signed for the account; each recomputed from what the user has signed
 which rates      the tariff in the set of each settlement, signed by the supplier; without one, local trade only
 how much         `rules.settlement.bill`, to the cent, compared with the parties' shares of what is due
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mpc_market.rules.settlement import Account, Booking, Entry, Line, Volumes, bill
 from mpc_market.rules.tariff import NO_TARIFF, Rates
 from mpc_market.wire.agreement import AgreedSet
 from mpc_market.wire.codec import P
-from mpc_market.wire.disclosure import AccountShare, MonthShares
+from mpc_market.wire.disclosure import AccountShare, MonthShares, Place, RoundShares
 from mpc_market.wire.errors import PolynomialError, WireError
 from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member, order_id
 from mpc_market.wire.sharing import recombine
 from mpc_market.wire.tariff import check_tariff, split_tariff
 from mpc_market.wire.verdicts import Verdict
-from parties.arbiter.checking import UnknownError, entry_by_rule, tariff_shown
+from parties.arbiter.checking import UnknownError, entry_by_rule
 from parties.arbiter.claims import Claim, Kind, disproved, not_proved, proved
 from parties.arbiter.revealed import Round, in_set, named
 from parties.files.running import RunningMarket
+from parties.files.values import moment_text
 
 Rounds = Mapping[tuple[Stage, int], Round]
 
@@ -38,8 +40,13 @@ class Billed:
     lines: Mapping[tuple[int, ...], Volumes] = field(repr=False)
 
 
-def bill_is_right(user: str, closing: Round, rounds: Rounds, running: RunningMarket) -> Claim:
-    """Recompute the month's bill."""
+def bill_is_right(
+    user: str, closing: Round, rounds: Rounds, due: Mapping[tuple[Stage, int], bool], running: RunningMarket
+) -> Claim:
+    """Recompute the month's bill.
+
+    `due`: what the closing should cover: has it a result (True), or can that not be said?
+    """
     kind, about = Kind.BILL, closing.period
     if not closing.known:
         return not_proved(kind, about, "there is no public record of the month's closing")
@@ -47,6 +54,7 @@ def bill_is_right(user: str, closing: Round, rounds: Rounds, running: RunningMar
         return disproved(kind, about, "the closing is void: no bill follows from it", "the outcome that was signed")
     try:
         covered = _covered(closing, running)
+        _nothing_left_out(covered, due)
         billed = _billed(closing)
         bookings = [
             booking
@@ -126,6 +134,17 @@ def _covered(closing: Round, running: RunningMarket) -> list[tuple[Stage, int]]:
     raise UnknownError("no party discloses the set of the closing")
 
 
+def _nothing_left_out(covered: Collection[tuple[Stage, int]], due: Mapping[tuple[Stage, int], bool]) -> None:
+    """Raises: UnknownError naming what the closing has left out, or may have."""
+    billed = set(covered)
+    for key, result in due.items():
+        if key not in billed:
+            name = f"the {key[0]} of {moment_text(key[1])}"
+            if result:
+                raise UnknownError(f"{name} has a result, and is not in the set of the closing: it was not billed")
+            raise UnknownError(f"{name} is not in the set of the closing, and no public record says that it is void")
+
+
 def _billed(closing: Round) -> dict[str, Billed]:
     """The user's accounts, by supplier. Raises: UnknownError."""
     contents = _contents(closing)
@@ -170,15 +189,15 @@ def _booking(user: str, key: tuple[Stage, int], rounds: Rounds, running: Running
     """
     stage, start = key
     found, clearing = rounds[key], rounds[Stage.CLEARING, start]
-    entry = _entry(found, clearing, running)
+    settlement = rounds[Stage.SETTLEMENT, start]
+    entry = _entry(found, clearing, settlement, running)
     if entry is None:
         return None
     assert found.enrolled is not None, "an entry was disclosed"
     replaces, rates = None, _rates(found, running)
     if stage is Stage.CORRECTION:
         # what is taken back is billed as it was: at the tariff of its settlement, or at none
-        settlement = rounds[Stage.SETTLEMENT, start]
-        replaces, settled = _entry(settlement, clearing, running), _rates(settlement, running)
+        replaces, settled = _entry(settlement, clearing, settlement, running), _rates(settlement, running)
         rates = settled or (rates if replaces is None else None)
     price = None if clearing.result is None else clearing.result.price
     if found.result is not None and found.result.price != price:
@@ -190,7 +209,7 @@ def _booking(user: str, key: tuple[Stage, int], rounds: Rounds, running: Running
     return Booking(Account(user, found.enrolled.supplier), line, money, entry, replaces)
 
 
-def _entry(found: Round, clearing: Round, running: RunningMarket) -> Entry | None:
+def _entry(found: Round, clearing: Round, settlement: Round, running: RunningMarket) -> Entry | None:
     """Raises: UnknownError; WireError."""
     if not found.known:
         if found.there:
@@ -200,24 +219,49 @@ def _entry(found: Round, clearing: Round, running: RunningMarket) -> Entry | Non
         return None
     if not found.complete:
         raise UnknownError(f"{found.period}: not all parties disclose")
+    if found.verdict is None:
+        raise UnknownError(f"{found.period}: the parties differ on what there is of the user")
     if found.verdict is not Verdict.VALID:
         return None
-    return entry_by_rule(found, clearing, running.settings.rules)
+    return entry_by_rule(found, clearing, settlement, running.settings.rules)
 
 
 def _rates(found: Round, running: RunningMarket) -> Rates | None:
-    """Of the tariff that the parties have agreed on. Raises: UnknownError if it is not what they have signed."""
-    shown = tariff_shown(found)
-    if shown is None or found.enrolled is None:
-        return None
+    """Of the tariff that the parties have agreed on; None if no party shows one.
+
+    Its digest does not cover its signature, so each party's copy is tried. Raises: UnknownError if none holds.
+    """
+    shown = {
+        party: disclosed.content.tariff
+        for party, disclosed in found.disclosed.items()
+        if isinstance(disclosed.content, RoundShares) and disclosed.content.tariff is not None
+    }
+    held: Rates | None = None
+    for party, (data, place) in shown.items():
+        try:
+            held = _tariff(found, data, place, running)
+        except WireError as error:
+            found.fault(party, f"discloses a tariff that does not hold: {error}")
+    if held is not None:
+        for party in sorted(set(found.disclosed) - set(shown)):
+            found.fault(party, "discloses no tariff, and there is one in the set that all parties have signed")
+    elif shown:
+        raise UnknownError(f"{found.period}: no tariff that is shown holds")
+    elif found.result is not None and not found.complete:
+        raise UnknownError(f"{found.period}: not all parties disclose whether there was a tariff")
+    return held
+
+
+def _tariff(found: Round, data: bytes, place: Place, running: RunningMarket) -> Rates:
+    """What a party shows as the tariff of the user's supplier. Raises: WireError if it does not hold."""
+    assert found.enrolled is not None, "it was disclosed"
     supplier, base = found.enrolled.supplier, running.settings.scale.base
-    tariff, signature = split_tariff(shown[0])
+    tariff, signature = split_tariff(data)
     if (tariff.supplier, tariff.holds(found.period.start)) != (supplier, True):
-        raise UnknownError(f"{found.period}: the tariff that is shown is not that of the supplier for this period")
-    if not in_set(found, [(order_id(member("tariff", supplier), 0), tariff.digest)], shown[1]):
-        raise UnknownError(f"{found.period}: the tariff that is shown is not in the set that all parties have signed")
+        raise WireError("it is not that of the supplier for this period")
+    if not in_set(found, [(order_id(member("tariff", supplier), 0), tariff.digest)], place):
+        raise WireError("it is not in the set that all parties have signed")
     known = next((each for each in running.suppliers if each.id == supplier), None)
     if known is not None:
-        market = Stage.CLEARING.of(tariff.market)
-        check_tariff(tariff, signature, market, known.identity_key, running.settings.price_bits)
+        check_tariff(tariff, signature, running.id, known.identity_key, running.settings.price_bits)
     return Rates(base + tariff.retail, base + tariff.feed_in, tariff.fee)

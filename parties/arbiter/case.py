@@ -2,7 +2,7 @@
 
 DIR/                   0700
   dispute.json         the user's evidence, as it came
-  records.jsonl        public records of the rounds in question, one per line
+  records.jsonl        public records, one per line: of the rounds in question, and of all that the closing should cover
   disclosures.jsonl    {"answer": signed disclosure in hex, or "", "market", "party", "period", "trouble"} per line
   recorded.json        {"count", "index", "month", "path"}: the request in the set of a closing; null: in none so far
 """
@@ -19,6 +19,7 @@ from mpc_market.wire.record import Record
 from parties.files.disputes import DisputeFile, read_dispute
 from parties.files.private import DIRECTORY_MODE, replace
 from parties.files.problems import Problems
+from parties.files.running import RunningMarket
 
 DISPUTE, RECORDS, DISCLOSURES, RECORDED = "dispute.json", "records.jsonl", "disclosures.jsonl", "recorded.json"
 
@@ -44,6 +45,18 @@ class Case:
     records: dict[Period, Record] = field(repr=False)
     answers: dict[Period, dict[int, Answer]] = field(repr=False)
     recorded: tuple[Period, Place] | None = None
+
+
+def closing_covers(running: RunningMarket, month: int) -> list[Period]:
+    """The settlements that start in a month, and the corrections of the month before: what has a result is billed."""
+    calendar = running.calendar
+    if calendar is None:
+        return []
+    covered = []
+    for stage, begin in ((Stage.SETTLEMENT, month), (Stage.CORRECTION, calendar.months.before(month))):
+        starts = range(begin, calendar.months.next(begin), calendar.period_seconds)
+        covered += [Period(stage.of(running.id), start) for start in starts]
+    return covered
 
 
 def write_case(folder: Path, case: Case) -> None:

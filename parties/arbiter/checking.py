@@ -7,7 +7,6 @@ opened by shares that all fit the digests in them.
 from mpc_market.errors import MarketError
 from mpc_market.rules.model import Market, Order, Side
 from mpc_market.rules.settlement import Entry, Reading, estimate, settle
-from mpc_market.wire.disclosure import Place, RoundShares
 from mpc_market.wire.errors import DeliveryError, PolynomialError, WireError
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.layout import orders_of_bits, reading_of_bits
@@ -19,6 +18,7 @@ from parties.arbiter.revealed import Round, Submitted
 _USER = "the user's signature on the header"
 _ALL = "the signatures of all parties on the set and the result"
 _DISCLOSED = "the signatures of all parties on what they disclose"
+_NO_VERDICT = "the parties do not all disclose the same verdict on what was submitted"
 
 
 class UnknownError(MarketError):
@@ -104,24 +104,18 @@ def omitted(found: Round, market: Market) -> Claim:  # noqa: PLR0911  (a list of
     if _contradicts(found):
         reason = "the user has signed two headers with one number, and is left out for it"
         return disproved(kind, period, reason, _USER)
-    if found.estimated and not _opens(found, highest, market):
-        return disproved(kind, period, "what was acknowledged is no reading within the maximum", _USER)
+    if found.estimated:
+        try:
+            reading_of(found, highest, market)
+        except UnknownError as error:
+            return not_proved(kind, period, str(error))
+        except WireError:
+            return disproved(kind, period, "what was acknowledged is no reading within the maximum", _USER)
     if not (found.complete and (found.nothing_of_user or found.estimated)):
         return not_proved(kind, period, "not all parties disclose, and none shows a place in the set")
     instead = "an estimate was settled" if found.estimated else "nothing of the user is in the set"
     reason = f"submission {number} was acknowledged by all, and {instead}"
     return proved(kind, period, reason + _whose(highest), "the receipts of all parties, and " + _DISCLOSED)
-
-
-def _opens(found: Round, submitted: Submitted, market: Market) -> bool:
-    """Whether it holds a reading, as far as it is opened."""
-    try:
-        reading_of(found, submitted, market)
-    except UnknownError:
-        return True
-    except WireError:
-        return False
-    return True
 
 
 def _whose(submitted: Submitted) -> str:
@@ -142,6 +136,8 @@ def accepted(found: Round, market: Market) -> Claim | None:  # noqa: PLR0911
     kind, period, member = Kind.ACCEPTED, found.period, found.member
     if found.result is None or member is None:
         return None
+    if found.verdict is None:
+        return not_proved(kind, period, _NO_VERDICT)
     if found.verdict is not Verdict.VALID:
         return _excluded(found, market)
     try:
@@ -219,17 +215,20 @@ def reading_differs(found: Round, market: Market) -> Claim | None:  # noqa: PLR0
     return disproved(kind, period, "what was settled, and what the user says, is what it has signed", _USER, **values)
 
 
-def entry_follows(found: Round, clearing: Round, market: Market) -> Claim | None:
-    """Is the entry what the rule says? None if the round has no entry of the user."""
+def entry_follows(found: Round, clearing: Round, settlement: Round, market: Market) -> Claim | None:
+    """Is the entry what the rule says? None if the round has no entry of the user.
+
+    `settlement`: of the same period, perhaps the round itself.
+    """
     kind, period = Kind.ENTRY, found.period
     if found.result is None or found.verdict is not Verdict.VALID:
         return None
     try:
-        expected, settled = entry_by_rule(found, clearing, market), entry_words(found)
+        expected, settled = entry_by_rule(found, clearing, settlement, market), entry_words(found)
     except UnknownError as error:
         return not_proved(kind, period, str(error))
     except WireError as error:
-        return disproved(kind, period, f"an entry was made of what is no reading: {error}", _USER)
+        return disproved(kind, period, str(error), _DISCLOSED)
     values = {"entry": _entry(settled), "rule": _entry(expected)}
     if settled != expected:
         return disproved(kind, period, "it is not what the rule makes of them", _DISCLOSED, **values)
@@ -237,14 +236,22 @@ def entry_follows(found: Round, clearing: Round, market: Market) -> Claim | None
     return proved(kind, period, reason, _DISCLOSED, **values)
 
 
-def entry_by_rule(found: Round, clearing: Round, market: Market) -> Entry:
-    """The entry of a settlement or correction by the rule in the clear. Raises: UnknownError; WireError."""
+def entry_by_rule(found: Round, clearing: Round, settlement: Round, market: Market) -> Entry:
+    """The entry of a settlement or correction by the rule in the clear. `settlement`: of the same period.
+
+    Raises: UnknownError; WireError if the parties have all signed what no rule makes an entry of.
+    """
     bought, sold = traded(clearing)
     if found.estimated:
+        if settlement.verdict is Verdict.VALID:
+            raise WireError(f"{found.period}: an estimate, where a valid reading was settled before")
         return settle(bought, sold, estimate(_maximum(found)))
     if found.member is None:
         raise UnknownError("no reading of the user is shown in the set")
-    return settle(bought, sold, reading_of(found, found.member, market))
+    try:
+        return settle(bought, sold, reading_of(found, found.member, market))
+    except WireError as error:
+        raise WireError(f"{found.period}: an entry was made of what is no reading: {error}") from None
 
 
 def traded(clearing: Round) -> tuple[int, int]:
@@ -257,6 +264,8 @@ def traded(clearing: Round) -> tuple[int, int]:
         return 0, 0
     if clearing.member is None:
         raise UnknownError("it is not established what was submitted to the clearing")
+    if clearing.verdict is None:
+        raise UnknownError(_NO_VERDICT)
     if clearing.verdict is not Verdict.VALID:
         return 0, 0
     _, bought, sold = traded_words(clearing, clearing.member.header.orders)
@@ -280,16 +289,12 @@ def claims_of_period(rounds: dict[Stage, Round], market: Market) -> list[Claim]:
         found = rounds.get(stage)
         if found is not None and (found.submissions or found.verdict is not None):
             said = omitted(found, market) if found.submissions else None
-            claims += [said, reading_differs(found, market), entry_follows(found, clearing, market)]
+            claims += [
+                said,
+                reading_differs(found, market),
+                entry_follows(found, clearing, rounds[Stage.SETTLEMENT], market),
+            ]
     return [claim for claim in claims if claim is not None]
-
-
-def tariff_shown(found: Round) -> tuple[bytes, Place] | None:
-    """The tariff of the user's supplier, and its place in the set, as a party shows it."""
-    for disclosed in found.disclosed.values():
-        if isinstance(disclosed.content, RoundShares) and disclosed.content.tariff is not None:
-            return disclosed.content.tariff
-    return None
 
 
 def _words(order: Order) -> list[object]:

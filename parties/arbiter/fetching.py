@@ -16,7 +16,7 @@ from mpc_market.wire.identifiers import Period, Stage
 from mpc_market.wire.message import read_signed
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.record import Record
-from parties.arbiter.case import Answer, Case, place_among
+from parties.arbiter.case import Answer, Case, closing_covers, place_among
 from parties.arbiter.home import ArbiterHome
 from parties.files.disputes import DisputeFile
 from parties.files.running import RunningMarket
@@ -37,15 +37,20 @@ class Fetching:
 
     async def run(self, now: int) -> Case:
         """All that the parties hand out, and why something is missing. `now`: seconds since 1970."""
-        rounds = self._dispute.asked.rounds(settled=self._running.calendar is not None)
+        asked = self._dispute.asked
+        rounds = asked.rounds(settled=self._running.calendar is not None)
+        named = set(rounds)
+        due = [] if asked.month is None else closing_covers(self._running, asked.month)
+        beside = [period for period in due if period not in named]
         case = Case(self._dispute, {}, {})
         async with AsyncExitStack() as stack:
-            for market in sorted({period.market for period in rounds}):
+            for market in sorted({period.market for period in (*rounds, *beside)}):
                 api = Api(market, pinned(self._running, now))
                 self._apis[market] = await stack.enter_async_context(api)
             await asyncio.gather(*(self._round(period, case) for period in rounds))
+            await asyncio.gather(*(self._beside(period, case) for period in beside))
             recorded = await self._recorded(now, stack, case)
-        order = {period: place for place, period in enumerate([*rounds, *([recorded[0]] if recorded else [])])}
+        order = {period: place for place, period in enumerate([*rounds, *beside, *([recorded[0]] if recorded else [])])}
         return Case(
             self._dispute,
             dict(sorted(case.records.items(), key=lambda pair: order[pair[0]])),
@@ -97,19 +102,34 @@ class Fetching:
                 answers = await asyncio.gather(*(self._disclosure(period, party, terms) for party in parties))
                 case.answers[period] = {answer.party: answer for answer in answers}
 
+    async def _beside(self, period: Period, case: Case) -> None:
+        """The record alone, of a round that the user has not named: was it left out of the bill?"""
+        async with self._places:
+            found = await self._record(period)
+            if isinstance(found, tuple):
+                case.records[period] = found[0]
+            elif found:
+                case.answers[period] = {answer.party: answer for answer in found}
+
     async def _record(self, period: Period) -> tuple[Record, Terms | None] | list[Answer]:
-        """A record that holds, of whichever party; else why there is none: nothing if no party knows the round."""
-        troubles, unknown = [], True
+        """A record that holds, of whichever party; else why there is none: nothing if no party knows the round.
+
+        All parties have signed a result, and one alone can sign that a round is void: only if no party shows a result
+        is a void one believed.
+        """
+        found, troubles, unknown = None, [], True
         committee = self._running.staged(period.stage).committee(period.start)
         for party in range(committee.parties):
             try:
                 record = Record.decode(await self._apis[period.market].get(party, f"periods/{period.start}/record"))
                 if record.period == period:
-                    return record, check_record(record, committee).terms
+                    found = record, check_record(record, committee).terms
             except (UnreachableError, RefusedError, WireError) as error:
                 unknown &= isinstance(error, RefusedError) and error.problem in _NO_ROUND
                 troubles.append(Answer(period, party, b"", f"no public record: {error}"))
-        return [] if unknown else troubles
+            if found is not None and found[0].result is not None:
+                return found
+        return found if found is not None else [] if unknown else troubles
 
     async def _disclosure(self, period: Period, party: int, terms: Terms) -> Answer:
         asked, home = self._dispute.asked, self._home

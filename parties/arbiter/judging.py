@@ -9,7 +9,7 @@ from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import Period, Stage, member, order_id
 from mpc_market.wire.message import read_signed
 from parties.arbiter.billing import bill_is_right
-from parties.arbiter.case import Case
+from parties.arbiter.case import Case, closing_covers
 from parties.arbiter.checking import claims_of_period
 from parties.arbiter.claims import Claim, Kind, not_proved, proved
 from parties.arbiter.home import ArbiterHome, check_asked
@@ -42,7 +42,8 @@ def judge(case: Case, running: RunningMarket, home: ArbiterHome) -> Judgement:
         stages = {stage: rounds[stage, start] for stage in OF_A_PERIOD if (stage, start) in rounds}
         judgement.claims += claims_of_period(stages, running.settings.rules)
     if asked.month is not None and (closing := rounds.get((Stage.CLOSING, asked.month))) is not None:
-        judgement.claims.append(bill_is_right(asked.meter, closing, rounds, running))
+        due = _due(case, asked.month, running)
+        judgement.claims.append(bill_is_right(asked.meter, closing, rounds, due, running))
     judgement.claims.append(_recorded(case, running))
     for found in rounds.values():
         judgement.faults += found.faults
@@ -73,6 +74,25 @@ def _rounds(case: Case, running: RunningMarket, home: ArbiterHome) -> dict[tuple
         except WireError as error:
             raise InputError((f"{period}: its public record does not hold: {error}",)) from None
     return found
+
+
+def _due(case: Case, month: int, running: RunningMarket) -> dict[tuple[Stage, int], bool]:
+    """What the closing of a month should cover: what has a result by its record (True), and what may have one."""
+    due = {}
+    for period in closing_covers(running, month):
+        record, key = case.records.get(period), (period.stage, period.start)
+        if record is None:
+            if period in case.answers:  # else no party has heard of it
+                due[key] = False
+            continue
+        try:
+            check_record(record, running.staged(period.stage).committee(period.start))
+        except WireError:
+            due[key] = False
+            continue
+        if record.result is not None:
+            due[key] = True
+    return due
 
 
 def _recorded(case: Case, running: RunningMarket) -> Claim:

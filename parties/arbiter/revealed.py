@@ -70,8 +70,9 @@ class Round:
     something could not be had: else no party has heard of it.
 
     `result`: None if it is void. `disclosed`: by party, what opened well.
-    `member`: the submission that is in the agreed set. `estimated`: the parties have put an estimate in its place.
-    `absent`: the parties that say there is nothing of the user. `words`: the result, from the shares of all parties.
+    `member`: the submission that is in the agreed set. `verdict`: on it, as all parties say; None if they do not.
+    `estimated`: all parties say that they have put an estimate in its place. `absent`: the parties that say there is
+    nothing of the user. `words`: the result, from the shares of all parties.
     """
 
     period: Period
@@ -155,9 +156,9 @@ def _open(found: Round, case: Case, committee: Committee, key: SealingKey) -> No
             found.fault(party, "discloses something of another user: the identity key is not the one that asks")
         else:
             found.disclosed[party] = disclosed
-    lines = {(each.supplier, each.maximum, each.attempt) for each in found.disclosed.values()}
+    lines = {(each.supplier, each.maximum) for each in found.disclosed.values()}
     if len(lines) > 1:
-        found.faults.append(f"{found.period}: the parties disclose different lines of the roll, or different attempts")
+        found.faults.append(f"{found.period}: the parties disclose different lines of the roll")
         found.disclosed.clear()
 
 
@@ -214,35 +215,54 @@ def _take_receipt(found: Round, submitted: Submitted, data: bytes, committee: Co
 
 
 def _find_member(found: Round) -> None:
-    """Which submission all parties have agreed on, and the result that they have computed."""
+    """Which submission all parties have agreed on, and the result that they have computed.
+
+    A place in the set convicts those that deny it, since all have signed that set. An estimate, a verdict and a share
+    of the result are only what a party says: they count if all parties say the same, and if not nobody is named.
+    """
     if found.result is None:
         return
     results: dict[int, ResultShare] = {}
+    estimates: dict[int, ResultShare] = {}
     for party, disclosed in found.disclosed.items():
         if not isinstance(disclosed.content, RoundShares):
             continue
         result = disclosed.content.result
         if result is None:
             found.absent.add(party)
+        elif result.number == 0 and found.period.stage is Stage.CORRECTION:
+            estimates[party] = result
         elif _holds(found, party, result):
             results[party] = result
-    if results and found.absent:
+    if results:
         for party in sorted(found.absent):
             found.fault(party, "says that nothing of the user was agreed on, which others show")
         found.absent.clear()
+    if estimates and (results or found.absent):
+        found.faults.append(f"{found.period}: the parties differ on whether an estimate of the user was settled")
+        found.absent.clear()
+        return
+    _take_result(found, results or estimates)
+
+
+def _take_result(found: Round, results: Mapping[int, ResultShare]) -> None:
+    """What the parties say of the result, if all of them do and do not differ."""
     if len({(result.number, result.verdict) for result in results.values()}) > 1:
         found.faults.append(f"{found.period}: the parties disclose different verdicts, or results of different numbers")
         return
-    if results:
-        first = next(iter(results.values()))
-        found.verdict, found.estimated = first.verdict, first.number == 0
-        found.words = _together(found, {party: result.words for party, result in results.items()})
+    assert found.terms is not None, "a result has terms"
+    if len(results) < found.terms.parties:
+        return
+    first = next(iter(results.values()))
+    found.verdict, found.estimated = first.verdict, first.number == 0
+    if len({disclosed.attempt for disclosed in found.disclosed.values()}) > 1:
+        found.faults.append(f"{found.period}: the parties disclose shares of different attempts")
+        return
+    found.words = _together(found, {party: result.words for party, result in results.items()})
 
 
 def _holds(found: Round, party: int, result: ResultShare) -> bool:
     """Whether what a party says has been agreed on has been."""
-    if result.number == 0 and found.period.stage is Stage.CORRECTION:
-        return True
     for (number, _), submitted in found.submissions.items():
         leaves = [(order_id, submitted.header.digest) for order_id in submitted.header.order_ids]
         if number == result.number and in_set(found, leaves, result.place):
@@ -269,11 +289,10 @@ def in_set(found: Round, leaves: list[tuple[str, bytes]], place: Place) -> bool:
 
 def _together(found: Round, shares: Mapping[int, tuple[int, ...]]) -> tuple[int, ...] | None:
     """The words behind the shares of all parties; None if they are not all there, or do not fit together."""
-    assert found.terms is not None, "a result has terms"
-    if len(shares) < found.terms.parties or not any(shares.values()):
+    if not any(shares.values()):
         return None
     try:
-        return recombine(shares, found.terms.parties)
+        return recombine(shares, len(shares))
     except PolynomialError as error:
         found.faults.append(f"{found.period}: the disclosed results do not fit together{named(error)}")
     except WireError as error:

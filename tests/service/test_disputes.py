@@ -5,6 +5,7 @@ import stat
 from dataclasses import replace
 
 import pytest
+from disputed_lies import check_the_lies_of_one_party
 from disputed_town import ANNA, BEN, CARL, DORA, MONTH, NEXT, ORDERS, READINGS, DisputedTown, lied
 from service_running import asynchronous
 from service_town import PERIOD, START, problem
@@ -71,8 +72,9 @@ async def check_that_the_bill_is_right(town: DisputedTown) -> None:
     bill = claim_of(judgement, Kind.BILL)
     sheet = await town.amounts_of(BEN)
     assert bill.values["due"] == bill.values["rule"] == {"sun": sheet}
-    assert any(": the bill is right" in line for line in lines(judgement, town.running.settings))
-    assert json.loads(as_json(judgement, town.running.settings))["claims"][0]["standing"] == "disproved"
+    assert any(": the bill is right" in line for line in lines(judgement, town.market.settings))
+    assert json.loads(as_json(judgement, town.market.settings))["claims"][0]["standing"] == "disproved"
+    check_the_lies_of_one_party(town, case)
     # without the period in which there was an entry, the bill is neither
     fewer = await town.contest_as(BEN, ALL[1:], MONTH, "fewer")
     assert claim_of(town.judged(await town.fetched(fewer)), Kind.BILL).standing is NOT_PROVED

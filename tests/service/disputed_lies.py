@@ -1,0 +1,105 @@
+"""One party of three lies to the arbiter, in its own name: nobody else is blamed for it, and no right bill is wrong."""
+
+from dataclasses import replace
+
+from disputed_town import DisputedTown
+
+from mpc_market.wire.disclosure import Disclosed, Disclosure, Place, ResultShare, make_disclosure, open_disclosure
+from mpc_market.wire.identifiers import Period
+from mpc_market.wire.message import sign, split_signed
+from mpc_market.wire.roll import Roll
+from mpc_market.wire.verdicts import Verdict
+from parties.arbiter.case import Answer, Case
+from parties.arbiter.claims import Kind, Standing
+from parties.arbiter.judging import Judgement
+from parties.meter.periods import period_text
+from tests.wire.wire_round import WireRound
+
+LIAR = 0
+NOWHERE = Place(0, 0, ())
+
+
+def shown(town: DisputedTown, case: Case, period: Period, party: int = LIAR) -> Disclosed:
+    """What a party discloses."""
+    message = split_signed(Disclosure, case.answers[period][party].disclosure).message
+    return open_disclosure(message, town.arbiter.sealing)
+
+
+def told(town: DisputedTown, case: Case, period: Period, says: Disclosed, party: int = LIAR) -> Case:
+    """The case if a party had disclosed something else, sealed and signed by itself."""
+    meter, digest = case.dispute.asked.meter, case.dispute.digest
+    made = make_disclosure(period, party, meter, digest, says, town.arbiter.public.sealing_key)
+    signed = sign(made, town.services[party].sites.get(period.market).node.key(period.start)).encode()
+    answer = replace(case.answers[period][party], disclosure=signed)
+    return replace(case, answers=case.answers | {period: case.answers[period] | {party: answer}})
+
+
+def silent(case: Case, period: Period) -> Case:
+    """The case if nobody but the liar had disclosed anything of a round."""
+    kept = {party: a if party == LIAR else replace(a, disclosure=b"") for party, a in case.answers[period].items()}
+    return replace(case, answers=case.answers | {period: kept})
+
+
+def standings(judgement: Judgement) -> dict[tuple[Kind, Period], Standing]:
+    """How each claim stands."""
+    return {(claim.kind, claim.round): claim.standing for claim in judgement.claims}
+
+
+def check_that_an_estimate_is_what_all_say(town: DisputedTown, case: Case) -> None:
+    period = Period(f"{town.market.id}:correction", case.dispute.asked.starts[0])
+    honest = shown(town, case, period)
+    assert honest.content.result is None
+    estimate = replace(honest.content, result=ResultShare(0, Verdict.VALID, NOWHERE, (0, 0, 0, 0, 0)))
+    judgement = town.judged(told(town, case, period, replace(honest, content=estimate)))
+    assert judgement.faults == [f"{period}: the parties differ on whether an estimate of the user was settled"]
+    # nor does one that is silent about a verdict, or the only one who speaks of it
+    clearing = Period(town.market.id, period.start)
+    honest = shown(town, case, clearing)
+    excluded = replace(honest.content, result=replace(honest.content.result, verdict=Verdict.NOT_AN_ORDER))
+    false = told(town, case, clearing, replace(honest, content=excluded))
+    for each in (false, silent(false, clearing)):
+        found = standings(town.judged(each))
+        assert found[Kind.ACCEPTED, clearing] is Standing.NOT_PROVED
+        assert Standing.DISPROVED not in {at for (kind, _), at in found.items() if kind in (Kind.ENTRY, Kind.BILL)}
+
+
+def check_that_a_bad_tariff_is_the_fault_of_who_shows_it(town: DisputedTown, case: Case) -> None:
+    period = Period(f"{town.market.id}:settlement", case.dispute.asked.starts[0])
+    honest = shown(town, case, period)
+    data, place = honest.content.tariff
+    spoiled = replace(honest.content, tariff=(data[:-1] + bytes([data[-1] ^ 1]), place))
+    for content, reason in ((spoiled, "a tariff that does not hold"), (replace(spoiled, tariff=None), "no tariff")):
+        judgement = town.judged(told(town, case, period, replace(honest, content=content)))
+        assert standings(judgement) == standings(town.judged(case))
+        assert [fault for fault in judgement.faults if f"party {LIAR} discloses {reason}" in fault]
+    false = case
+    for party in range(3):
+        mine = shown(town, case, period, party)
+        content = replace(mine.content, tariff=spoiled.tariff)
+        false = told(town, false, period, replace(mine, content=content), party)
+    closing = Period(f"{town.market.id}:closing", case.dispute.asked.month)
+    assert standings(town.judged(false))[Kind.BILL, closing] is Standing.NOT_PROVED
+
+
+def check_that_no_period_is_left_out_of_the_bill(town: DisputedTown, case: Case) -> None:
+    """A correction of the month before that has a result and is in no set; or of which no record can be had."""
+    month = case.dispute.asked.month
+    closing = Period(f"{town.market.id}:closing", month)
+    left_out = Period(f"{town.market.id}:correction", month - 900)
+    played = WireRound(market=left_out.market, start=left_out.start)
+    played.roll = Roll(town.market.id, 1, WireRound().roll.entries, WireRound().roll.suppliers)
+    played.signing = [service.sites.get(left_out.market).node.key(left_out.start) for service in town.services.values()]
+    for false in (
+        replace(case, records=case.records | {left_out: played.record()}),
+        replace(case, answers=case.answers | {left_out: {LIAR: Answer(left_out, LIAR, b"", "no public record: gone")}}),
+    ):
+        judgement = town.judged(false)
+        bill = next(claim for claim in judgement.claims if claim.kind is Kind.BILL)
+        assert (bill.round, bill.standing) == (closing, Standing.NOT_PROVED)
+        assert bill.reason.startswith(f"the correction of {period_text(left_out.start)} ")
+
+
+def check_the_lies_of_one_party(town: DisputedTown, case: Case) -> None:
+    """All of them."""
+    check_that_an_estimate_is_what_all_say(town, case)
+    check_that_no_period_is_left_out_of_the_bill(town, case)
