@@ -69,10 +69,14 @@ def check_id(name: str, value: str) -> str:
     Raises: WireError.
     """
     if not isinstance(value, str) or not 1 <= len(value) <= ID_LENGTH_MAX:
-        raise WireError(f"the id of a {name} is 1 to {ID_LENGTH_MAX} characters")
+        raise WireError(f"the id of {_a(name)} is 1 to {ID_LENGTH_MAX} characters")
     if _NOT_IN_ID.search(value) or value in (".", ".."):
-        raise WireError(f"the id of a {name} holds a character that is not allowed ('/', control or invisible)")
+        raise WireError(f"the id of {_a(name)} holds a character that is not allowed ('/', control or invisible)")
     return value
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name.startswith(tuple('aeiou')) else 'a'} {name}"
 
 
 MEMBER_SLASH = "/"

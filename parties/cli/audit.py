@@ -1,5 +1,6 @@
 """`mpc-market audit …`: what anybody can run who wants to know whether a market kept to its rules."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -170,6 +171,9 @@ def ticket(
         start = period_start(period, running.period_seconds)
     except InvalidOrderError as error:
         problems.add("--period", str(error))
+    for order in orders:
+        if re.fullmatch(r"[^/]+/(0|[1-9][0-9]*)", order) is None:
+            problems.add("ORDER_ID", f"'{printable(order, 80)}' is the id of no order: METER/0, METER/1, …")
     problems.check()
     audited = verify_chains(Path(folder), running).audited(start)
     if audited is None:

@@ -53,7 +53,8 @@ def keygen(
     meter: Annotated[str, typer.Option(metavar="ID", show_default=False, help="The meter's id, such as its EAN.")],
     market: Annotated[str, typer.Option(metavar="MARKET.toml", show_default=False, help="The market file.")],
     maximum: Annotated[
-        str, typer.Option(metavar="KWH", show_default=False, help="The largest quantity of an order, as enrolled.")
+        str,
+        typer.Option(metavar="KWH", show_default=False, help="The largest order and the largest reading, as enrolled."),
     ],
 ) -> None:
     """Make a home for a meter: a private directory with fresh keys. Keys are never overwritten.
@@ -73,7 +74,8 @@ def keygen(
 
     settings, problems = read_market(market), Problems()
     try:
-        settings.file.lots(maximum)
+        if settings.file.lots(maximum) == 0:
+            problems.add("--maximum", "a meter with 0 kWh could neither trade nor send a reading")
     except InvalidOrderError as error:
         problems.add("--maximum", str(error))
     try:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from parties.cli.exits import exit_codes
+from parties.cli.metavars import MONTH_HELP
 from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems
 
@@ -13,7 +14,7 @@ from parties.files.problems import Problems
 @exit_codes()
 def bill(
     home: Annotated[str, typer.Option("--home", metavar="DIR", show_default=False, help="The meter's home.")],
-    month: Annotated[str, typer.Option(metavar="MONTH", show_default=False, help="The billing month: 2026-11.")],
+    month: Annotated[str, typer.Option(metavar="MONTH", show_default=False, help=MONTH_HELP)],
     *,
     market: Annotated[
         str | None, typer.Option(metavar="MARKET.toml", help="The market file, instead of the one that the home names.")

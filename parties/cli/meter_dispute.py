@@ -14,7 +14,7 @@ from parties.files.problems import Problems, printable
 from parties.meter.api import Api, pinned
 from parties.meter.disputing import prepare_dispute, send_dispute, starts_of_month
 from parties.meter.market import Market
-from parties.meter.periods import period_start
+from parties.meter.periods import period_start, period_text
 from parties.meter.sources import open_meters
 
 
@@ -33,6 +33,8 @@ def dispute_all(
     starts, month_start = _named(market, periods, month, now_ms)
     path = Path(out)
     dispute = prepare_dispute(meter, market, arbiter, starts, month_start, now_ms, path)
+    if month is None:
+        _warn(dispute.asked.starts, {own.header.period.start for own in dispute.submissions})
 
     async def run() -> dict[int, str]:
         async with Api(market.id, pinned(market.running, now_ms // 1000)) as api:
@@ -49,6 +51,17 @@ def dispute_all(
     return not troubles
 
 
+def _warn(starts: Sequence[int], signed: set[int]) -> None:
+    """A dispute about a period in which the meter has signed nothing is hardly meant; an estimate may be contested."""
+    for start in starts:
+        if start not in signed:
+            typer.echo(
+                f"mpc-market: {period_text(start)}: this home has signed no order and no reading for that period: "
+                "unless the parties have settled an estimate, there is nothing to judge",
+                err=True,
+            )
+
+
 def _named(market: Market, periods: Sequence[str], month: str | None, now_ms: int) -> tuple[list[int], int | None]:
     """The periods, and the month. Raises: InputError."""
     try:
@@ -60,7 +73,7 @@ def _named(market: Market, periods: Sequence[str], month: str | None, now_ms: in
             return starts, None
         if calendar is None:
             raise InputError((f"--month: market {market.id} only clears: it has no bills",))
-        begins = calendar.months.read(month)
+        begins = calendar.months.read(month, calendar.last_closed(now_ms))
     except (InvalidOrderError, InvalidSettingsError) as error:
         raise InputError((str(error),)) from None
     return starts + starts_of_month(market, begins, now_ms), begins

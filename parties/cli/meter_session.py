@@ -10,7 +10,8 @@ import typer
 from mpc_market.errors import InputError, InvalidOrderError, InvalidReadingError
 from mpc_market.wire.layout import Reading
 from parties.cli.meter_screen import show_finding
-from parties.files.problems import printable
+from parties.cli.settled import period_of
+from parties.files.problems import Problems, printable
 from parties.meter.api import Api, pinned
 from parties.meter.clock import SystemClock
 from parties.meter.errors import HomeError
@@ -57,9 +58,16 @@ def read_once(home: str, market_path: str | None, imported: str, exported: str, 
     """Send one reading (kWh as texts); whether all parties have confirmed it."""
     _, market, (meter,) = open_meters([Path(home)], market_path)
     clock = SystemClock()
+    problems, lots = Problems(), []
+    start = period_of(market.running, period, problems)
+    for option, text in (("--import", imported), ("--export", exported)):
+        try:
+            lots.append(market.file.lots(text))
+        except InvalidOrderError as error:
+            problems.add(option, str(error))
+    problems.check()
+    reading = Reading(*lots)
     try:
-        reading = Reading(market.file.lots(imported), market.file.lots(exported))
-        start = period_start(period, market.rhythm.length)
         market = market.at(stage_of(market, start, clock.now_ms()))
     except InvalidOrderError as error:
         raise InputError((str(error),)) from None

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parties.cli.exits import exit_codes
-from parties.files.problems import Problems, printable
+from parties.files.problems import Problems, counted, printable
 
 if TYPE_CHECKING:
-    from mpc_market.wire.roll import Roll
+    from mpc_market.wire.roll import Roll, RollEntry
     from parties.registrar.changes import Candidate
     from parties.registrar.home import RegistrarHome
 
@@ -31,7 +31,9 @@ SupplierId = Annotated[str, typer.Argument(metavar="SUPPLIER", show_default=Fals
 Maximum = Annotated[
     str | None,
     typer.Option(
-        metavar="KWH", show_default=False, help="The largest quantity of an order, kWh, a multiple of the lot."
+        metavar="KWH",
+        show_default=False,
+        help="The largest order and the largest reading, a multiple of the lot.",
     ),
 ]
 SupplierOption = Annotated[
@@ -132,7 +134,7 @@ def enrol(
     problems.check()
     roll = desk.change(opened, lambda roll, noted: changes.enrol(roll, candidates, noted))
     _tell(opened, roll, f"enrolled {len(candidates)}")
-    _tell_maxima(opened, candidates)
+    _tell_maxima(opened, [candidate.entry for candidate in candidates])
 
 
 @app.command()
@@ -151,6 +153,8 @@ def change(
     from parties.registrar import changes, desk, meters  # noqa: PLC0415
 
     opened, problems = _open(home), Problems()
+    if (supplier, region, maximum) == (None, None, None):
+        problems.add("change", "say what changes: --supplier, --region or --maximum")
     lots = None if maximum is None else meters.lots(maximum, opened.market.settings, "--maximum", problems)
     problems.check()
     roll = desk.change(
@@ -158,6 +162,8 @@ def change(
         lambda roll, noted: changes.change(roll, meter, noted, supplier=supplier, region=region, maximum=lots),
     )
     _tell(opened, roll, "changed 1")
+    if maximum is not None:
+        _tell_maxima(opened, [roll.by_meter()[meter]])
 
 
 @app.command()
@@ -246,7 +252,7 @@ def supplier_add(
     ]
     problems.check()
     roll = desk.change(opened, lambda roll, noted: changes.add_suppliers(roll, found, noted))
-    _tell(opened, roll, f"added {len(found)} suppliers")
+    _tell(opened, roll, f"added {counted(len(found), 'supplier')}")
 
 
 @supplier_app.command("remove")
@@ -296,7 +302,7 @@ def grid_add(
     found = [(path, each) for path in files for each in read_operators(path, problems)]
     problems.check()
     roll = desk.change(opened, lambda roll, noted: changes.add_operators(roll, found, noted))
-    _tell(opened, roll, f"added {len(found)} grid operators")
+    _tell(opened, roll, f"added {counted(len(found), 'grid operator')}")
 
 
 @grid_app.command("remove")
@@ -339,13 +345,13 @@ def _open(home: Path) -> "RegistrarHome":
     return opened
 
 
-def _tell_maxima(home: "RegistrarHome", candidates: list["Candidate"]) -> None:
+def _tell_maxima(home: "RegistrarHome", entries: "list[RollEntry]") -> None:
     """What the meters must know: they prove with every order that it does not exceed this."""
-    for candidate in candidates[:_SHOWN]:
-        kwh = home.market.settings.quantity_text(candidate.entry.maximum)
-        typer.echo(f'  {printable(candidate.entry.meter, 64)}: its home must say maximum = "{kwh}"')
-    if len(candidates) > _SHOWN:
-        typer.echo(f"  … and {len(candidates) - _SHOWN} more")
+    for entry in entries[:_SHOWN]:
+        kwh = home.market.settings.quantity_text(entry.maximum)
+        typer.echo(f'  {printable(entry.meter, 64)}: its home must say maximum = "{kwh}"')
+    if len(entries) > _SHOWN:
+        typer.echo(f"  … and {len(entries) - _SHOWN} more")
 
 
 def _named(
@@ -376,6 +382,6 @@ def _named(
 
 def _tell(home: "RegistrarHome", roll: "Roll", done: str) -> None:
     operators = len(roll.regions) + len(roll.areas)
-    grid = f", {operators} grid operators" if operators else ""
-    who = f"{len(roll.entries)} meters, {len(roll.suppliers)} suppliers{grid}"
+    grid = f", {counted(operators, 'grid operator')}" if operators else ""
+    who = f"{counted(len(roll.entries), 'meter')}, {counted(len(roll.suppliers), 'supplier')}{grid}"
     typer.echo(f"{home.roll}: {done}; version {roll.version}, {who}")

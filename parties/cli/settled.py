@@ -36,7 +36,7 @@ def month_of(running: RunningMarket | None, month: str, problems: Problems) -> i
     if calendar is None:
         return 0
     try:
-        return calendar.months.read(month)
+        return calendar.months.read(month, calendar.last_closed(time.time_ns() // 1_000_000))
     except InvalidSettingsError as error:
         problems.add("--month", str(error))
         return 0
@@ -47,12 +47,15 @@ def start_of(running: RunningMarket | None, period: str | None, month: str | Non
     if (period is None) == (month is None):
         problems.add("--period", "say one of: --period UTC, --month MONTH")
         return 0
-    if period is None:
-        return month_of(running, month or "", problems)
+    return month_of(running, month or "", problems) if period is None else period_of(running, period, problems)
+
+
+def period_of(running: RunningMarket | None, text: str, problems: Problems, option: str = "--period") -> int:
+    """The start of a period; 0 if there is a problem with it, or no market to judge it by."""
     try:
-        return 0 if running is None else period_start(period, running.period_seconds)
+        return 0 if running is None else period_start(text, running.period_seconds)
     except InvalidOrderError as error:
-        problems.add("--period", str(error))
+        problems.add(option, str(error))
         return 0
 
 

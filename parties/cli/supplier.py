@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parties.cli.exits import exit_codes
+from parties.cli.metavars import MONTH_HELP
 from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems, printable
 
@@ -104,7 +105,7 @@ def totals(
 def bills(
     home: HomePath,
     market: Annotated[str, typer.Option(metavar="MARKET.toml", show_default=False, help="The market file.")],
-    month: Annotated[str, typer.Option(metavar="MONTH", show_default=False, help="The billing month: 2026-11.")],
+    month: Annotated[str, typer.Option(metavar="MONTH", show_default=False, help=MONTH_HELP)],
     *,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write a statement to read and to print.")] = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write the amounts as CSV.")] = None,
@@ -171,24 +172,32 @@ def publish_tariff(
     from parties.cli.supplier_tariff import publish, read_tariff  # noqa: PLC0415
 
     problems = Problems()
-    own, running, start = _read(home, market, begins, problems)
-    tariff = read_tariff(own, running, number, (start, until), (retail, feed_in, fee))
+    own, running = _open(home, market, problems)
+    tariff = read_tariff(own, running, number, (begins, until), (retail, feed_in, fee))
     if not publish(own, running, tariff):
         raise typer.Exit(1)
 
 
 def _read(home: str, market: str, period: str, problems: Problems) -> tuple["SupplierHome", "RunningMarket", int]:
     """Raises: InputError with the problems found so far and here."""
-    from parties.cli.settled import start_of  # noqa: PLC0415
+    from parties.cli.settled import period_of  # noqa: PLC0415
+
+    own, running = _open(home, market, problems)
+    start = period_of(running, period, problems)
+    problems.check()
+    return own, running, start
+
+
+def _open(home: str, market: str, problems: Problems) -> tuple["SupplierHome", "RunningMarket"]:
+    """Raises: InputError with the problems found so far and here."""
     from parties.files.running_toml import read_running  # noqa: PLC0415
     from parties.supplier.home import read_supplier_home  # noqa: PLC0415
 
     running, own = read_running(market, problems), read_supplier_home(Path(home), problems)
-    start = start_of(running, period, None, problems)
     problems.check()
     assert own is not None
     assert running is not None
-    return own, running, start
+    return own, running
 
 
 def _fetch(own: "SupplierHome", running: "RunningMarket", start: int) -> "SupplierPeriod":

@@ -9,10 +9,11 @@ from mpc_market.errors import InputError, InvalidOrderError
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import START_MAX
 from mpc_market.wire.tariff import Tariff
-from parties.files.problems import printable
+from parties.cli.settled import period_of
+from parties.files.problems import Problems, printable
 from parties.files.running import RunningMarket
 from parties.meter.api import Api, pinned
-from parties.meter.periods import period_start
+from parties.meter.periods import period_text
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import publish_tariff
 
@@ -21,21 +22,28 @@ def read_tariff(
     own: SupplierHome,
     running: RunningMarket,
     number: int,
-    periods: tuple[int, str | None],
+    periods: tuple[str, str | None],
     prices: tuple[str, str, str],
 ) -> Tariff:
-    """`periods`: start of the first, text of the end. `prices`: retail, feed-in, fee. Raises: InputError."""
-    begins, until = periods
-    retail, feed_in, fee = prices
-    settings, base = running.settings, running.settings.scale.base
+    """`periods`: first one, and end. `prices`: retail, feed-in, fee. Raises: InputError with all that is wrong."""
+    problems, (first, until) = Problems(), periods
+    begins = period_of(running, first, problems, "--from")
+    ends = START_MAX if until is None else period_of(running, until, problems, "--until")
+    if not problems.count and ends <= begins:
+        problems.add("--until", f"{period_text(ends)} is not after --from, {period_text(begins)}")
+    ticks = []
+    for option, text in zip(("--retail", "--feed-in", "--fee"), prices, strict=True):
+        try:
+            ticks.append(running.settings.ticks(text))
+        except InvalidOrderError as error:
+            problems.add(option, str(error))
+    problems.check()
+    retail, feed_in, fee = ticks
+    # a fee is a difference of prices: its ticks are counted from 0, not from the smallest price
+    difference = fee + running.settings.scale.base
     try:
-        ends = START_MAX if until is None else period_start(until, running.period_seconds)
-        # a fee is a difference of prices: its ticks are counted from 0, not from the smallest price
-        difference = settings.ticks(fee) + base
-        return Tariff(
-            running.id, own.supplier, number, begins, ends, settings.ticks(retail), settings.ticks(feed_in), difference
-        )
-    except (InvalidOrderError, WireError) as error:
+        return Tariff(running.id, own.supplier, number, begins, ends, retail, feed_in, difference)
+    except WireError as error:
         raise InputError((str(error),)) from None
 
 

@@ -22,6 +22,8 @@ from parties.files.toml import Readers, quoted, read_document
 
 IDENTITY, SEALING = "identity.key", "sealing.key"
 
+_ROLES = {"supplier.toml": "a supplier", "grid.toml": "a grid operator", "arbiter.toml": "an arbiter"}
+
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
@@ -69,7 +71,13 @@ def read_key_home(
 
 def is_key_home(path: Path, name: str, problems: Problems) -> bool:
     """Whether there is a private directory with such a file of settings; what is wrong is noted."""
-    return check_directory(path, problems) and read_private(path / name, problems) is not None
+    if not check_directory(path, problems):
+        return False
+    if not (path / name).exists():
+        role = _ROLES.get(name, name.removesuffix(".toml"))
+        problems.add(str(path / name), f"no such file: is this the home of {role}?")
+        return False
+    return read_private(path / name, problems) is not None
 
 
 def read_keys(path: Path, problems: Problems) -> KeyPair | None:

@@ -23,7 +23,9 @@ def make_directory(path: Path) -> None:
         path.mkdir(mode=DIRECTORY_MODE, parents=True)
         path.chmod(DIRECTORY_MODE)  # whatever the umask is
     except OSError as error:
-        raise OutputError(f"{path} could not be made: {error.strerror}") from None
+        there = isinstance(error, FileExistsError)
+        reason = "it is there already, and keys are never replaced: name another one" if there else error.strerror
+        raise OutputError(f"{path} could not be made: {reason}") from None
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -25,6 +25,11 @@ class Problems:
             raise InputError(tuple(self.shown), self.count - len(self.shown))
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of something: "1 supplier", "2 suppliers"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def printable(text: str, limit: int = 40) -> str:
     """`text` for a terminal: at most `limit` characters of it, and nothing that would move the cursor.
 

@@ -27,6 +27,15 @@ CONNECTIONS = 6
 
 _TIMEOUT = httpx.Timeout(10, read=WAIT_SECONDS + 10, pool=None)
 _KEEP_SECONDS = 60.0
+_WORDS = {
+    "not-open-yet": ": its round has not begun yet",
+    "not-finished": ": it has no outcome yet",
+    "unknown-period": ": the party knows no such round, or has deleted it",
+    "unknown-meter": ": the meter is not enrolled: ask the registrar",
+    "overloaded": ": try again later",
+}
+"""What the problems mean that people meet, for those who do not know the names."""
+
 _TRY_AGAIN = frozenset({408, 425, 429})
 
 
@@ -41,7 +50,7 @@ class RefusedError(MarketError):
     """
 
     def __init__(self, party: int, problem: str, status: int, retry_after: float | None) -> None:
-        super().__init__(f"party {party}: refused: {problem} (status {status})")
+        super().__init__(f"party {party}: refused: {problem} (status {status}){_WORDS.get(problem, '')}")
         self.problem = problem
         self.passing = status in _TRY_AGAIN or status >= 500
         self.retry_after = retry_after
@@ -95,6 +104,7 @@ class Api:
         self._use(transports)
 
     def _use(self, transports: Mapping[str, httpx.AsyncBaseTransport]) -> None:
+        self._hosts = list(transports)
         self._urls = [f"{url.rstrip('/')}/v1/markets/{self.market}" for url in transports]
         # what is not mounted goes nowhere: no proxy of the environment, no other host
         self._client = httpx.AsyncClient(
@@ -147,7 +157,7 @@ class Api:
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:
             # its text may hold an address, and nothing that was sent
             reason = str(error) or type(error).__name__
-            raise UnreachableError(f"party {party}: {reason}") from None
+            raise UnreachableError(f"party {party}: {self._hosts[party]}: {reason}") from None
         if answer.status_code in (200, 201):
             return bytes(body)
         raise _refusal(party, answer, bytes(body))

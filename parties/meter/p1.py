@@ -51,7 +51,9 @@ async def listen(device: str, report: Callable[[str], None]) -> AsyncIterator[Re
                 yield registers
         except (OSError, ValueError) as error:  # pyserial's own is an OSError; ValueError: settings it cannot use
             reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "no longer there"
-            report(f"{device}: {reason}; it will be opened again")
+            # once, and then ever more rarely: after 1, 2, 4, 8 … more attempts
+            if attempt & (attempt - 1) == 0:
+                report(f"{device}: {reason}; it will be opened again")
         attempt += 1
         await asyncio.sleep(pause_seconds(attempt))
 

@@ -133,7 +133,7 @@ def _explain(errors: list[BaseException], staged: RunningMarket, reader: SheetRe
             raise error
     problems = {error.problem for error in errors if isinstance(error, RefusedError)}
     same = problems.pop() if len(problems) == 1 and all(isinstance(error, RefusedError) for error in errors) else None
-    told = "; ".join(sorted({str(error) for error in errors})) or "there is no outcome yet"
+    told = "; ".join(sorted({str(error) for error in errors})) or _why(staged, reader, start)["not-finished"]
     raise SheetError(f"{_named(staged, start)}: {_why(staged, reader, start).get(same or '', told)}", same)
 
 
@@ -151,14 +151,20 @@ def _why(staged: RunningMarket, reader: SheetReader, start: int) -> dict[str, st
     closing = split_market(staged.id)[1] is Stage.CLOSING
     what, done = ("month", "closed") if closing else ("period", "settled")
     begins = 0 if calendar is None else calendar.closes(start) if closing else calendar.end_ms(start)
+    within = 0 if calendar is None else calendar.settle_within_ms
+    ends = begins if closing or calendar is None else calendar.reading_deadline(start)
+    few = f"fewer than {staged.settings.minimum_group} users (minimum_group)"
     none = "nothing of its was settled, its supplier had published no tariff, or it is longer ago than parties keep it"
     return {
         "not-open-yet": f"the {what} is not {done} yet; that begins at {moment_text(begins // 1000)}",
-        "not-finished": f"the {what} is being {done}: not all parties have signed it yet; try again later",
+        "not-finished": f"the {what} is being {done}: not all parties have signed it yet; "
+        f"try again at {moment_text((ends + within) // 1000)}",
         "void": f"its settlement is void: there are no totals, and the {what}'s readings are taken into account later",
         "unknown-period": f"the parties have not {done} this {what}: it is long past, or they were not running then",
         "unknown-market": "no party settles this market: is it the right market file?",
-        "group-too-small": f"there are no totals over fewer than {staged.settings.minimum_group} users (minimum_group)",
+        "group-too-small": f"changes by late and corrected readings: none, or of {few}"
+        if closing
+        else f"there are no totals over {few}",
         "nothing-here": f"the parties have nothing for {kind} '{name}' in this {what}: {none}",
         "unknown-reader": f"no {kind} '{name}' was on the roll when the {what} was {done}: the registrar enters it",
         "unauthorized": f"the roll has other keys for {kind} '{name}' than this home: hand the registrar the new ones",

@@ -22,7 +22,12 @@ REQUEST_MAX = 4096
 def lots(text: str, market: MarketFile, where: str, problems: Problems) -> int | None:
     """The lots of a largest quantity written in kWh, exactly; None if it is none."""
     try:
-        return market.lots(text)
+        found = market.lots(text)
+        # a file may be a listing of a roll with such a meter on it, and is read back
+        if found == 0 and where.startswith("--"):
+            problems.add(where, "a meter with 0 kWh could neither trade nor send a reading")
+            return None
+        return found
     except InvalidOrderError as error:
         problems.add(where, str(error))
         return None

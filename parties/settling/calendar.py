@@ -55,8 +55,8 @@ class Months:
             return f"{datetime.fromtimestamp(month, ZoneInfo(self.timezone)):%Y-%m}"
         return f"{datetime.fromtimestamp(month, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
-    def read(self, text: str) -> int:
-        """The inverse of `text`. Raises: InvalidSettingsError."""
+    def read(self, text: str, example: int = 0) -> int:
+        """The inverse of `text`. `example`: a month to show. Raises: InvalidSettingsError."""
         try:
             if self.length is None:
                 moment = datetime.strptime(text, "%Y-%m")
@@ -64,9 +64,10 @@ class Months:
             else:
                 month = int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
         except ValueError:
-            raise InvalidSettingsError(f"{text!r} is no month: such as {self.text(0)} is expected") from None
+            raise InvalidSettingsError(f"{text!r} is no month: such as {self.text(example)} is expected") from None
         if month < 0 or self.of(month) != month:
-            raise InvalidSettingsError(f"no billing month starts at {text}")
+            near = "" if month < 0 else f": one does at {self.text(self.of(month))}"
+            raise InvalidSettingsError(f"no billing month starts at {text}{near}")
         return month
 
 
@@ -108,6 +109,13 @@ class Calendar:
         last_settled = 1000 * (self.months.next(month) + self.period_seconds) + self.reading_deadline_ms
         last_corrected = 1000 * (month + self.period_seconds) + self.correction_deadline_ms
         return max(last_settled, last_corrected) + self.settle_within_ms
+
+    def last_closed(self, now_ms: int) -> int:
+        """The latest month that can be closed by now; the first one of all if none can."""
+        month = self.months.of(now_ms // 1000)
+        while month > 0 and self.closes(month) > now_ms:
+            month = self.months.before(month)
+        return max(month, 0)
 
     def periods(self, month: int) -> int:
         """How many periods a month has: those that start in it, where the clocks change too."""

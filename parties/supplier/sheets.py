@@ -8,6 +8,7 @@ from mpc_market.wire.sheet import Content, ReceivedSheet
 from mpc_market.wire.tariff import Tariff, sign_tariff
 from parties.files.running import RunningMarket
 from parties.meter.api import Api, RefusedError, UnreachableError
+from parties.meter.periods import period_text
 from parties.meter.sheets import SheetError, SheetReader, fetch_sheet
 from parties.supplier.home import SupplierHome
 
@@ -52,8 +53,22 @@ async def publish_tariff(api: Api, home: SupplierHome, tariff: Tariff) -> dict[i
     async def to(party: int) -> None:
         try:
             await api.post(party, "tariffs", body)
-        except (RefusedError, UnreachableError) as error:
+        except UnreachableError as error:
             troubles[party] = str(error)
+        except RefusedError as error:
+            troubles[party] = _why(party, error, tariff)
 
     await asyncio.gather(*(to(party) for party in range(api.parties)))
     return troubles
+
+
+def _why(party: int, error: RefusedError, tariff: Tariff) -> str:
+    """What a refusal means, and what would be right."""
+    words = {
+        "tariff-number": f"number {tariff.number} is taken: use a higher one",
+        "tariff-late": f"it must arrive before {period_text(tariff.begins)}, when its first period begins",
+        "unknown-supplier": f"supplier {tariff.supplier} is not on the roll: ask the registrar",
+        "not-settled": "this market only clears: it has no tariffs",
+        "bad-signature": "the key of this home is not the one on the roll: ask the registrar",
+    }
+    return f"party {party}: {words[error.problem]}" if error.problem in words else str(error)

@@ -117,7 +117,8 @@ def test_a_party_that_ends_in_the_middle(parties: OnlineParties, monkeypatch: py
     monkeypatch.setattr(fetching, "PAGE", 1)
     parties.answers[1] = lambda path: problem("overloaded", 503) if "after=1" in path else None
     found = fetched(parties)[1]
-    assert (found.count, found.new, found.trouble) == (2, 2, "party 1: refused: overloaded (status 503)")
+    assert (found.count, found.new) == (2, 2)
+    assert found.trouble == "party 1: refused: overloaded (status 503): try again later"
     parties.answers.clear()
     assert fetched(parties)[1] == Fetched(1, 4, 2)
 

@@ -76,6 +76,13 @@ def test_a_case_is_judged_offline(folder: Path, run: Run) -> None:
     assert "\nWRONG:\n" in ended.out
 
 
+def test_a_dispute_about_a_period_of_which_the_home_knows_nothing(folder: Path, run: Run) -> None:
+    arguments = ("--arbiter", "ombudsman.toml", "--out", "x.json", "--period", "2026-09-21T14:15:00Z")
+    ended = run("meter", "dispute", "--home", "m1", *arguments)
+    assert ended.code == 1  # nobody is there
+    assert "2026-09-21T14:15:00Z: this home has signed no order and no reading for that period" in ended.err
+
+
 def test_a_round_that_nobody_knows_is_not_judged(folder: Path, run: Run) -> None:
     case = Disputed().case()
     dispute = replace(case.dispute, submissions=())
@@ -93,6 +100,8 @@ def test_a_round_that_nobody_knows_is_not_judged(folder: Path, run: Run) -> None
         (("arbiter", "check", "case", "--home", "arbiter", "--market", "x.toml"), "x.toml: no such file"),
         (("arbiter", "fetch", "market.toml", "--home", "arbiter", "--market", "market.toml", "--out", "x"),
          "market.toml: it is no evidence as"),
+        (("arbiter", "keygen", "--home", "x", "--name", "", "--out", "y.toml"), "--name: "),
+        (("arbiter", "check", "case", "--home", "m1", "--market", "market.toml"), "is this the home of an arbiter?"),
         (("arbiter", "keygen", "--home", "x", "--name", "a/b", "--out", "y.toml"), "the id of a dispute's arbiter"),
         (("meter", "dispute", "--home", "m1", "--arbiter", "ombudsman.toml", "--out", "x"), "name what is contested"),
         (("meter", "dispute", "--home", "m1", "--arbiter", "market.toml", "--out", "x"), "market.toml:"),

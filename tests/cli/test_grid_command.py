@@ -102,7 +102,7 @@ WRONG_TOTALS = {
     "nothing": ((), "--period: say one of: --period UTC, --month MONTH"),
     "both": (("--period", "2026-11-21T12:00:00Z", "--month", "2026-11"), "--period: say one of"),
     "no period": (("--period", "noon"), "--period: period 'noon' is not the UTC start"),
-    "no month": (("--month", "2026-13"), "--month: '2026-13' is no month: such as 1970-01 is expected"),
+    "no month": (("--month", "2026-13"), "--month: '2026-13' is no month: such as 20"),
     "a day": (("--month", "2026-11-01"), "--month: '2026-11-01' is no month"),
     "another home": (("--month", "2026-11", "--home", "oak/registrar"), "grid.toml: no such file"),
     "no home": (("--month", "2026-11", "--home", "none"), "none: no such directory"),

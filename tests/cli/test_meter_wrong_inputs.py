@@ -42,6 +42,14 @@ WRONG = {
     "part of a lot": (submit(quantity="1.2505"), "quantity 1.2505 is not a multiple of the lot 0.001"),
     "too much": (submit(quantity="2.001"), "quantity 2.001 is above the enrolled maximum of 2.000 kWh"),
     "no side": (submit(side="SELL"), "side 'SELL' is neither buy nor sell"),
+    "a reading of a comma and of too little": (
+        ["reading", "--home", "home", "--import", "0,1", "--export", "-1", "--period", "2026-11-21T12:00:00Z"],
+        "--import: quantity '0,1' has a decimal comma",
+    ),
+    "a period of a reading": (
+        ["reading", "--home", "home", "--import", "0", "--export", "0", "--period", "noon"],
+        "--period: period 'noon'",
+    ),
     "no period": (submit(period="tomorrow"), "period 'tomorrow' is not the UTC start of a period such as 2026-"),
     "local time": (submit(period="2026-11-21T12:00:00+01:00"), "is not the UTC start of a period"),
     "between periods": (

@@ -48,13 +48,15 @@ def registrar(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_a_meter_enrolled_changed_and_removed(registrar: Run) -> None:
     ended = registrar("enrol", request("m1"), *TERMS)
     assert (ended.code, ended.err) == (0, "")
-    assert "enrolled 1; version 2, 1 meters, 1 suppliers" in ended.out
+    assert "enrolled 1; version 2, 1 meter, 1 supplier" in ended.out
     assert 'm1: its home must say maximum = "17.250"' in ended.out
     assert roll().by_meter()["m1"].maximum == 17250
     listed = registrar("list")
     assert listed.out.splitlines()[1].split() == ["m1", "green", "north", "17.250"]
     assert registrar("supplier", "add", "blue.toml").code == 0
-    assert registrar("change", "m1", "--supplier", "blue", "--maximum", "3").code == 0
+    changed = registrar("change", "m1", "--supplier", "blue", "--maximum", "3")
+    assert changed.code == 0
+    assert 'm1: its home must say maximum = "3.000"' in changed.out
     assert (roll().by_meter()["m1"].supplier, roll().by_meter()["m1"].maximum) == ("blue", 3000)
     assert registrar("remove", "m1").code == 0
     assert registrar("supplier", "remove", "blue").code == 0
@@ -110,7 +112,9 @@ WRONG: dict[str, tuple[list[str], str]] = {
         "--identity-key: '0' is not 64 hexadecimal digits",
     ),
     "change of nobody": (["change", "m9", "--region", "x"], "METER: no meter 'm9' is enrolled"),
-    "no change": (["change", "m0"], "meter 'm0' is enrolled so already"),
+    "no change": (["change", "m0", "--region", "north"], "meter 'm0' is enrolled so already"),
+    "nothing to change": (["change", "m0"], "change: say what changes: --supplier, --region or --maximum"),
+    "a maximum of 0": (["change", "m0", "--maximum", "0"], "--maximum: a meter with 0 kWh could neither trade nor"),
     "removing nobody": (["remove", "m0", "m9"], "METER: no meter 'm9' is enrolled"),
     "a supplier twice": (["supplier", "add", "green.toml"], "green.toml: supplier 'green' is on the roll already"),
     "a supplier that is none": (["supplier", "add", "meters.csv"], "meters.csv:1: not TOML"),
@@ -152,7 +156,7 @@ def test_a_registrar_on_its_own_host(registrar: Run, run: Run) -> None:
     market = read_running("oak/market.toml", Problems())
     assert market is not None
     Path("own/market.toml").write_text(text.replace(market.registrar.hex(), ended.out.split()[-1]))
-    assert "begun; version 1, 0 meters, 1 suppliers" in run("registrar", "begin", "--home", "own").out
+    assert "begun; version 1, 0 meters, 1 supplier" in run("registrar", "begin", "--home", "own").out
 
 
 @pytest.mark.parametrize("command", ["enrol", "change", "remove", "list", "begin", "keygen", "supplier add"])

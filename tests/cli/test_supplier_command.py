@@ -1,20 +1,26 @@
 """`mpc-market supplier`: keys, totals from real HTTPS, and wrong inputs."""
 
+import asyncio
 import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from standin import Ended, Run
 
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
+from mpc_market.wire.tariff import Tariff
 from parties.files.key_home import IDENTITY, SEALING
 from parties.files.private import key_text
 from parties.files.problems import Problems
 from parties.files.running import Supplier
 from parties.files.running_toml import read_suppliers, running_text
+from parties.meter.api import Api, RefusedError
+from parties.supplier.home import SupplierHome
+from parties.supplier.sheets import publish_tariff
 from tests.supplier.online_parties import OnlineParties, running_of
 from tests.wire.wire_round import SUPPLIER, WireRound, sealing_key, signing_key
 
@@ -131,6 +137,74 @@ def test_more_wrong_inputs(tmp_path: Path, run: Run, home: Path) -> None:
         assert "--supplier: the id of a supplier" in ended.err
     assert run("supplier", "keygen", "--home", str(home), "--supplier", "green").code == 1
     assert run("supplier", "keygen").code == 2
+
+
+TARIFF = {
+    "--number": "1",
+    "--from": "2026-09-21T14:15:00Z",
+    "--retail": "0.0012",
+    "--feed-in": "0.0003",
+    "--fee": "0.0001",
+}
+WRONG_TARIFFS = {
+    "two options": (
+        {"--from": "2026-09-21T14:16:00Z", "--feed-in": "0.5"},
+        ["--from: period '2026-09-21T14:16:00Z': no period starts there", "--feed-in: price 0.5 is out of range"],
+    ),
+    "three more": (
+        {"--until": "tomorrow", "--retail": "x", "--fee": "0,03"},
+        ["--until: period 'tomorrow' is not", "--retail: price 'x' is not", "--fee: price '0,03' has a decimal comma"],
+    ),
+    "an end before it begins": (
+        {"--until": "2026-09-21T14:00:00Z"},
+        ["--until: 2026-09-21T14:00:00Z is not after --from, 2026-09-21T14:15:00Z"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TARIFFS)
+def test_wrong_tariffs(tmp_path: Path, run: Run, home: Path, name: str) -> None:
+    market = tmp_path / "market.toml"
+    market.write_text(running_text(running_of(WireRound(), certificates=_certificates())))
+    options, messages = WRONG_TARIFFS[name]
+    given = [text for pair in {**TARIFF, **options}.items() for text in pair]
+    ended = run("supplier", "publish-tariff", "--home", str(home), "--market", str(market), *given)
+    assert (ended.code, ended.out) == (2, "")
+    told = ended.err.splitlines()
+    assert len(told) == len(messages)
+    for message, line in zip(messages, told, strict=True):
+        assert line.startswith(message)
+
+
+def test_a_party_that_is_down_is_named_with_its_address(tmp_path: Path, run: Run, home: Path) -> None:
+    market = tmp_path / "market.toml"
+    market.write_text(running_text(running_of(WireRound(), certificates=_certificates())))
+    given = [text for pair in TARIFF.items() for text in pair]
+    ended = run("supplier", "publish-tariff", "--home", str(home), "--market", str(market), *given)
+    assert ended.code == 1
+    assert "not taken: party 0: https://" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("tariff-number", "party 1: number 7 is taken: use a higher one"),
+        ("tariff-late", "party 1: it must arrive before 2026-11-26T15:50:30Z, when its first period begins"),
+        ("odd", "party 1: refused: odd (status 409)"),
+    ],
+)
+def test_what_a_refused_tariff_is_told(problem: str, said: str) -> None:
+    class Refusing:
+        parties = 3
+
+        async def post(self, party: int, *_: object) -> bytes:
+            if party == 1:
+                raise RefusedError(party, problem, 409, None)
+            return b""
+
+    tariff = Tariff("oak", "green", 7, 1_795_708_230, 1_795_708_260, 1, 1, 1)
+    home = SupplierHome(Path("green"), "green", SigningKey.generate(), SealingKey.generate())
+    assert asyncio.run(publish_tariff(cast(Api, Refusing()), home, tariff)) == {1: said}
 
 
 def _certificates() -> list[str]:

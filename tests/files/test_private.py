@@ -47,7 +47,7 @@ def test_what_is_made_is_private_whatever_the_umask(tmp_path: Path) -> None:
 def test_keys_are_never_replaced(tmp_path: Path) -> None:
     make_directory(tmp_path / "home")
     write_new(tmp_path / "key", b"old")
-    with pytest.raises(OutputError, match="home could not be made: File exists"):
+    with pytest.raises(OutputError, match="home could not be made: it is there already, and keys are never replaced"):
         make_directory(tmp_path / "home")
     with pytest.raises(OutputError, match="key could not be written: File exists"):
         write_new(tmp_path / "key", b"new")

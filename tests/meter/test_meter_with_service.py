@@ -156,7 +156,8 @@ async def test_refusals_of_the_service_are_understood(town, tmp_path):
         rounds = rounds_of(town)
         async with rounds.api:
             done = await submit(stranger, rounds, START, [])
-            assert done.troubles == {j: f"party {j}: refused: unknown-meter (status 403)" for j in range(3)}
+            asks = ": the meter is not enrolled: ask the registrar"
+            assert done.troubles == {j: f"party {j}: refused: unknown-meter (status 403){asks}" for j in range(3)}
             for path, problem, passing in [
                 (f"periods/{START + 900}", "not-open-yet", True),
                 (f"periods/{START + 7}", "unknown-period", False),

@@ -180,3 +180,19 @@ def test_registers_at_the_ends_of_periods_are_kept(line, store):
 
     asyncio.run(both())
     assert [(boundary.at - NOON, boundary.registers.imported) for boundary in store.boundaries(0)] == [(0, 0), (20, 2)]
+
+
+def test_a_device_that_is_not_there_is_reported_ever_more_rarely(tmp_path, monkeypatch):
+    attempts = []
+
+    async def sleep(seconds: float) -> None:
+        attempts.append(seconds)
+        if len(attempts) == 100:
+            raise EOFError
+
+    monkeypatch.setattr("parties.meter.p1.asyncio.sleep", sleep)
+    reports: list[str] = []
+    with pytest.raises(EOFError):
+        asyncio.run(take(str(tmp_path / "nope"), 1, reports))
+    assert len(reports) == 8  # after 0, 1, 2, 4, 8, 16, 32 and 64 attempts
+    assert set(reports) == {f"{tmp_path}/nope: No such file or directory; it will be opened again"}

@@ -122,7 +122,7 @@ def test_rolls_that_are_none(home: RegistrarHome) -> None:
 
 
 def test_a_home_is_made_once(home: RegistrarHome) -> None:
-    with pytest.raises(OutputError, match="File exists"):
+    with pytest.raises(OutputError, match="keys are never replaced"):
         make_registrar_home(home.path)
 
 

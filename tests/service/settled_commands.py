@@ -159,7 +159,7 @@ async def _refusals(desk: Desk, month: str, start: int) -> None:
     said = await desk.run(*bills, *sun, "--month", month, code=1)
     assert "the roll has other keys for supplier 'sun' than this home" in said
     said = await desk.run(*bill, *ben, "--month", "2026-11", code=2)
-    assert "--month: '2026-11' is no month: such as 1970-01-01T00:00:00Z is expected" in said
+    assert "--month: '2026-11' is no month: such as 20" in said
     assert "supplier.toml: no such file" in await desk.run(*bills, *north, "--month", month, code=2)
     other = desk.path / "elm.toml"
     other.write_text(desk.market.read_text().replace('id = "oak-street"', 'id = "elm"'))
