@@ -174,7 +174,7 @@ def _settings(users: int, periods: int, jobs: int) -> Row:
 def _add_up(entries: Vector, prices: Vector, expected: Vector) -> float:
     """CPU seconds in which a party's service adds up one day's entries. Raises: RuntimeError if it comes to others."""
     users, line = len(expected), LineKey(RATES, 0, estimated=False)
-    accounts = [Account(f"{user:06}", "green") for user in range(users)]
+    accounts = [Account(f"{user:06}", "green", owner="") for user in range(users)]
     words, money = entries.tolist(), prices.tolist()
     before = time.process_time()
     books = month_books(

@@ -34,7 +34,7 @@ from parties.meter.rounds import Rounds
 from parties.meter.sheets import SheetError
 from parties.settling.calendar import Calendar
 from parties.supplier.home import SupplierHome, read_supplier_home
-from parties.supplier.sheets import amounts_of, fetch, publish_tariff
+from parties.supplier.sheets import fetch, publish_tariff
 from soak.steered import Meters, SteeredClock
 
 PERIOD_SECONDS, METERS = 900, 5
@@ -200,7 +200,8 @@ class LiveMonth:
         """What the supplier is shown, cents by meter."""
         rounds = self._stages[Stage.CLOSING]
         sheet = await fetch(rounds.api, rounds.market.running, self._supplier(), Content.AMOUNTS, month)
-        return {meter: amount for meter, (amount, _) in amounts_of(sheet).items()}
+        rows = zip(sheet.title.rows, sheet.values, strict=True)
+        return {row.name.removeprefix("meter/"): amount for row, (amount,) in rows if row.users}
 
     async def totals(self, start: int) -> list[tuple[int, ...]]:
         """What the supplier is shown of a period: users, import, export."""

@@ -19,9 +19,13 @@ negative number word − p. Names of rows, numbers of users and facts are known 
     4 bill         closing      meter      supplier/ID of each line                BILL_COLUMNS: lots, ticks × lots
 
 `users`: of totals and corrections, over how many users a row is, at least `minimum_group`; of amounts and bills, over
-how many entries (periods settled or corrected). `facts`: of amounts, how many entries rest on an estimate; of a line of
-a bill, its retail price, feed-in price and fee (ticks, prices counted from 0; none of the three if no tariff was
-published), the start of the month that the periods lie in, and 1 if it is estimated, else 0.
+how many entries: one for a period that is settled or corrected, one for what a correction takes back. Of a meter on
+the supplier's roll that has none the amount is 0. `facts`: of amounts, AMOUNT_FACTS; of a line of a bill, its retail
+price, feed-in price and fee (ticks, prices counted from 0; none of the three if no tariff was published), the start of
+the month that the periods lie in, and 1 if it is estimated, else 0.
+
+An amount is of one identity key: a meter whose owner has changed in the month has two rows at its supplier, who tells
+them apart by `key`, the first 8 bytes of it. A meter's claim gets what is of the key that has signed it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +45,9 @@ from mpc_market.wire.sharing import recombine
 
 TOTALS_COLUMNS = ("import", "export")
 AMOUNT_COLUMNS = ("amount",)
+AMOUNT_FACTS = ("periods", "corrections", "estimated", "key")
+"""Periods of the month itself that were settled; periods of the month before that were corrected, late or estimated;
+how many of all these rest on an estimate; see `key_fact`."""
 BILL_COLUMNS = ("bought", "sold", "residual_import", "residual_export", "bought_value", "sold_value", "imported")
 
 
@@ -59,6 +66,16 @@ _READERS = {Claimant.METER: 1, Claimant.SUPPLIER: 2, Claimant.DSO: 3, Claimant.T
 _BY_CODE = {code: reader for reader, code in _READERS.items()}
 
 
+def key_fact(identity_key: bytes) -> int:
+    """The first 8 bytes of a user's identity key, high byte first, as a fact is written."""
+    return int.from_bytes(identity_key[:8], "big", signed=True)
+
+
+def key_text(fact: int) -> str:
+    """The same for people: as the key begins in the registrar's list."""
+    return f"{fact % (2 * _HALF):016x}"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """The public part of a row: `name` made by `identifiers.member`."""
@@ -69,7 +86,7 @@ class Row:
 
     def __post_init__(self) -> None:
         check_member(self.name)
-        require_int("the users of a row", self.users, 1, U32_MAX)
+        require_int("the users of a row", self.users, 0, U32_MAX)
         require_tuple("the facts of a row", self.facts, 0, U8_MAX)
         for fact in self.facts:
             require_int("a fact", fact, -_HALF, _HALF - 1)
@@ -102,6 +119,8 @@ class Title:
         require_int("the attempt", self.attempt, 0, U32_MAX)
         require_int("the number of columns", self.columns, 1, U8_MAX)
         require_tuple("the rows of a sheet", self.rows, 1)
+        if self.content is not Content.AMOUNTS and any(row.users == 0 for row in self.rows):
+            raise WireError("a row over nobody: only amounts have one")
         if len({(row.name, row.facts) for row in self.rows}) < len(self.rows):
             raise WireError("two rows of a sheet have one name and the same facts")
 

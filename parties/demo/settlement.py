@@ -174,7 +174,7 @@ def _rows(promises: _Promises, periods: range) -> list[SettlementInput]:
 def _books(promises: _Promises, entries: Vector, start: datetime) -> MonthBooks:
     """What one party adds up on its shares, as its service does (`parties.settling.accounts`)."""
     street, month = promises.street, int(start.timestamp())
-    accounts = [Account(house.name, house.supplier.name) for house in street]
+    accounts = [Account(house.name, house.supplier.name, owner="") for house in street]
     lines = [LineKey(house.supplier.rates, month, estimated=False) for house in street]
     bookings = (
         Booking(accounts[row % len(street)], lines[row % len(street)], REGION, promises.price(row // len(street)),
@@ -190,7 +190,7 @@ def _month(books: MonthBooks) -> ClosingInput:
     ]
     return ClosingInput(
         scale=SETTINGS.scale,
-        ids=[f"{account.meter}/{account.supplier}" for account in books.accounts],
+        ids=[account.name for account in books.accounts],
         bookings=[books.entries(account) for account in books.accounts],
         accounts=[place for place, _, _ in lines],
         rates=[astuple(key.rates) for _, key, _ in lines],

@@ -163,7 +163,7 @@ class MonthClosing:
             tariff = settled.get(entry.supplier, agreed)
             bookings.append(
                 Booking(
-                    account=Account(row.meter, entry.supplier),
+                    account=Account(row.meter, entry.supplier, entry.identity_key.hex()),
                     line=LineKey(tariff, month, estimated=row.number == 0),
                     region=entry.region,
                     price=price(word - 1) if word else None,
@@ -205,7 +205,7 @@ def _input(current: Round, given: Given, books: MonthBooks) -> ClosingInput:
     ]
     return ClosingInput(
         scale=current.settings.scale,
-        ids=[given.agreed.digest.hex(), *map(_name, books.accounts), *books.totals],
+        ids=[given.agreed.digest.hex(), *(account.name for account in books.accounts), *books.totals],
         bookings=[books.entries(account) for account in books.accounts],
         accounts=[place for place, _, _ in lines],
         rates=[(rates.retail, rates.feed_in, rates.fee) for _, rates, _ in lines],
@@ -219,8 +219,8 @@ def _result_rows(books: MonthBooks, closed: ClosingResult) -> list[ResultRow]:
     volumes, rows = iter(closed.volumes), []
     for account, due in zip(books.accounts, closed.due, strict=True):
         lines = tuple(KeptLine(key.facts, line.entries, next(volumes)) for key, line in books.lines[account].items())
-        kept = KeptAccount(books.entries(account), books.estimates(account), lines)
-        rows.append(ResultRow(_name(account), 1, Verdict.VALID, words_bytes((due,)), kept.encode()))
+        kept = KeptAccount(books.periods(account), books.corrections(account), books.estimates(account), lines)
+        rows.append(ResultRow(account.name, 1, Verdict.VALID, words_bytes((due,)), kept.encode()))
     return rows
 
 
@@ -230,10 +230,6 @@ def _total_rows(books: MonthBooks, closed: ClosingResult) -> list[TotalRow]:
         TotalRow(name, users, words_bytes(words))
         for (name, (users, _)), words in zip(books.totals.items(), closed.totals, strict=True)
     ]
-
-
-def _name(account: Account) -> str:
-    return f"{account.meter}{MEMBER_SLASH}{account.supplier}"
 
 
 def _calendar(market: RunningMarket) -> Calendar:

@@ -21,7 +21,7 @@ from mpc_market.wire.disclosure import (
 from mpc_market.wire.dispute import DisputeRequest, check_dispute, split_dispute
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.header import Header
-from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, member, split_market
+from mpc_market.wire.identifiers import Period, Stage, member, split_market
 from mpc_market.wire.message import sign
 from mpc_market.wire.roll import RollEntry
 from mpc_market.wire.submission import InputShare
@@ -34,6 +34,7 @@ from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
 from parties.service.settling import TARIFF
+from parties.settling.accounts import Account
 from parties.settling.kept import KeptAccount
 
 
@@ -74,21 +75,24 @@ class Disclosing:
             raise RefusalError(Problem.NOTHING_HERE) from None
 
     async def _entry(self, agreement: Agreement, request: DisputeRequest, signature: bytes) -> RollEntry:
-        """The user's line on the roll of the round; of a closing on an earlier one, if the user has left since.
+        """The user's line on the roll of the round; of a closing on an earlier one, if the user has left since, or has
+        got other keys, or the meter another owner.
 
         Raises: RefusalError if the request is not signed with its key.
         """
+        why = Problem.UNKNOWN_METER
         async for enrolled in self._node.rolls.back_from(agreement.terms.roll_version):
             entry = enrolled.meters.get(request.meter)
             if entry is not None:
                 try:
                     check_dispute(request, signature, request.market, entry.identity_key)
                 except WireError:
-                    raise RefusalError(Problem.BAD_SIGNATURE) from None
-                return entry
+                    why = Problem.BAD_SIGNATURE
+                else:
+                    return entry
             if self._node.stage is not Stage.CLOSING:
                 break
-        raise RefusalError(Problem.UNKNOWN_METER)
+        raise RefusalError(why)
 
     async def _disclosed(self, start: int, entry: RollEntry, state: State) -> Disclosed:
         ledger, market = self._node.ledger, self._node.market.id
@@ -97,7 +101,7 @@ class Disclosing:
             _, attempt = await last_begun(ledger, market, start, self._node.party)
         content: RoundShares | MonthShares
         if self._node.stage is Stage.CLOSING:
-            content = await self._month(start, attempt, entry.meter)
+            content = await self._month(start, attempt, entry)
         else:
             held = await ledger.submissions_of(market, start, entry.meter)
             row = await ledger.result(market, start, attempt, entry.meter)
@@ -115,15 +119,15 @@ class Disclosing:
         assert stored is not None, "this party has said that it holds it"
         return stored.data, Place(*unpacked_path(row.path))
 
-    async def _month(self, start: int, attempt: int, meter: str) -> MonthShares:
+    async def _month(self, start: int, attempt: int, entry: RollEntry) -> MonthShares:
         agreed = await self._lookup.agreed(start)
         accounts = []
         for row in await self._node.ledger.results(self._node.market.id, start, attempt):
-            user, _, supplier = row.meter.partition(MEMBER_SLASH)
-            if user == meter:
+            account = Account.of(row.meter)
+            if (account.meter, account.owner) == (entry.meter, entry.identity_key.hex()):
                 kept, (due,) = KeptAccount.decode(row.path), bytes_words(row.words)
                 lines = tuple(LineShare(line.facts, line.entries, line.words) for line in kept.lines)
-                accounts.append(AccountShare(supplier, kept.entries, kept.estimated, due, lines))
+                accounts.append(AccountShare(account.supplier, kept.entries, kept.estimated, due, lines))
         return MonthShares(() if agreed is None else agreed.members, tuple(accounts))
 
 

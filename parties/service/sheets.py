@@ -1,10 +1,17 @@
-"""What settling reveals, each sheet handed to its reader alone: by claim, sealed and signed when it is asked for."""
+"""What settling reveals, each sheet handed to its reader alone: by claim, sealed and signed when it is asked for.
+
+An account is of the identity key that the meter had on the roll of the period. A user gets, of a closed month, what is
+of the key that has signed the claim, whoever has the meter by then: the next owner gets nothing of the one before, who
+gets its own as long as it has its keys.
+"""
+
+from collections.abc import Set
 
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.claim import Claimant, check_claim
 from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, member
+from mpc_market.wire.identifiers import Period, Stage, member
 from mpc_market.wire.message import sign
 from mpc_market.wire.roll import Roll
 from mpc_market.wire.sheet import (
@@ -15,6 +22,7 @@ from mpc_market.wire.sheet import (
     Row,
     Sheet,
     Title,
+    key_fact,
     make_sheet,
 )
 from parties.service.following import last_begun
@@ -22,6 +30,7 @@ from parties.service.life import FINAL, State
 from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
+from parties.settling.accounts import Account
 from parties.settling.groups import Keys, Reader, keys_of, shown_to
 from parties.settling.kept import KeptAccount
 
@@ -50,14 +59,14 @@ class Sheets:
         if (content is Content.TOTALS) != (self._node.stage is Stage.SETTLEMENT) or self._node.stage not in _SHOWN:
             raise RefusalError(Problem.NOTHING_HERE)
         agreement = await self._agreement(start)
-        sealing_key = await self._checked(claim, agreement, asking)
+        identity_key, sealing_key = await self._checked(start, claim, agreement, asking)
         attempt = await self._attempt(start, wait)
         if content in (Content.TOTALS, Content.CORRECTIONS):
             made = await self._totals(start, asking, attempt, _roll(agreement))
         elif content is Content.AMOUNTS:
-            made = await self._amounts(start, asking, attempt)
+            made = await self._amounts(start, asking, attempt, identity_key, _roll(agreement))
         else:
-            made = await self._bill(start, asking, attempt)
+            made = await self._bill(start, asking, attempt, identity_key)
         rows, columns, words = made
         if not rows:
             raise RefusalError(Problem.NOTHING_HERE if columns != TOTALS_COLUMNS else Problem.GROUP_TOO_SMALL)
@@ -70,38 +79,41 @@ class Sheets:
         words = [word for _, row in shown for word in bytes_words(row.words)]
         return [Row(name, row.users) for name, row in shown], TOTALS_COLUMNS, words
 
-    async def _amounts(self, start: int, asking: Reader, attempt: int) -> _Table:
-        """To a supplier what each of its users owes; to a user what it owes to each of its suppliers."""
+    async def _amounts(self, start: int, asking: Reader, attempt: int, identity_key: bytes, roll: Roll) -> _Table:
+        """To a supplier what each of its users owes, with those of whom nothing was settled; to a user what it owes."""
         rows: list[Row] = []
         words: list[int] = []
-        for meter, supplier, kept, due in await self._accounts(start, attempt):
-            if asking == Reader(Claimant.SUPPLIER, supplier):
-                rows.append(Row(member("meter", meter), kept.entries, (kept.estimated,)))
-            elif asking == Reader(Claimant.METER, meter):
-                rows.append(Row(member("supplier", supplier), kept.entries, (kept.estimated,)))
+        accounts = await self._accounts(start, attempt)
+        for account, kept, due in accounts:
+            key = bytes.fromhex(account.owner)
+            if asking == Reader(Claimant.SUPPLIER, account.supplier):
+                name = member("meter", account.meter)
+            elif asking == Reader(Claimant.METER, account.meter) and key == identity_key:
+                name = member("supplier", account.supplier)
             else:
                 continue
+            rows.append(Row(name, kept.entries, (kept.periods, kept.corrections, kept.estimated, key_fact(key))))
             words += bytes_words(due)
+        if asking.kind is Claimant.SUPPLIER:
+            rows += _without(asking.name, roll, {account for account, _, _ in accounts})
+            words += [0] * (len(rows) - len(words))  # 0 is public, and so a share of itself
         return rows, AMOUNT_COLUMNS, words
 
-    async def _bill(self, start: int, asking: Reader, attempt: int) -> _Table:
+    async def _bill(self, start: int, asking: Reader, attempt: int, identity_key: bytes) -> _Table:
         """To a user the lines of its bill: nobody else gets any."""
         rows: list[Row] = []
         words: list[int] = []
-        for meter, supplier, kept, _ in await self._accounts(start, attempt):
-            if asking == Reader(Claimant.METER, meter):
+        for account, kept, _ in await self._accounts(start, attempt):
+            if asking == Reader(Claimant.METER, account.meter) and account.owner == identity_key.hex():
                 for line in kept.lines:
-                    rows.append(Row(member("supplier", supplier), line.entries, line.facts))
+                    rows.append(Row(member("supplier", account.supplier), line.entries, line.facts))
                     words += line.words
         return rows, BILL_COLUMNS, words
 
-    async def _accounts(self, start: int, attempt: int) -> list[tuple[str, str, KeptAccount, bytes]]:
+    async def _accounts(self, start: int, attempt: int) -> list[tuple[Account, KeptAccount, bytes]]:
+        """Each with this party's share of what is due."""
         found = await self._node.ledger.results(self._market, start, attempt)
-        accounts = []
-        for row in found:
-            meter, _, supplier = row.meter.partition(MEMBER_SLASH)
-            accounts.append((meter, supplier, KeptAccount.decode(row.path), row.words))
-        return accounts
+        return [(Account.of(row.meter), KeptAccount.decode(row.path), row.words) for row in found]
 
     def _signed(self, sheet: Sheet) -> bytes:
         try:
@@ -121,24 +133,47 @@ class Sheets:
             raise RefusalError(Problem.VOID if state is State.VOID else gone)
         return agreement
 
-    async def _checked(self, claim: bytes, agreement: Agreement, asking: Reader) -> bytes:
-        """The reader's sealing key, if the claim is its own. Raises: RefusalError."""
-        keys = await self._keys(agreement, asking)
-        if keys is None:
-            raise RefusalError(Problem.UNKNOWN_READER)
-        identity_key, sealing_key = keys
+    async def _checked(self, start: int, claim: bytes, agreement: Agreement, asking: Reader) -> Keys:
+        """The keys with which the claim is the reader's own. Raises: RefusalError."""
+        keys = await self._on_roll(agreement, asking)
+        if keys is not None and self._fits(claim, agreement, asking, keys[0]):
+            return keys
+        earlier = None
+        if (asking.kind, self._node.stage) == (Claimant.METER, Stage.CLOSING):
+            earlier = await self._earlier(start, claim, agreement, asking)
+        if earlier is None:
+            raise RefusalError(Problem.UNKNOWN_READER if keys is None else Problem.UNAUTHORIZED)
+        return earlier
+
+    def _fits(self, claim: bytes, agreement: Agreement, asking: Reader, identity_key: bytes) -> bool:
         try:
             check_claim(claim, agreement.terms, self._node.party, asking.kind, asking.name, identity_key)
         except WireError:
-            raise RefusalError(Problem.UNAUTHORIZED) from None
-        return sealing_key
+            return False
+        return True
 
-    async def _keys(self, agreement: Agreement, asking: Reader) -> Keys | None:
+    async def _on_roll(self, agreement: Agreement, asking: Reader) -> Keys | None:
         """From the roll of the round. Of a month that was closed also from earlier ones: somebody may have left."""
         async for enrolled in self._node.rolls.back_from(agreement.terms.roll_version):
             keys = keys_of(asking, enrolled.roll)
             if keys is not None or self._node.stage is not Stage.CLOSING:
                 return keys
+        return None
+
+    async def _earlier(self, start: int, claim: bytes, agreement: Agreement, asking: Reader) -> Keys | None:
+        """Those of an owner that the meter had in the month, if the claim is signed with them.
+
+        Earlier rolls are searched only for a key that has an account and has signed: not for anybody who asks.
+        """
+        attempt = await self._attempt(start, 0.0)
+        rows = await self._node.ledger.results(self._market, start, attempt)
+        accounts = [account for row in rows if (account := Account.of(row.meter)).meter == asking.name]
+        for identity_key in {bytes.fromhex(account.owner) for account in accounts}:
+            if self._fits(claim, agreement, asking, identity_key):
+                async for enrolled in self._node.rolls.back_from(agreement.terms.roll_version):
+                    keys = keys_of(asking, enrolled.roll)
+                    if keys is not None and keys[0] == identity_key:
+                        return keys
         return None
 
     async def _attempt(self, start: int, wait: float) -> int:
@@ -156,3 +191,12 @@ class Sheets:
 def _roll(agreement: Agreement) -> Roll:
     assert agreement.enrolled is not None, "the claim was checked with it"
     return agreement.enrolled.roll
+
+
+def _without(supplier: str, roll: Roll, accounts: Set[Account]) -> list[Row]:
+    """The supplier's meters on the roll of which nothing was settled or corrected: they are not to be overlooked."""
+    rows = []
+    for entry in roll.entries:
+        if entry.supplier == supplier and Account(entry.meter, supplier, entry.identity_key.hex()) not in accounts:
+            rows.append(Row(member("meter", entry.meter), 0, (0, 0, 0, key_fact(entry.identity_key))))
+    return rows

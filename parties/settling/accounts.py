@@ -12,11 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
+from typing import Self
 
 from mpc_market.rules.groups import large_enough, shown_parts
 from mpc_market.rules.settlement import Entry, Volumes, value
 from mpc_market.rules.tariff import Rates
 from mpc_market.wire.codec import P
+from mpc_market.wire.identifiers import MEMBER_SLASH
 from parties.settling.groups import part_group, region_group, supplier_group
 
 Words = tuple[int, ...]
@@ -30,15 +32,28 @@ VOLUMES = len(_NAMES)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Account:
-    """A user at a supplier."""
+    """A user at a supplier. `owner`: the identity key of the meter on the roll of the period, in hex: a meter's next
+    owner, with keys of its own, has another account, and gets nothing of the one before.
+    """
 
     meter: str
     supplier: str
+    owner: str
 
     @property
-    def key(self) -> tuple[bytes, bytes]:
+    def key(self) -> tuple[bytes, bytes, bytes]:
         """What accounts are sorted by."""
-        return self.meter.encode(), self.supplier.encode()
+        return self.meter.encode(), self.supplier.encode(), self.owner.encode()
+
+    @property
+    def name(self) -> str:
+        """As rows of the ledger have it. No id has a slash."""
+        return MEMBER_SLASH.join((self.meter, self.supplier, self.owner))
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """The inverse."""
+        return cls(*name.split(MEMBER_SLASH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +88,19 @@ class Booking:
 
 @dataclass(slots=True)
 class BillLine:
-    """One line of one account: `entries` added or subtracted, and this party's shares of its volumes."""
+    """One line of one account: `entries` added or subtracted, and this party's shares of its volumes. `periods` were
+    settled; `corrections` of the month before were corrected, came late or are estimated: each once.
+    """
 
     entries: int = 0
+    periods: int = 0
+    corrections: int = 0
     volumes: list[int] = field(default_factory=lambda: [0] * VOLUMES, repr=False)
 
     def add(self, booking: Booking) -> None:
         """Take in an entry."""
+        self.periods += not booking.correction
+        self.corrections += booking.correction
         for sign, words in ((1, booking.entry), (-1, booking.replaces)):
             if words is not None:
                 self.entries += 1
@@ -107,12 +128,21 @@ class MonthBooks:
         """In the sequence that all parties use."""
         return list(self.lines)
 
+    def periods(self, account: Account) -> int:
+        """How many periods of the month itself were settled."""
+        return sum(line.periods for line in self.lines[account].values())
+
+    def corrections(self, account: Account) -> int:
+        """How many periods of the month before were corrected, late or estimated."""
+        return sum(line.corrections for line in self.lines[account].values())
+
     def estimates(self, account: Account) -> int:
-        """How many entries of an account rest on estimates."""
-        return sum(line.entries for key, line in self.lines[account].items() if key.estimated)
+        """How many periods of an account rest on estimates."""
+        found = (line for key, line in self.lines[account].items() if key.estimated)
+        return sum(line.periods + line.corrections for line in found)
 
     def entries(self, account: Account) -> int:
-        """How many entries an account has."""
+        """How many entries an account has: those taken back count too."""
         return sum(line.entries for line in self.lines[account].values())
 
 

@@ -1,6 +1,6 @@
 """What a party keeps of an account after its month was closed, besides the share of what is due: a row of the ledger.
 
-entries u32 ‖ estimated u32 ‖ lines u16, each: facts u8, each i64 ‖ entries u32 ‖ 7 words
+periods u32 ‖ corrections u32 ‖ estimated u32 ‖ lines u16, each: facts u8, each i64 ‖ entries u32 ‖ 7 words
 """
 
 from dataclasses import dataclass, field
@@ -23,15 +23,23 @@ class KeptLine:
 
 @dataclass(frozen=True, slots=True)
 class KeptAccount:
-    """`entries`: how many went into it; `estimated`: how many of these rest on an estimate."""
+    """`periods`: how many of the month itself were settled; `corrections`: how many of the month before were corrected,
+    late or estimated; `estimated`: how many of all these rest on an estimate.
+    """
 
-    entries: int
+    periods: int
+    corrections: int
     estimated: int
     lines: tuple[KeptLine, ...]
 
+    @property
+    def entries(self) -> int:
+        """How many went into it, those taken back included."""
+        return sum(line.entries for line in self.lines)
+
     def encode(self) -> bytes:
         """As it is stored."""
-        writer = Writer().u32(self.entries).u32(self.estimated).u16(len(self.lines))
+        writer = Writer().u32(self.periods).u32(self.corrections).u32(self.estimated).u16(len(self.lines))
         for line in self.lines:
             writer.u8(len(line.facts))
             for fact in line.facts:
@@ -43,10 +51,10 @@ class KeptAccount:
     def decode(cls, data: bytes) -> Self:
         """The inverse. Raises: WireError."""
         reader = Reader(data)
-        entries, estimated = reader.u32(), reader.u32()
+        periods, corrections, estimated = reader.u32(), reader.u32(), reader.u32()
         lines = tuple(_line(reader) for _ in range(reader.u16()))
         reader.end()
-        return cls(entries, estimated, lines)
+        return cls(periods, corrections, estimated, lines)
 
 
 def _line(reader: Reader) -> KeptLine:

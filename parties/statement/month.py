@@ -3,10 +3,11 @@
 There are none: the amounts are rounded to the cent on shares, and nothing else is revealed to the supplier.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from mpc_market.wire.identifiers import MEMBER_SLASH
-from mpc_market.wire.sheet import AMOUNT_COLUMNS, TOTALS_COLUMNS, ReceivedSheet
+from mpc_market.wire.sheet import AMOUNT_COLUMNS, AMOUNT_FACTS, TOTALS_COLUMNS, ReceivedSheet, key_text
 from parties.files.market import MarketFile
 from parties.settling.calendar import Calendar
 from parties.statement.errors import StatementError
@@ -14,12 +15,17 @@ from parties.statement.errors import StatementError
 
 @dataclass(frozen=True, slots=True)
 class CustomerAmount:
-    """`cents`: negative is due to the customer. `periods`: settled or corrected; `estimated`: how many of them are."""
+    """`cents`: negative is due to the customer. `periods`: of the month itself, settled; `corrections`: of the month
+    before, corrected, late or estimated; `estimated`: how many of all these are. `key`: how the customer's identity key
+    begins, which tells two owners of one meter apart.
+    """
 
     meter: str
     cents: int = field(repr=False)
     periods: int
+    corrections: int
     estimated: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,14 @@ class SupplierMonth:
 
     @property
     def short(self) -> int:
-        """Of how many customers fewer periods are billed than the month has."""
+        """Of how many customers fewer periods are billed than the month has, corrections aside."""
         return sum(customer.periods < self.periods for customer in self.customers)
+
+    @property
+    def shared(self) -> list[str]:
+        """Meters that have had more than one owner, so that each has several amounts."""
+        owners = Counter(customer.meter for customer in self.customers)
+        return [meter for meter, count in owners.items() if count > 1]
 
     @property
     def market(self) -> str:
@@ -75,7 +87,7 @@ def supplier_month(
         if corrections.title.columns != len(TOTALS_COLUMNS) or len(corrections.values) != 1:
             raise StatementError("the totals of corrections are not of one group, import and export")
         shown = Corrections(corrections.title.rows[0].users, *corrections.values[0])
-    ordered = sorted(_customers(amounts), key=lambda customer: customer.meter.encode())
+    ordered = sorted(_customers(amounts), key=lambda each: (each.meter.encode(), each.key))
     text, periods = calendar.months.text(month), calendar.periods(month)
     return SupplierMonth(supplier, text, tuple(ordered), shown, periods, settings, parties)
 
@@ -85,7 +97,9 @@ def _customers(amounts: ReceivedSheet) -> list[CustomerAmount]:
         raise StatementError(f"amounts of {amounts.title.columns} columns: {len(AMOUNT_COLUMNS)} is expected")
     found = []
     for row, (cents,) in zip(amounts.title.rows, amounts.values, strict=True):
-        if len(row.facts) != 1:
-            raise StatementError(f"an amount with {len(row.facts)} facts: one is expected")
-        found.append(CustomerAmount(row.name.partition(MEMBER_SLASH)[2], cents, row.users, row.facts[0]))
+        if len(row.facts) != len(AMOUNT_FACTS):
+            raise StatementError(f"an amount with {len(row.facts)} facts: {len(AMOUNT_FACTS)} are expected")
+        periods, corrections, estimated, key = row.facts
+        meter = row.name.partition(MEMBER_SLASH)[2]
+        found.append(CustomerAmount(meter, cents, periods, corrections, estimated, key_text(key)))
     return found

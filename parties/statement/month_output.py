@@ -10,7 +10,7 @@ from parties.statement.month import SupplierMonth
 from parties.statement.notes import notes_of_month
 from parties.statement.texts import cents_text, month_title
 
-_COLUMNS = ("market", "month", "supplier", "meter", "amount", "currency", "periods", "estimated")
+_COLUMNS = ("market", "month", "supplier", "meter", "amount", "currency", "periods", "corrections", "estimated", "key")
 
 
 def month_lines(month: SupplierMonth) -> Iterator[str]:
@@ -19,10 +19,11 @@ def month_lines(month: SupplierMonth) -> Iterator[str]:
     yield f"{month.market}, {month_title(month.month)}, supplier {printable(month.supplier, 64)}"
     names = [printable(customer.meter, 64) for customer in month.customers]
     width = max(map(len, [*names, "customer"]))
-    yield f"{'customer'.ljust(width)}  {'amount ' + currency:>14}  {'periods':>8}"
-    for name, customer in zip(names, month.customers, strict=True):
-        flag = f"  {customer.estimated} estimated" if customer.estimated else ""
-        yield f"{name.ljust(width)}  {cents_text(customer.cents):>14}  {customer.periods:>8}{flag}"
+    yield f"{'customer'.ljust(width)}  {'amount ' + currency:>14}  {'periods':>8}  {'corrections':>11}"
+    for name, each in zip(names, month.customers, strict=True):
+        flags = f"  {each.estimated} estimated" if each.estimated else ""
+        flags += f"  key {each.key}" if each.meter in month.shared else ""
+        yield f"{name.ljust(width)}  {cents_text(each.cents):>14}  {each.periods:>8}  {each.corrections:>11}{flags}"
     yield f"{'total'.ljust(width)}  {cents_text(month.total):>14}"
     yield from notes_of_month(month)
     yield f"verified: the shares of all {month.parties} parties fit together; negative amounts are due to the customer"
@@ -35,7 +36,8 @@ def month_csv(month: SupplierMonth) -> str:
     writer.writerow(_COLUMNS)
     for each in month.customers:
         begin = (month.market, month.month, month.supplier, each.meter)
-        writer.writerow((*begin, cents_text(each.cents), month.settings.currency, each.periods, each.estimated))
+        counts = (each.periods, each.corrections, each.estimated)
+        writer.writerow((*begin, cents_text(each.cents), month.settings.currency, *counts, each.key))
     return text.getvalue()
 
 
@@ -58,7 +60,9 @@ def month_json(month: SupplierMonth) -> str:
                         "meter": each.meter,
                         "amount": cents_text(each.cents),
                         "periods": each.periods,
+                        "corrections": each.corrections,
                         "estimated": each.estimated,
+                        "key": each.key,
                     }
                     for each in month.customers
                 ],

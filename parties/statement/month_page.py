@@ -48,20 +48,22 @@ def _table(month: SupplierMonth) -> Markup:
         "<section><h2>Missing and corrected periods</h2>{}</section>"
         "<footer>Computed by {} compute parties on secret shares, and revealed to this supplier alone. The lines "
         "behind an amount, with all volumes, are revealed to the customer alone, who can show them.</footer>",
-        heads("Customer", "periods", "of these estimated", month.settings.currency),
-        joined(_row(each) for each in month.customers),
-        cells("", "", number(cents_text(month.total))),
+        heads("Customer", "periods", "corrections", "of these estimated", month.settings.currency),
+        joined(_row(each, each.meter in month.shared) for each in month.customers),
+        cells("", "", "", number(cents_text(month.total))),
         joined(fill("<p>{}</p>", note) for note in notes_of_month(month)),
         month.parties,
     )
 
 
-def _row(each: CustomerAmount) -> Markup:
+def _row(each: CustomerAmount, shared: bool) -> Markup:
+    """`shared`: its meter has had another owner too."""
+    name = f"{each.meter}, key {each.key}" if shared else each.meter
     estimated = fill('<span class="flag">{}</span>', each.estimated) if each.estimated else Markup("0")
     return fill(
         '<tr><th scope="row">{}</th>{}<td class="number">{}</td>{}</tr>',
-        each.meter,
-        cells(number(str(each.periods))),
+        name,
+        cells(number(str(each.periods)), number(str(each.corrections))),
         estimated,
         cells(number(cents_text(each.cents))),
     )

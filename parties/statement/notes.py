@@ -13,7 +13,14 @@ def notes_of_month(month: SupplierMonth) -> Iterator[str]:
         periods = f"the {month.periods} of {month_title(month.month)}"
         yield (
             f"Customers with fewer periods than {periods}: {month.short}. Readings were not there in time, or "
-            "settlements are void, which the next month's amounts make good; or the customer came or left."
+            "settlements are void, which the next month's amounts make good; or the customer came or left. Corrections "
+            "are periods of the month before that were corrected, late or estimated: they are in the amount, and make "
+            "up for no period of this month."
+        )
+    if month.shared:
+        yield (
+            f"Meters with several amounts: {len(month.shared)}. Their owner, or the owner's key, has changed: each "
+            "amount is of the key that the registrar's list shows with these digits at its beginning."
         )
     yield corrections_text(month)
 

@@ -1,7 +1,6 @@
 """What a supplier gets of a settled period and of a closed month, and publishing its tariffs."""
 
 import asyncio
-from collections.abc import Mapping
 
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.sheet import Content, ReceivedSheet
@@ -33,14 +32,6 @@ async def fetch_month(
         if error.problem != "group-too-small":
             raise
         return amounts, None
-
-
-def amounts_of(sheet: ReceivedSheet) -> Mapping[str, tuple[int, int]]:
-    """By meter: what is due, in hundredths of the currency; and how many periods of it rest on estimates."""
-    return {
-        row.name.removeprefix("meter/"): (amount, row.facts[0])
-        for row, (amount,) in zip(sheet.title.rows, sheet.values, strict=True)
-    }
 
 
 async def publish_tariff(api: Api, home: SupplierHome, tariff: Tariff) -> dict[int, str]:

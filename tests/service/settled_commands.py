@@ -88,7 +88,7 @@ async def _supplier(desk: Desk, month: str, bills: Mapping[Account, Bill]) -> No
     for text in (said, (desk.path / "sun.html").read_text()):
         assert text.count("kWh") == 1
     assert "kWh" not in (desk.path / "sun.csv").read_text()
-    assert set(written["customers"][0]) == {"meter", "amount", "periods", "estimated"}
+    assert set(written["customers"][0]) == {"meter", "amount", "periods", "corrections", "estimated", "key"}
     said = await desk.run("supplier", "totals", *desk.home("sun"), "--period", period_text(START))
     for line in (f"bought           {kwh(40)} kWh", f"sold             {kwh(40)} kWh"):
         assert line in said.splitlines()

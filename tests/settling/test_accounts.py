@@ -11,6 +11,7 @@ from mpc_market.wire.codec import P
 from mpc_market.wire.sharing import deal, recombine
 from parties.settling.accounts import Account, Booking, LineKey, month_books
 
+KEY = 32 * "ab"
 LOTS = st.integers(0, 2**16 - 1)
 ENTRIES = st.builds(
     lambda bought, sold, imported, exported: rule.settle(bought, sold, rule.Reading(imported, exported)),
@@ -42,7 +43,7 @@ def signed(word: int) -> int:
 def at_parties(given_: list[rule.Booking], minimum: int = 1):
     by_party = [[] for _ in range(3)]
     for booking in given_:
-        account = Account(booking.account.user, booking.account.supplier)
+        account = Account(booking.account.user, booking.account.supplier, KEY)
         line = LineKey(booking.line.rates, int(booking.line.month), booking.line.estimated)
         for own, entry, replaces in zip(by_party, shared(booking.entry), shared(booking.replaces), strict=True):
             corrected = booking.replaces is not None

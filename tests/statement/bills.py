@@ -31,7 +31,7 @@ def sheets(booked: Sequence[Booked], added: int = 0) -> tuple[ReceivedSheet, Rec
     """Amounts and lines. `added`: cents that the parties have put on every amount."""
     bills = bill(Booking(Account("m1", supplier), *each) for supplier, *each in booked)
     amounts = [
-        (Row(f"supplier/{account.supplier}", 1, (0,)), (each.due(SETTINGS.scale.cents) + added,))
+        (Row(f"supplier/{account.supplier}", 1, (1, 0, 0, 0)), (each.due(SETTINGS.scale.cents) + added,))
         for account, each in bills.items()
     ]
     lines = [

@@ -10,7 +10,7 @@ from mpc_market.wire.layout import Reading, reading_bits
 from mpc_market.wire.opening import Opening, Terms, commitment, terms_of
 from mpc_market.wire.receipt import receipt_for
 from mpc_market.wire.roll import Roll
-from mpc_market.wire.sheet import Content, Row, Sheet, Title
+from mpc_market.wire.sheet import Content, Row, Sheet, Title, key_fact
 from mpc_market.wire.submission import InputShare, Seal, Submission, sealed_text
 from mpc_market.wire.tariff import Tariff, sign_tariff
 from tests.vectors.wire_basis import (
@@ -122,10 +122,15 @@ def _tariff_vector() -> dict[str, Any]:
     }
 
 
+def _row() -> Row:
+    """2,970 periods in time; of the month before two corrected, which are two entries each, and one estimated."""
+    return Row(member("meter", METER), 2975, (2970, 3, 1, key_fact(signing(METER).public)))
+
+
 def _sheet_vector() -> dict[str, Any]:
     """What a supplier gets of a month: one customer's amount, a negative one."""
     closing = Period(f"{PERIOD.market}:closing", PERIOD.start)
-    title = Title(Claimant.SUPPLIER, SUPPLIER, Content.AMOUNTS, 1, 1, (Row(member("meter", METER), 2976, (1,)),))
+    title = Title(Claimant.SUPPLIER, SUPPLIER, Content.AMOUNTS, 1, 1, (_row(),))
     reader = b"\x02" + len(SUPPLIER).to_bytes(2, "little") + SUPPLIER.encode()
     head = reader + b"\x03" + (1).to_bytes(4, "little") + b"\x01"
     sheets = []

@@ -227,10 +227,10 @@ def test_bad_sheets(settling):
 
 
 def test_bad_titles():
-    for change in ({"rows": ()}, {"rows": (Row("region/a", 1),) * 2}, {"columns": 0}):
+    for change in ({"rows": ()}, {"rows": (Row("region/a", 1),) * 2}, {"rows": (Row("region/a", 0),)}, {"columns": 0}):
         with pytest.raises(WireError):
             replace(TITLE, **change)
-    for fields in (("region/a", 0), ("region/a", 2, (2**63,)), ("a/b/c", 1)):
+    for fields in (("region/a", -1), ("region/a", 2, (2**63,)), ("a/b/c", 1)):
         with pytest.raises(WireError):
             Row(*fields)
     with pytest.raises(WireError, match="3 words"):
