@@ -54,6 +54,7 @@ class Disputed:
         request = DisputeRequest("oak-street", self.user, 7, ARBITER.public, (self.played.period.start,))
         self.request = sign_dispute(request, signing_key(self.user))
         self.orders: tuple[Order, ...] = tuple(self.played.book[BUYER])
+        self.own_shares: tuple[InputShare, ...] = ()
 
     def content(self, party: int) -> RoundShares:
         held = HeldByParty(self.header, self.submission.signature, self.shares[party], self.receipts[party].encode())
@@ -69,7 +70,7 @@ class Disputed:
 
     def case(self, answers: dict[int, Answer] | None = None) -> Case:
         """`answers`: of the parties that say something else."""
-        own = OwnSubmission(self.header, self.submission.signature, (), (), self.orders)
+        own = OwnSubmission(self.header, self.submission.signature, self.own_shares, (), self.orders)
         dispute = DisputeFile(self.request, signing_key(self.user).public, (), (own,))
         all_ = {j: self.answer(j, self.content(j)) for j in range(PARTIES)} | (answers or {})
         period = self.played.period
@@ -127,6 +128,18 @@ def test_a_share_that_is_altered_convicts_its_party_and_a_claim_that_is_altered_
     (order,) = disputed.orders
     disputed.orders = (replace(order, price=order.price - 1),)
     assert stood(disputed.judged())[Kind.USER_LIES] is PROVED
+
+
+def test_shares_that_a_user_deals_anew_for_what_it_says_are_not_those_that_it_has_signed(disputed):
+    (order,) = disputed.orders
+    disputed.orders = (replace(order, price=order.price - 1),)
+    dealt = deal(order_bits(disputed.orders, disputed.user, disputed.played.settings, MAXIMUM), PARTIES)
+    disputed.own_shares = tuple(InputShare(bytes([j] * 32), words) for j, words in enumerate(dealt))
+    assert stood(disputed.judged())[Kind.USER_LIES] is PROVED
+    contents = [disputed.content(j) for j in range(PARTIES)]
+    withheld = [replace(each, submissions=(replace(each.submissions[0], share=None),)) for each in contents]
+    answers = {j: disputed.answer(j, each) for j, each in enumerate(withheld)}
+    assert stood(disputed.judged(answers))[Kind.USER_LIES] is NOT_PROVED  # else the silence of parties would acquit
 
 
 def test_shares_that_the_user_itself_has_dealt_wrongly_are_its_own_fault(disputed):
