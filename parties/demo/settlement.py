@@ -193,7 +193,7 @@ def _month(books: MonthBooks) -> ClosingInput:
         ids=[account.name for account in books.accounts],
         bookings=[books.entries(account) for account in books.accounts],
         accounts=[place for place, _, _ in lines],
-        rates=[astuple(key.rates) for _, key, _ in lines],
+        rates=[(key.rates.retail, key.rates.feed_in, key.rates.fee) for _, key, _ in lines],
         volumes=[tuple(line.volumes) for _, _, line in lines],
     )
 
