@@ -237,6 +237,9 @@ def _server(place: Place) -> Callable[[], Awaitable[Any]]:
                 command_timeout=60,
                 server_settings={
                     "synchronous_commit": "on",
+                    # An intake that has waited for a round's row must see what was committed meanwhile: that it is
+                    # closed. In a stricter level it would fail instead, whatever the server's default is.
+                    "default_transaction_isolation": "read committed",
                     # A host that lost its power leaves its lock behind until the server misses it.
                     "tcp_keepalives_idle": "30",
                     "tcp_keepalives_interval": "10",

@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from ledger_support import MARKET, PARTY, START, asynchronous, create, opened, submission
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
 from parties.ledger import Ledger, LedgerError, SchemaError, back_up
 from parties.ledger.database import Database
@@ -314,3 +314,14 @@ async def test_connections_cut_by_the_server_are_made_again(postgres):
         assert await ledger.round(MARKET, START) is not None
         locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
         assert await asyncio.to_thread(postgres.execute, locks, name) == [(1,)]
+
+
+@asynchronous
+async def test_the_level_of_isolation_is_not_left_to_the_server(postgres):
+    url = await asyncio.to_thread(postgres.emptied)
+    level = f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_isolation = 'serializable'"
+    await asyncio.to_thread(postgres.execute, level)
+    async with Database.open(Place.of(url)) as database:
+        shown = text("SHOW transaction_isolation")
+        assert await database.read(shown) == [("read committed",)]
+        assert (await database.write(lambda connection: connection.execute(shown))).scalar() == "read committed"
