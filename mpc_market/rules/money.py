@@ -13,6 +13,11 @@ from mpc_market.rules.model import Market
 AMOUNT_BITS = 60
 """Amounts stay below 2^60, so that twice a signed one fits in the field of the secure engine."""
 
+ENTRIES_PER_PERIOD = 3
+"""A closing adds up an entry for each period of its month; and for each of the month before a corrected one, which also
+takes one back.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Cents:
@@ -57,7 +62,7 @@ class Scale:
     the longest billing month. Retail and feed-in prices lie on the grid of prices, network fees from 0 to its end.
 
     Raises: AmountsTooLargeError if amounts of a month might be too large:
-    `3 · orders · 2^(price_bits + quantity_bits) · periods < 2^60`, with the largest |price| in place of 2^price_bits if
+    `9 · orders · 2^(price_bits + quantity_bits) · periods < 2^60`, with the largest |price| in place of 2^price_bits if
     the grid begins so far below 0 or so far above that it is larger; see `Cents.check_exact`.
     """
 
@@ -68,11 +73,11 @@ class Scale:
     cents: Cents
 
     def __post_init__(self) -> None:
-        month = self.largest_amount(self.periods)
+        month = self.largest_amount(ENTRIES_PER_PERIOD * self.periods)
         if month >= 2**AMOUNT_BITS:
             bits = self.market.price_bits + self.market.quantity_bits
             raise AmountsTooLargeError(
-                f"3 · {self.orders} orders · 2^{bits} · {self.periods} periods a month must be below "
+                f"9 · {self.orders} orders · 2^{bits} · {self.periods} periods a month must be below "
                 f"2^{AMOUNT_BITS}, so that bills are exact: fewer price_bits or quantity_bits, or a longer period"
             )
         self.cents.check_exact(month)

@@ -6,9 +6,10 @@ Nothing in it is secret. `running_toml` reads and writes the file.
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.committee import Committee
 from mpc_market.wire.identifiers import Stage, split_market
-from parties.files.market import MarketFile
+from parties.files.market import MONTH_MAX, MarketFile
 from parties.files.values import Address
 from parties.settling.calendar import Calendar, Months
 from parties.tls import fingerprint
@@ -125,6 +126,8 @@ class RunningMarket:
         said = self.service.settlement
         if said is None:
             return None
+        if said.billing is not None and said.billing > MONTH_MAX:  # amounts of a longer one might not be exact
+            raise InvalidSettingsError(f"billing must be at most {MONTH_MAX.days} days")
         months = Months(self.settings.timezone, None if said.billing is None else int(said.billing.total_seconds()))
         durations = (said.reading_deadline, said.correction_deadline, said.settle_within)
         return Calendar(self.period_seconds, months, *(int(each.total_seconds() * 1000) for each in durations))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mpc_market.errors import InvalidSettingsError
-from mpc_market.rules.model import Market, Rationing
+from mpc_market.errors import AmountsTooLargeError, InvalidSettingsError
+from mpc_market.rules.model import PRICE_BITS_MAX, QUANTITY_BITS_MAX, Market, Rationing
 from parties.files.market import MarketFile, read_market
 from parties.files.problems import Problems
 
@@ -190,4 +190,24 @@ def test_bills_that_would_not_be_exact_are_refused(tmp_path: Path) -> None:
     market, problems = read(tmp_path / "m.toml", '[market]\nquantity_bits = 24\nprice_bits = 20\nperiod = "PT1M"\n')
     assert market is None
     assert len(problems) == 1
-    assert problems[0].startswith(":3: 3 · 1 orders · 2^44 · 46080 periods a month must be below 2^60")
+    assert problems[0].startswith(":3: 9 · 1 orders · 2^44 · 46080 periods a month must be below 2^60")
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 15, 30, 60])
+@pytest.mark.parametrize("orders", [1, 4, 255])
+def test_every_month_of_settings_that_are_accepted_can_be_closed(minutes: int, orders: int) -> None:
+    """With every entry of the month before corrected, which takes one back and adds one."""
+    accepted = 0
+    for price_bits in range(1, PRICE_BITS_MAX + 1):
+        for quantity_bits in range(1, QUANTITY_BITS_MAX + 1):
+            period = timedelta(minutes=minutes)
+            try:
+                market = MarketFile(
+                    price_bits=price_bits, quantity_bits=quantity_bits, period=period, orders_per_submission=orders
+                )
+            except AmountsTooLargeError:
+                continue
+            accepted += 1
+            longest = 745 * 60 // minutes  # 31 days, and the hour by which the clock is put back
+            market.scale.cents.check_exact(market.scale.largest_amount(longest + 2 * longest))
+    assert accepted
