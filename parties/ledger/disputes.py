@@ -46,9 +46,9 @@ class Disputes(Shelf):
         rows = await self._database.read(select(*_COLUMNS).where(disputes.c.market == market))
         return sorted((DisputeRow(*row) for row in rows), key=lambda row: row.digest)
 
-    async def count_disputes(self, market: str, meter: str) -> int:
-        """How many of a meter are kept."""
-        key = {"market": market, "meter": meter}
+    async def count_disputes(self, market: str, meter: str | None = None) -> int:
+        """How many of a meter are kept; None: of all."""
+        key = {"market": market} | ({} if meter is None else {"meter": meter})
         (row,) = await self._database.read(select(func.count()).select_from(disputes).where(matching(disputes, key)))
         return int(row[0])
 

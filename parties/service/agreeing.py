@@ -52,7 +52,7 @@ async def close_round(current: Round) -> Event:
     agreed = await agreed_of(current, terms)
     if agreed.set.contradictions:
         current.log.warning("meters excluded: they contradict themselves", meters=len(agreed.set.contradictions))
-    if agreed.set.count > current.settings.rules.orders_max:
+    if current.node.business.is_too_large(current, agreed.set):
         raise GivenUpError(VoidReason.TOO_LARGE)
     await current.say(Kind.SET_SIGNATURE, SetSignature(current.period, current.party, agreed.digest))
     signatures = await current.gather(Kind.SET_SIGNATURE, SetSignature)

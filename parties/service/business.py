@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from mpc_market.wire.agreement import Item
+from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.verdicts import Verdict
 from parties.compute.messages import Effort
@@ -88,6 +88,9 @@ class Business(Protocol):
 
     async def further_items(self, current: "Round") -> list[Item]:
         """What the set holds besides submissions."""
+
+    def is_too_large(self, current: "Round", agreed: AgreedSet) -> bool:
+        """Whether the set is larger than what can be computed on."""
 
     async def nothing_to_compute(self, current: "Round", given: Given) -> tuple[tuple[Verdict, ...], int] | None:
         """Verdicts and price word, if they follow without a computation."""

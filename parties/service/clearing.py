@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from mpc_market.wire.agreement import Item
+from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.service.agreeing import randomness_of
@@ -50,6 +50,10 @@ class Clearing:
     async def further_items(self, current: Round) -> list[Item]:  # noqa: ARG002
         """None."""
         return []
+
+    def is_too_large(self, current: Round, agreed: AgreedSet) -> bool:
+        """Sums over a set must be exact in the field."""
+        return agreed.count > current.settings.rules.orders_max
 
     async def nothing_to_compute(
         self,

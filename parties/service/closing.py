@@ -15,7 +15,7 @@ outcome is signed once: closing a month again gives the same amounts.
 from collections.abc import Sequence
 
 from mpc_market.rules.tariff import NO_TARIFF, Rates
-from mpc_market.wire.agreement import Item
+from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.codec import bytes_words, words_bytes
 from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member
 from mpc_market.wire.tariff import split_tariff
@@ -102,6 +102,14 @@ class MonthClosing:
             if settled is State.LOST:
                 return settled
         return await until_said(current.node.sibling(stage), start)
+
+    def is_too_large(self, current: Round, agreed: AgreedSet) -> bool:
+        """One settlement for each period of the month, and one correction for each of the month before: the bound of
+        exact bills (`Scale`). Nothing is computed on disputes, so they never count.
+        """
+        calendar = _calendar(current.node.market)
+        covered = sum(item.meter.partition(MEMBER_SLASH)[0] != DISPUTE for item in agreed.members)
+        return covered > calendar.periods(current.start) + calendar.periods(calendar.months.before(current.start))
 
     async def nothing_to_compute(self, current: Round, given: Given) -> tuple[tuple[Verdict, ...], int] | None:
         """Nobody has an entry."""

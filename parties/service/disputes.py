@@ -29,6 +29,9 @@ DISPUTE = "dispute"
 DISPUTES_MAX = 100
 """So many requests are kept of one meter."""
 
+DISPUTES_OF_ALL_MAX = 10_000
+"""So many are kept of all meters of a market: each is in every set and list of a closing."""
+
 _CLOSINGS_KEPT = 16
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -51,11 +54,18 @@ class Disputes:
             request, signature = split_dispute(body)
         except WireError:
             raise RefusalError(Problem.MALFORMED) from None
-        await self._check_periods(request)
+        if request.market != node.market.id:
+            raise RefusalError(Problem.WRONG_CONTEXT)
+        if 1000 * request.starts[0] < node.clock.now_ms() - kept_ms(node.market):
+            raise RefusalError(Problem.TOO_OLD)
         await self._check_signature(request, signature)
         known = await node.ledger.dispute(node.market.id, request.meter, request.number)
-        if known is None and await node.ledger.count_disputes(node.market.id, request.meter) >= DISPUTES_MAX:
-            raise RefusalError(Problem.TOO_MANY_DISPUTES)
+        if known is None:
+            if await node.ledger.count_disputes(node.market.id, request.meter) >= DISPUTES_MAX:
+                raise RefusalError(Problem.TOO_MANY_DISPUTES)
+            if await node.ledger.count_disputes(node.market.id) >= DISPUTES_OF_ALL_MAX:
+                raise RefusalError(Problem.DISPUTES_FULL)
+            await self._check_periods(request)
         row = DisputeRow(node.market.id, request.meter, request.number, dispute_digest(body), body, node.clock.now_ms())
         try:
             kept = await node.ledger.put_dispute(row)
@@ -69,16 +79,12 @@ class Disputes:
             raise RefusalError(Problem.NOTHING_HERE) from None
 
     async def _check_periods(self, request: DisputeRequest) -> None:
-        """All of them over, and none too old; the month closed. What this party never ran has nothing to disclose.
+        """All of them over; the month closed. What this party never ran has nothing to disclose.
 
         Raises: RefusalError.
         """
         node = self._node
-        if request.market != node.market.id:
-            raise RefusalError(Problem.WRONG_CONTEXT)
         first, last = request.starts[0], request.starts[-1]
-        if 1000 * first < node.clock.now_ms() - kept_ms(node.market):
-            raise RefusalError(Problem.TOO_OLD)
         states = {row.start: row.state for row in await node.ledger.rounds_between(node.market.id, first, last + 1)}
         for start in request.starts:
             if start not in states:

@@ -72,7 +72,8 @@ _OF_TARIFF = (
 )  # fmt: skip
 _OF_DISPUTE = (
     *_OF_PERIOD, *_WITH_BODY, Problem.NOT_FINISHED, Problem.NOT_SETTLED, Problem.UNKNOWN_METER, Problem.WRONG_CONTEXT,
-    Problem.BAD_SIGNATURE, Problem.TOO_OLD, Problem.DISPUTE_NUMBER, Problem.TOO_MANY_DISPUTES, Problem.NOTHING_HERE,
+    Problem.BAD_SIGNATURE, Problem.TOO_OLD, Problem.DISPUTE_NUMBER, Problem.TOO_MANY_DISPUTES,
+    Problem.DISPUTES_FULL, Problem.NOTHING_HERE,
 )  # fmt: skip
 _OF_DISCLOSURE = (
     *_TO_OWNER, Problem.UNKNOWN_DISPUTE, Problem.NOT_NAMED, Problem.UNKNOWN_METER, Problem.BAD_SIGNATURE,

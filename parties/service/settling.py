@@ -101,6 +101,10 @@ class PeriodSettling:
             for row in rows
         ]
 
+    def is_too_large(self, current: Round, agreed: AgreedSet) -> bool:
+        """Sums over a set must be exact in the field."""
+        return agreed.count > current.settings.rules.orders_max
+
     async def nothing_to_compute(self, current: Round, given: Given) -> tuple[tuple[Verdict, ...], int] | None:
         """Nobody has read anything."""
         members = given.agreed.set.members

@@ -25,6 +25,7 @@ from parties.arbiter.wording import as_json, lines
 from parties.files.disputes import arbiter_text
 from parties.files.problems import Problems
 from parties.meter.periods import period_text
+from parties.service import disputes
 from parties.service.life import FINAL, State
 
 ALL = list(range(MONTH, NEXT, PERIOD))
@@ -231,7 +232,7 @@ async def check_that_requests_are_in_the_record(town: DisputedTown) -> None:
 
 
 @asynchronous
-async def test_disputes_that_are_refused_each_for_its_reason(tmp_path):
+async def test_disputes_that_are_refused_each_for_its_reason(tmp_path, monkeypatch):
     async with DisputedTown(tmp_path / "m").up() as town:
         key, other = town.user(BEN).home.identity, town.user(ANNA).home.identity
         request = DisputeRequest(town.market.id, BEN, 7, town.arbiter.public, (START,))
@@ -256,6 +257,11 @@ async def test_disputes_that_are_refused_each_for_its_reason(tmp_path):
         assert first.status_code == 200
         assert (await town.post_dispute(0, sign_dispute(request, key))).content == first.content
         assert await town.refused(replace(request, starts=(START - PERIOD, START)), key) == "dispute-number"
+        with monkeypatch.context() as patch:
+            patch.setattr(disputes, "DISPUTES_OF_ALL_MAX", 1)
+            assert await town.refused(replace(request, number=8), key) == "disputes-full"
+            forged = sign_dispute(replace(request, number=8), other)  # a signature is looked at before anything stored
+            assert problem(await town.post_dispute(0, forged)) == "bad-signature"
         await check_who_is_told(town)
         town.clock.move_to(1000 * END + 31 * 86_400_000)
         assert await town.refused(replace(request, number=8), key) == "too-old"

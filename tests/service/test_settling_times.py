@@ -1,11 +1,21 @@
 """The timetables of settlements, corrections and closings: each is found when it opens, and until it is over."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from service_town import TIMES
+from settled_town import HOUR, PRICED
 
+from mpc_market.wire.agreement import AgreedSet, Item
+from mpc_market.wire.identifiers import Period, Stage, member
+from parties.files.running import RunningMarket, Settlement
+from parties.service.closing import MonthClosing
+from parties.service.disputes import DISPUTE
+from parties.service.settling import PeriodSettling
 from parties.service.timetables import MONTHS_AWAY, ClosingTimes, CorrectionTimes, SettlementTimes
 from parties.settling.calendar import Calendar, Months
 
@@ -57,3 +67,23 @@ def test_nothing_is_open_before_the_beginning():
     for times in (SettlementTimes(CALENDAR), CorrectionTimes(CALENDAR), ClosingTimes(CALENDAR)):
         assert times.open_starts(1000) == []
         assert times.next_start(1000) <= 0
+
+
+def test_a_closing_has_its_own_bound_and_disputes_do_not_count():
+    """At 24 bits only 4,096 orders can be cleared, and two months have more quarter-hours."""
+    accepted = replace(PRICED, quantity_bits=24, price_bits=12, id="oak-street:closing", period=timedelta(minutes=15))
+    market = RunningMarket(accepted, replace(TIMES, settlement=Settlement(HOUR, 20 * 24 * HOUR, HOUR)), b"", ())
+    month = market.calendar.months.read("2026-03")
+    current = SimpleNamespace(node=SimpleNamespace(market=market), settings=accepted, start=month)
+
+    def size(periods: int, disputes: int) -> AgreedSet:
+        names = [member("settlement", str(i)) for i in range(periods)]
+        names += [member(DISPUTE, f"{i:064x}") for i in range(disputes)]
+        items = tuple(Item(name, 1, bytes(32)) for name in names)
+        return AgreedSet(Period(accepted.id, month), bytes(32), bytes(32), 1, items)
+
+    closing, both = MonthClosing(None), 31 * 96 - 4 + 28 * 96
+    assert both > accepted.rules.orders_max
+    assert not closing.is_too_large(current, size(both, 10_000))
+    assert closing.is_too_large(current, size(both + 1, 0))
+    assert PeriodSettling(Stage.SETTLEMENT, None).is_too_large(current, size(4_097, 0))
