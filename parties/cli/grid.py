@@ -12,7 +12,7 @@ from parties.files.problems import Problems, printable
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="A grid operator: fetch what is imported and exported in its region or area, in total.",
+    help="A grid operator: make its keys, fetch what is imported and exported in its region or area, in total.",
 )
 
 HomePath = Annotated[str, typer.Option("--home", metavar="DIR", show_default=False, help="The operator's home.")]

@@ -156,6 +156,10 @@ def result(
     """Fetch the result of a period from all parties, verify it, and show it. Waits for the outcome if it is not there
     yet.
 
+    \b
+    Example:
+      mpc-market meter result --home meters/m17 --period 2026-11-21T12:00:00Z
+
     Exit code: 0 verified, or the round is void; 1 not verified, or a check failed; 2 bad input.
     """
     from parties.cli.meter_session import show_result  # noqa: PLC0415
@@ -186,7 +190,7 @@ def watch(
             "are several; read again when it changes. Without it: what `listen` and `read` have stored of registers.",
         ),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Take part in so many rounds, not for ever.")] = None,
+    rounds: Annotated[int | None, typer.Option(metavar="N", min=1, help="So many rounds, not for ever.")] = None,
     market: MarketPath = None,
 ) -> None:
     """Take part in every period, for one meter or for many, and verify every result; send the readings of each period.
@@ -267,6 +271,10 @@ def evidence(
 
     Header, receipts and deliveries as they were signed. Nothing in it tells what was ordered or accepted.
 
+    \b
+    Example:
+      mpc-market meter evidence --home meters/m17 --period 2026-11-21T12:00:00Z --out m17.json
+
     Exit code: 0 written; 1 nothing is known of that period, or it could not be written; 2 bad input.
     """
     from mpc_market.errors import InputError, InvalidOrderError  # noqa: PLC0415
@@ -328,11 +336,15 @@ def dispute(
 @exit_codes()
 def history(
     home: HomePath,
-    last: Annotated[int, typer.Option(min=1, help="So many periods.")] = 20,
+    last: Annotated[int, typer.Option(metavar="N", min=1, help="So many periods.")] = 20,
     out: Annotated[str | None, typer.Option(metavar="HISTORY.csv", help="Write them to a file instead.")] = None,
     market: MarketPath = None,
 ) -> None:
     """Show what was ordered and accepted in the last periods, and whether it was verified. Asks nobody.
+
+    \b
+    Example:
+      mpc-market meter history --home meters/m17 --last 96 --out history.csv
 
     Exit code: 0 shown; 2 bad input.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="A supplier: fetch what its own users bought and sold in total, revealed to it alone.",
+    help="A supplier: make its keys, publish its tariffs, fetch totals of its own users, and their bills.",
 )
 
 HomePath = Annotated[str, typer.Option("--home", metavar="DIR", show_default=False, help="The supplier's home.")]
@@ -151,11 +151,11 @@ def bills(
 def publish_tariff(
     home: HomePath,
     market: Annotated[str, typer.Option(metavar="MARKET.toml", show_default=False, help="The market file.")],
-    number: Annotated[int, typer.Option(min=1, show_default=False, help="Higher than that of any tariff before.")],
+    number: Annotated[int, typer.Option(metavar="N", min=1, show_default=False, help="Higher than any before.")],
     begins: Annotated[str, typer.Option("--from", metavar="UTC", show_default=False, help="First period it is for.")],
-    retail: Annotated[str, typer.Option(metavar="PRICE", show_default=False, help="Per kWh, network fee included.")],
-    feed_in: Annotated[str, typer.Option(metavar="PRICE", show_default=False, help="Per kWh.")],
-    fee: Annotated[str, typer.Option(metavar="PRICE", show_default=False, help="The network fee, per kWh.")],
+    retail: Annotated[str, typer.Option(metavar="PRICE", show_default=False, help="Currency per kWh, with the fee.")],
+    feed_in: Annotated[str, typer.Option(metavar="PRICE", show_default=False, help="Currency per kWh.")],
+    fee: Annotated[str, typer.Option(metavar="PRICE", show_default=False, help="The network fee: currency per kWh.")],
     until: Annotated[str | None, typer.Option(metavar="UTC", help="The first period it is no longer for.")] = None,
 ) -> None:
     """Sign a tariff and publish it to every compute party. It must reach all of them before its first period begins.

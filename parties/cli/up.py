@@ -9,6 +9,7 @@ import typer
 
 from mpc_market.errors import InputError, InvalidSettingsError
 from parties.cli.exits import FAILED, exit_codes
+from parties.files.problems import counted
 from parties.launch.setups import SetUp
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def up(
         typer.Argument(metavar="[DIR]", show_default=False, help="A market directory: one with a community.toml."),
     ] = None,
     *,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds in which they take part.")] = 3,
+    rounds: Annotated[int, typer.Option(metavar="N", min=1, help="Rounds in which they take part.")] = 3,
     parties: Annotated[
         int | None, typer.Option(show_default=False, help="Compute parties: 3, 5 or 7.  [default: 3]")
     ] = None,
@@ -126,6 +127,12 @@ def _run(community: "Community", clients: "Mapping[str, Sequence[Home]]", rounds
     for line in report_lines(done.audit):
         typer.echo(line)
     typer.echo(verdict_line([done.audit], ()))
+    void = sum(seen.state == "void" for seen in done.rounds.values())
+    if void:
+        typer.echo(
+            f"{counted(void, 'round')} void: not computed within the deadline; try --period 30s; "
+            "--out DIR keeps the logs"
+        )
     typer.echo(
         "all meters have verified their results" if done.verified else "NOT all meters could verify their results"
     )

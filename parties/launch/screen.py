@@ -43,7 +43,7 @@ def table(rounds: Mapping[int, Seen], file: MarketFile) -> Table:
             datetime.fromtimestamp(start, UTC).strftime("%H:%M:%S"),
             seen.state,
             "" if seen.orders is None else str(seen.orders),
-            "" if seen.verified is None else str(seen.verified),
+            "–" if seen.state == "void" else "" if seen.verified is None else str(seen.verified),
             "no price" if seen.state == "result" and seen.price is None else _or_blank(seen.price, file.price_text),
             _or_blank(seen.traded, file.quantity_text),
             *([seen.settled or ""] if settles else []),

@@ -12,9 +12,11 @@ from parties.statement.bill import SupplierPart, UserBill
 from parties.statement.notes import notes_of
 from parties.statement.texts import (
     FORMULA,
-    ITEMS,
     ROUNDING,
+    SAVED_BY,
     cents_text,
+    is_traded,
+    item_text,
     line_title,
     money_price_text,
     month_title,
@@ -37,18 +39,24 @@ def bill_lines(bill: UserBill) -> Iterator[str]:
                 if charge.quantity or charge.exact:
                     quantity, price = _texts(charge, bill)
                     amount = cents_text(charge.cents)
-                    yield f"    {ITEMS[charge.item]:<38}{quantity:>12} kWh  at {price:>8}  {amount:>10} {currency}"
+                    name = item_text(charge.item, traded=is_traded(charges))
+                    yield f"    {name:<38}{quantity:>12} kWh  at {price:>8}  {amount:>10} {currency}"
         if part.statement.rounding:
             yield f"  {'Difference by rounding':<68}{cents_text(part.statement.rounding):>10} {currency}"
         yield f"  {'Amount due':<68}{cents_text(part.statement.due):>10} {currency}"
+    for what, lots in (("Imported in sum", bill.imported), ("Exported in sum", bill.exported)):
+        yield f"{what:<42}{bill.settings.quantity_text(lots):>12} kWh"
     yield f"{'Without the local market':<70}{cents_text(bill.without_market):>10} {currency}"
     yield f"{'Saved by the local market':<70}{cents_text(bill.saved):>10} {currency}"
+    yield SAVED_BY
     yield from notes_of(bill)
     yield f"verified: the amount due, computed on shares by all {bill.parties} parties, is the total of these lines"
 
 
 def bill_csv(bill: UserBill) -> str:
-    """One row for each item of each line; then the difference by rounding and the amount due to each supplier."""
+    """One row for each item of each line; then the difference by rounding and the amount due to each supplier; then
+    what was imported and exported in sum, and what all of it would have cost without the local market.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -60,6 +68,14 @@ def bill_csv(bill: UserBill) -> str:
                 writer.writerow((*begin, *about, *_texts(charge, bill), cents_text(charge.cents)))
         for name, label in _SUMS.items():
             writer.writerow((*begin, "", "", label, "", "", cents_text(getattr(part.statement, name))))
+    for label, lots, cents in (
+        ("imported in sum, at retail prices", bill.imported, bill.at_retail),
+        ("exported in sum, at feed-in prices", bill.exported, bill.at_feed_in),
+        ("without the local market", None, bill.without_market),
+        ("saved by the local market", None, bill.saved),
+    ):
+        quantity = "" if lots is None else bill.settings.quantity_text(lots)
+        writer.writerow((bill.market, bill.meter, bill.month, "", "", "", label, quantity, "", cents_text(cents)))
     return text.getvalue()
 
 
@@ -73,6 +89,8 @@ def bill_json(bill: UserBill) -> str:
                 "month": bill.month,
                 "currency": bill.settings.currency,
                 "suppliers": [_part(part, bill) for part in bill.parts],
+                "imported": bill.settings.quantity_text(bill.imported),
+                "exported": bill.settings.quantity_text(bill.exported),
                 "due": cents_text(bill.due),
                 "without_market": cents_text(bill.without_market),
                 "saved": cents_text(bill.saved),

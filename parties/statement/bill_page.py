@@ -7,11 +7,13 @@ from parties.statement.notes import notes_of
 from parties.statement.page import Markup, cells, fill, heads, joined, number, page, row
 from parties.statement.texts import (
     FORMULA,
-    ITEMS,
     ROUNDING,
     RULE,
+    SAVED_BY,
     SYMBOLS,
     cents_text,
+    is_traded,
+    item_text,
     line_title,
     money_price_text,
     month_title,
@@ -108,19 +110,19 @@ def _line(line: Line, charges: tuple[Charge, ...], entries: int, bill: UserBill)
         f"{_count(line, entries, bill.month)}; {tariff_text(line, bill.settings)}",
     )
     shown = [charge for charge in charges if charge.quantity or charge.exact]
-    rows = [_charge(charge, bill) for charge in shown]
+    rows = [_charge(charge, bill, traded=is_traded(shown)) for charge in shown]
     if not shown:
         rows = [fill('<tr><th scope="row">Nothing was traded, drawn or fed in</th>{}</tr>', cells("", "", "0.00"))]
     return fill("<tbody>{}\n{}</tbody>", head, joined(rows))
 
 
-def _charge(charge: Charge, bill: UserBill) -> Markup:
-    traded = charge.item.value.startswith("local")
+def _charge(charge: Charge, bill: UserBill, *, traded: bool) -> Markup:
+    local = charge.item.value.startswith("local")
     price = "" if charge.price is None else money_price_text(charge.price, bill.settings)
     return row(
-        f"{ITEMS[charge.item]}{', at the clearing price: on average' if traded else ''}",
+        f"{item_text(charge.item, traded=traded)}{', at the clearing price' if local else ''}",
         number(bill.settings.quantity_text(charge.quantity)),
-        number(price),
+        f"on average {number(price)}" if local else number(price),
         number(cents_text(charge.cents)),
     )
 
@@ -145,11 +147,13 @@ def _saved(bill: UserBill) -> Markup:
         row("Cost by it" if bill.saved < 0 else "Saved by it", "", number(cents_text(abs(bill.saved))), kind="due"),
     ]
     return fill(
-        '<section class="whole"><h2>What the local market {}</h2>{}<table>{}<tbody>{}</tbody></table></section>',
+        '<section class="whole"><h2>What the local market {}</h2>{}<table>{}<tbody>{}</tbody></table>'
+        '<p class="soft">{}</p></section>',
         "has cost you" if bill.saved < 0 else "has saved you",
         _bars(bill),
         heads("", "kWh", bill.settings.currency),
         joined(rows),
+        SAVED_BY,
     )
 
 

@@ -18,8 +18,8 @@ header { display: flex; justify-content: space-between; gap: 2rem; border-bottom
 h1 { margin: 0; font-size: 1.7rem; line-height: 1.2; letter-spacing: -.01em; }
 header p { margin: .25rem 0 0; color: var(--soft); }
 header dl { margin: 0; display: grid; grid-template-columns: auto auto; gap: .1rem .9rem; align-content: start;
-  font-size: .9rem; max-width: 24rem; }
-dt { color: var(--soft); } dd { margin: 0; font-weight: 600; }
+  font-size: .9rem; max-width: 24rem; flex: none; }
+dt { color: var(--soft); white-space: nowrap; } dd { margin: 0; font-weight: 600; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 1rem; margin: 1.6rem 0 0;
   padding: 0; list-style: none; }
 .figures li { background: var(--wash); border-radius: .5rem; padding: .9rem 1.1rem; }

@@ -1,7 +1,10 @@
 """Money, prices, quantities and months as people write them, exactly."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from mpc_market.rules.settlement import Line
-from mpc_market.rules.statement import Item
+from mpc_market.rules.statement import Charge, Item
 from parties.files.market import MarketFile
 
 ITEMS = {
@@ -11,6 +14,12 @@ ITEMS = {
     Item.RESIDUAL_IMPORT: "Drawn beyond that, from the supplier",
     Item.RESIDUAL_EXPORT: "Fed in beyond that, to the supplier",
 }
+_BEYOND = " beyond that"
+
+SAVED_BY = (
+    "That is by trade, and by setting import and export within one period against each other before they are priced, "
+    "which saves something even without any trade."
+)
 
 RULE = (
     "In every period your meter's import less export is compared with what you bought less sold on the local market. "
@@ -72,9 +81,29 @@ def tariff_text(line: Line, settings: MarketFile) -> str:
     return f"retail {retail}, feed-in {feed_in}, network fee {fee} {settings.prices.unit}"
 
 
+def is_traded(charges: Sequence[Charge]) -> bool:
+    """Whether something of a line was traded."""
+    return any(charge.quantity for charge in charges if charge.item in (Item.LOCAL_PURCHASES, Item.LOCAL_SALES))
+
+
+def item_text(item: Item, *, traded: bool) -> str:
+    """An item by name. `traded`: whether lines of trade stand above it, which it is beyond."""
+    return ITEMS[item] if traded else ITEMS[item].replace(_BEYOND, "")
+
+
 def month_title(month: str) -> str:
     """A month as `Months.text` has it, in words; one of another length stays as it is."""
     year, dash, number = month.partition("-")
     if not dash or not number.isdigit() or not 1 <= int(number) <= len(_MONTHS):
-        return f"the billing period from {month}"
+        return f"the billing period from {_moment(month)}"
     return f"{_MONTHS[int(number) - 1]} {year}"
+
+
+def _moment(start: str) -> str:
+    """A start in UTC, such as "26 Nov 2026, 15:48 UTC"; what is none stays as it is."""
+    try:
+        moment = datetime.strptime(start, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return start
+    time = f"{moment:%H:%M:%S}".removesuffix(":00")
+    return f"{moment.day} {_MONTHS[moment.month - 1][:3]} {moment.year}, {time} UTC"

@@ -67,7 +67,7 @@ def test_parties_that_are_down(market: Path, run: Run, command: str) -> None:
     assert not list(market.glob("bill.*"))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, "meter result", "meter history", "meter evidence"])
 def test_help_gives_an_example(run: Run, command: str) -> None:
     text = " ".join(run(*command.split(), "--help").out.split())
     assert f"mpc-market {command} " in text

@@ -37,7 +37,7 @@ def test_the_published_table_for_the_seller() -> None:
     made = user(SELLER)
     text = texts_of(bill_page(made))
     assert "You receive from green 0.16 EUR" in text
-    assert "Sold on the local market, at the clearing price: on average 2.000 0.1100 −0.22" in text
+    assert "Sold on the local market, at the clearing price 2.000 on average 0.1100 −0.22" in text
     assert "Network fee on what was sold 2.000 0.0300 0.06" in text
     assert "Amount due to you −0.16" in text
     assert "All that you exported, at feed-in prices 2.000 −0.08" in text
@@ -64,15 +64,31 @@ def test_the_published_table_for_the_buyer() -> None:
     made = user(BUYER)
     text = texts_of(bill_page(made))
     assert "You pay green 0.62 EUR" in text
-    assert "Bought on the local market, at the clearing price: on average 2.000 0.1100 0.22" in text
+    assert "Bought on the local market, at the clearing price 2.000 on average 0.1100 0.22" in text
     assert "Drawn beyond that, from the supplier 2.000 0.2000 0.40" in text
     assert "All that you imported, at retail prices 4.000 0.80" in text
     assert "Saved by it 0.18" in text
     rows = list(csv.DictReader(io.StringIO(bill_csv(made))))
     assert [(row["item"], row["amount"]) for row in rows if row["amount"] != "0.00"] == [
         ("local purchases", "0.22"), ("residual import", "0.40"), ("amount due", "0.62"),
+        ("imported in sum, at retail prices", "0.80"), ("without the local market", "0.80"),
+        ("saved by the local market", "0.18"),
     ]  # fmt: skip
     assert any(line.split()[-2:] == ["0.62", "EUR"] for line in bill_lines(made))
+
+
+def test_without_trade_the_saving_is_by_netting_and_nothing_is_beyond_it() -> None:
+    made = user(("green", Line(RATES, "2026-11"), None, settle(0, 0, Reading(100, 1100)), None))
+    page, screen = texts_of(bill_page(made)), "\n".join(bill_lines(made))
+    for text in (page, screen):
+        assert "even without any trade" in text
+        assert "Fed in, to the supplier" in text
+        assert "beyond that, to" not in text
+    figures = [line.split() for line in screen.splitlines()]
+    assert ["Imported", "in", "sum", "0.100", "kWh"] in figures
+    assert ["Exported", "in", "sum", "1.100", "kWh"] in figures
+    told = json.loads(bill_json(made))
+    assert (told["imported"], told["exported"]) == ("0.100", "1.100")
 
 
 def test_the_rule_is_printed_in_words_and_as_a_formula() -> None:
@@ -97,7 +113,7 @@ def test_estimates_and_corrections_are_told() -> None:
     assert order == sorted(order)
     assert "Estimated periods on this statement: 1." in text
     assert "a corrected one with the difference to what was booked before" in text
-    assert "Drawn beyond that, from the supplier −1.000 0.2000 −0.20" in text
+    assert "Drawn, from the supplier −1.000 0.2000 −0.20" in text
 
 
 def test_the_difference_by_rounding_is_a_line() -> None:

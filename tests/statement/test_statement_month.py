@@ -119,7 +119,7 @@ def test_texts() -> None:
     assert [cents_text(cents) for cents in (0, 5, -5, 100, -12_345)] == ["0.00", "0.05", "-0.05", "1.00", "-123.45"]
     assert [number(text) for text in ("-1234567.80", "999", "1000")] == ["−1\u202f234\u202f567.80", "999", "1\u202f000"]
     assert month_title("2026-11") == "November 2026"
-    assert month_title("2027-01-15T08:00:00Z") == "the billing period from 2027-01-15T08:00:00Z"
+    assert month_title("2027-01-15T08:00:00Z") == "the billing period from 15 Jan 2027, 08:00 UTC"
 
 
 def test_what_is_filled_in_is_not_a_template() -> None:
