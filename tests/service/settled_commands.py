@@ -148,7 +148,8 @@ async def _refusals(desk: Desk, month: str, start: int) -> None:
     assert f"error: {later}: the month is not closed yet; that begins at" in said
     assert "the month is not closed yet" in await desk.run(*bill, *ben, "--month", later, code=1)
     said = await desk.run(*totals, *north, "--month", first, code=1)
-    assert f"{first}: there are no totals over fewer than 2 users (minimum_group)" in said
+    assert first in said
+    assert "fewer than 2 users (minimum_group)" in said
     said = await desk.run(*totals, *north, "--period", period_text(END + PERIOD), code=1)
     assert "the parties have not settled this period" in said
     said = await desk.run(*bills, *desk.home("wind"), "--month", month, code=1)
