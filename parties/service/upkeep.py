@@ -16,7 +16,8 @@ from parties.files.problems import Problems
 from parties.ledger import InUseError, LedgerError, NotReadyError, SchemaError
 from parties.service.board import Kind
 from parties.service.disputes import kept_ms
-from parties.service.life import State
+from parties.service.life import FINAL, State
+from parties.service.node import Node
 from parties.service.peers import UnreachableError
 from parties.service.round import together, unsigned
 from parties.service.schedule import day_of
@@ -161,7 +162,8 @@ class Upkeep:
 
     async def clean(self) -> None:
         """Delete sealing keys of days whose rounds are over (T12), secrets of finished rounds, and what is older
-        than the retention time: what those rounds hold, and the versions of the roll that no later one was held with.
+        than the retention time, if no closing waits for it: what those rounds hold, and the versions of the roll that
+        no later one was held with.
         """
         ledger, now = self._sites.ledger, self._sites.clock.now_ms() // 1000
         unfinished = [row for row in await ledger.unfinished_rounds() if State(row.state) in _SEALED and not row.fenced]
@@ -171,13 +173,38 @@ class Upkeep:
             keys += await ledger.forget_sealing_keys(day_of(min([now, *starts])), f"{stage} ".lstrip())
         if keys:
             _log.info("erased", sealing_keys=keys)
-        for market in [site.node.market for site in self._sites]:
-            rounds = await ledger.erase(market.id, now - kept_ms(market) // 1000)
+        for node in [site.node for site in self._sites]:
+            market = node.market
+            rounds = await ledger.erase(market.id, await self._erased_before(node, now))
             secrets = await ledger.forget_secrets(market.id)
             await ledger.forget_disputes(market.id, 1000 * now - kept_ms(market))
             rolls = await self._forget_rolls(market.id)
             if rounds or rolls:
                 _log.info("erased", market=market.id, rounds=rounds, secrets=secrets, rolls=rolls)
+
+    async def _erased_before(self, node: Node, now: int) -> int:
+        """What rounds of earlier periods hold is erased: it is older than the retention time, and no closing needs it
+        that is not over. Once more the retention time is waited for one; then the periods are lost to it (`earlier`).
+        """
+        kept, first = (
+            kept_ms(node.market) // 1000,
+            await self._sites.ledger.first_start(split_market(node.market.id)[0]),
+        )
+        before, calendar = now - kept, node.market.calendar
+        if calendar is None or first is None or node.stage is Stage.CLOSING:
+            return before
+        month = calendar.months.of(max(before - kept, first))
+        while month < before:
+            after = calendar.months.next(month)
+            if not (await self._closed(node, month) and await self._closed(node, after)):
+                return max(month, before - kept)
+            month = after
+        return before
+
+    async def _closed(self, node: Node, month: int) -> bool:
+        """Whether the closing of a month is over."""
+        row = await self._sites.ledger.round(node.sibling(Stage.CLOSING).market.id, month)
+        return row is not None and State(row.state) in FINAL
 
     async def _forget_rolls(self, market: str) -> int:
         """Versions only go up from round to round: the oldest round that is kept names the oldest that is needed."""

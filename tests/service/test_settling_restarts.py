@@ -14,6 +14,7 @@ from mpc_market.wire.claim import Claimant
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.sheet import Content
 from parties.ledger import back_up
+from parties.service.earlier import results_of, until_said
 from parties.service.life import State
 
 NEXT = START + 3600
@@ -121,6 +122,22 @@ async def test_a_month_is_closed_without_what_a_restored_party_has_forgotten(tmp
         await town.until_stage(Stage.CORRECTION, State.RESULT, start=END)
         town.clock.move_to(1000 * (NEXT + 3600 + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.RESULT, start=NEXT)
+
+
+@asynchronous
+async def test_what_a_late_closing_needs_is_not_erased_with_the_retention_but_within_twice_that(tmp_path):
+    async with SettledTown(tmp_path / "m", people()).up() as town:
+        await town.until(State.COLLECTING)
+        await settled(town, START)
+        await town.until_stage(Stage.SETTLEMENT, State.RESULT)
+        await town.stop(2)  # no closing can end
+        service = town.services[0]
+        node = service.sites.get(town.name(Stage.SETTLEMENT)).node
+        for days, there in ((31, True), (59, True), (61, False)):
+            town.clock.move_to(1000 * (START + days * 86_400))
+            await service.upkeep.clean()
+            assert bool(await results_of(node, START)) is there, days
+            assert await until_said(node, START) is (State.RESULT if there else State.LOST)
 
 
 async def restored(town: SettledTown, party: int, backup: Path) -> None:
