@@ -37,7 +37,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cryptography", "nacl"},
     ),
     # Meters, suppliers and auditors use it as it is: no numpy, nothing of the engine.
-    "mpc_market.wire": ({"mpc_market.errors", "mpc_market.rules.model"}, {"nacl"}),
+    "mpc_market.wire": ({"mpc_market.errors", "mpc_market.rules.model", "mpc_market.rules.tariff"}, {"nacl"}),
     "parties": (set(), set()),
     # Of what it holds only `certificate` needs more than the standard library.
     "parties.tls": ({"mpc_market.errors"}, {"cryptography"}),

@@ -43,7 +43,8 @@ class Reading:
 def estimate(maximum: int) -> Reading:
     """What takes the place of a reading at the last deadline: import at the enrolled maximum, no export.
 
-    It is never to the user's advantage: withholding a reading does not pay.
+    It is never to the user's advantage: of all readings that the meter could have sent it has the largest deviation,
+    and of tariffs that a settled market takes (`Rates.check_charges`) a larger one never costs less.
     """
     return Reading(maximum, 0, estimated=True)
 

@@ -51,6 +51,19 @@ class Rates:
         """The published numbers: none without a tariff."""
         return (self.retail, self.feed_in, self.fee) if self.published else ()
 
+    def check_charges(self) -> None:
+        """So that a reading of more net import never costs less, whatever was traded at whichever price: 0 ≤ f ≤ r, and
+        0 ≤ n ≤ r, since r includes n. Otherwise it could pay to withhold a reading.
+
+        Raises: InvalidSettingsError.
+        """
+        if min(self.retail, self.feed_in, self.fee) < 0:
+            raise InvalidSettingsError("retail price, feed-in price and network fee of a tariff must not be negative")
+        if self.retail < self.fee:
+            raise InvalidSettingsError("the retail price of a tariff includes the network fee: it must not be below it")
+        if self.retail < self.feed_in:
+            raise InvalidSettingsError("the feed-in price of a tariff must not be above its retail price")
+
     def check(self, scale: Scale) -> None:
         """Raises: InvalidSettingsError unless prices lie on the grid, and the fee from 0 to its end."""
         first, last = scale.base, scale.base + 2**scale.market.price_bits - 1

@@ -7,13 +7,15 @@
 
 It holds for the periods that start in [from, until), seconds since 1970. Of several that hold for a period the one
 with the highest number is used. Prices as in market.md §6: `retail` and `feed_in` on the market's price grid like the
-price of an order, `fee` a difference of two prices; retail includes the fee.
+price of an order, `fee` a difference of two prices; retail includes the fee. As money none is negative, and retail is
+neither below the fee nor below feed-in (`Rates.check_charges`).
 """
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from mpc_market.rules.model import PRICE_BITS_MAX
+from mpc_market.rules.tariff import Rates
 from mpc_market.wire.checks import NUMBER_MAX, require_int
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.digest import digest
@@ -88,6 +90,11 @@ def split_tariff(data: bytes) -> tuple[Tariff, bytes]:
     if len(data) < SIGNATURE_BYTES:
         raise WireError(f"{len(data)} bytes are too few for a tariff")
     return Tariff.decode(data[:-SIGNATURE_BYTES]), bytes(data[-SIGNATURE_BYTES:])
+
+
+def money_rates(tariff: Tariff, base: int) -> Rates:
+    """Its prices as money. `base`: the money price of tick 0; a difference of prices has no such offset."""
+    return Rates(base + tariff.retail, base + tariff.feed_in, tariff.fee)
 
 
 def check_tariff(tariff: Tariff, signature: bytes, market: str, identity_key: bytes, price_bits: int) -> None:

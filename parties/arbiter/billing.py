@@ -18,7 +18,7 @@ from mpc_market.wire.disclosure import AccountShare, MonthShares, Place, RoundSh
 from mpc_market.wire.errors import PolynomialError, WireError
 from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member, order_id
 from mpc_market.wire.sharing import recombine
-from mpc_market.wire.tariff import check_tariff, split_tariff
+from mpc_market.wire.tariff import check_tariff, money_rates, split_tariff
 from mpc_market.wire.verdicts import Verdict
 from parties.arbiter.checking import UnknownError, entry_by_rule
 from parties.arbiter.claims import Claim, Kind, disproved, not_proved, proved
@@ -264,4 +264,4 @@ def _tariff(found: Round, data: bytes, place: Place, running: RunningMarket) -> 
     known = next((each for each in running.suppliers if each.id == supplier), None)
     if known is not None:
         check_tariff(tariff, signature, running.id, known.identity_key, running.settings.price_bits)
-    return Rates(base + tariff.retail, base + tariff.feed_in, tariff.fee)
+    return money_rates(tariff, base)

@@ -5,10 +5,10 @@ import time
 
 import typer
 
-from mpc_market.errors import InputError, InvalidOrderError
+from mpc_market.errors import InputError, InvalidOrderError, InvalidSettingsError
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import START_MAX
-from mpc_market.wire.tariff import Tariff
+from mpc_market.wire.tariff import Tariff, money_rates
 from parties.cli.settled import period_of
 from parties.files.problems import Problems, printable
 from parties.files.running import RunningMarket
@@ -42,8 +42,10 @@ def read_tariff(
     # a fee is a difference of prices: its ticks are counted from 0, not from the smallest price
     difference = fee + running.settings.scale.base
     try:
-        return Tariff(running.id, own.supplier, number, begins, ends, retail, feed_in, difference)
-    except WireError as error:
+        tariff = Tariff(running.id, own.supplier, number, begins, ends, retail, feed_in, difference)
+        money_rates(tariff, running.settings.scale.base).check_charges()
+        return tariff
+    except (InvalidOrderError, InvalidSettingsError, WireError) as error:
         raise InputError((str(error),)) from None
 
 

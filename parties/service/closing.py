@@ -18,7 +18,7 @@ from mpc_market.rules.tariff import NO_TARIFF, Rates
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.codec import bytes_words, words_bytes
 from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member
-from mpc_market.wire.tariff import split_tariff
+from mpc_market.wire.tariff import money_rates, split_tariff
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
@@ -201,7 +201,7 @@ class MonthClosing:
                 stored = await current.node.ledger.tariff(self._clearing.market.id, supplier, row.number)
                 assert stored is not None, "this party has said that it holds it"
                 tariff, _ = split_tariff(stored.data)
-                rates[supplier] = Rates(base + tariff.retail, base + tariff.feed_in, tariff.fee)
+                rates[supplier] = money_rates(tariff, base)
         return rates
 
 

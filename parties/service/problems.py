@@ -59,6 +59,9 @@ class Problem(Enum):
     # settling
     NOT_SETTLED = _Kind("not-settled", 404, "this market only clears: it takes no readings and no tariffs")
     OFF_GRID = _Kind("off-grid", 422, "a price of the tariff is not on the market's price grid")
+    TARIFF_PRICES = _Kind(
+        "tariff-prices", 422, "no price of a tariff is negative, and retail is neither below the fee nor below feed-in"
+    )
     TARIFF_LATE = _Kind("tariff-late", 409, "a tariff must be published before the first period that it holds for")
     TARIFF_NUMBER = _Kind("tariff-number", 409, "the supplier has published a tariff with this number, or a higher one")
     # disputes

@@ -4,8 +4,9 @@ A tariff is taken only before the first period that it holds for, so no supplier
 consumed; which tariffs a settlement uses is agreed on by all parties together with its readings.
 """
 
+from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.errors import ContextError, SignatureError, WireError
-from mpc_market.wire.tariff import Tariff, check_tariff, split_tariff
+from mpc_market.wire.tariff import Tariff, check_tariff, money_rates, split_tariff
 from parties.ledger import ContradictionError, TariffRow
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
@@ -59,3 +60,7 @@ class Tariffs:
             raise RefusalError(Problem.BAD_SIGNATURE) from None
         except WireError:
             raise RefusalError(Problem.OFF_GRID) from None
+        try:
+            money_rates(tariff, market.settings.scale.base).check_charges()
+        except InvalidSettingsError:
+            raise RefusalError(Problem.TARIFF_PRICES) from None

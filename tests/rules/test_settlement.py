@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc_market.errors import InvalidOrderError
+from mpc_market.errors import InvalidOrderError, InvalidSettingsError
 from mpc_market.rules.money import Cents
 from mpc_market.rules.settlement import (
     Account,
@@ -24,7 +24,7 @@ from mpc_market.rules.settlement import (
     value,
     without_market,
 )
-from mpc_market.rules.tariff import Rates
+from mpc_market.rules.tariff import NO_TARIFF, Rates
 
 RATES = Rates(retail=2000, feed_in=400, fee=300)
 """0.20, 0.04 and 0.03 per kWh in ticks of 0.0001."""
@@ -108,13 +108,45 @@ def test_who_delivers_at_least_what_was_traded_is_never_worse_off(traded, more, 
     assert pays(entry, price) <= without_market(imported, exported, RATES)
 
 
-@given(LOTS, LOTS, LOTS, LOTS, st.integers(0, 50), st.integers(700, 2000))
-def test_withholding_a_reading_never_pays(bought, sold, imported, exported, above, price):
+CHARGED = st.builds(Rates, *[st.integers(-3, 3) | st.integers(-100, 3000)] * 3)
+PRICES = st.none() | st.integers(-3000, 3000)
+
+
+def taken(rates: Rates) -> bool:
+    """Whether a market that settles takes them."""
+    try:
+        rates.check_charges()
+    except InvalidSettingsError:
+        return False
+    return True
+
+
+@given(LOTS, LOTS, LOTS, LOTS, st.integers(0, 50), PRICES, CHARGED.filter(taken) | st.just(NO_TARIFF))
+def test_withholding_a_reading_never_pays(bought, sold, imported, exported, above, price, rates):
+    """Whatever was traded at whichever price, a negative one too, and at every tariff that is taken."""
     maximum = max(imported, exported) + above
-    assert pays(settle(bought, sold, estimate(maximum)), price) >= pays(
-        settle(bought, sold, Reading(imported, exported)), price
+    assert pays(settle(bought, sold, estimate(maximum)), price, rates) >= pays(
+        settle(bought, sold, Reading(imported, exported)), price, rates
     )
     assert estimate(maximum).estimated
+
+
+@pytest.mark.parametrize(
+    ("rates", "traded", "reading"),
+    [
+        (Rates(-10, -20, 0), (0, 0), Reading(10, 0)),  # import that is paid for: more of it is estimated
+        (Rates(10, -10, 0), (50, 0), Reading(0, 0)),  # what was bought and not drawn is fed in, at a price
+    ],
+)
+def test_at_negative_prices_it_would_pay_so_they_are_refused(rates, traded, reading):
+    assert pays(settle(*traded, estimate(20)), 5, rates) < pays(settle(*traded, reading), 5, rates)
+    assert not taken(rates)
+
+
+@given(CHARGED)
+def test_tariffs_that_are_taken_are_those_in_order(rates):
+    """r includes n, and nobody earns by importing and exporting at once."""
+    assert taken(rates) == (0 <= rates.fee <= rates.retail and 0 <= rates.feed_in <= rates.retail)
 
 
 def test_only_one_residual_is_not_zero():

@@ -127,6 +127,8 @@ async def test_tariffs_that_are_refused_each_for_its_reason(tmp_path):
             (replace(good, supplier="nobody"), key, "unknown-supplier"),
             (good, town.suppliers["wind"][0], "bad-signature"),
             (replace(good, retail=64), key, "off-grid"),
+            (replace(good, fee=51), key, "tariff-prices"),
+            (replace(good, feed_in=51), key, "tariff-prices"),
             (replace(good, begins=now), key, "tariff-late"),
         ):
             assert problem(await published(town, tariff, signer)) == reason
