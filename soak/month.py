@@ -19,7 +19,7 @@ from mpc_market.errors import MarketError
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Account, Bill, Booking, Line, Reading, Volumes, bill, estimate, settle
 from mpc_market.rules.tariff import Rates
-from mpc_market.wire.identifiers import Stage
+from mpc_market.wire.identifiers import START_MAX, Stage
 from mpc_market.wire.layout import Reading as Sent
 from mpc_market.wire.sheet import Content, ReceivedSheet
 from mpc_market.wire.tariff import Tariff
@@ -122,7 +122,7 @@ class LiveMonth:
         async with self._api(Stage.CLEARING) as api:
             for number, (begins, rates) in enumerate(zip(self.starts, RATES, strict=True), 1):
                 prices = (rates.retail, rates.feed_in, rates.fee)
-                tariff = Tariff(market, SUPPLIER, number, begins, self.next + 2**20, *prices)
+                tariff = Tariff(market, SUPPLIER, number, begins, START_MAX, *prices)
                 while await publish_tariff(api, home, tariff):
                     await asyncio.sleep(_PAUSE_SECONDS)
 

@@ -162,9 +162,13 @@ def publish_tariff(
 
     Of several tariffs that hold for a period, the one with the highest number counts. Safe to repeat.
 
+    A tariff begins and ends with a day in the market's time zone, and within a billing month all tariffs of a supplier
+    on the same day: the amount of a month shows nothing shorter. No price is negative, and retail, which includes the
+    fee, is not below feed-in.
+
     \b
     Example:
-      mpc-market supplier publish-tariff --home green --market market.toml --number 1 --from 2026-12-01T00:00:00Z \\
+      mpc-market supplier publish-tariff --home green --market market.toml --number 1 --from 2026-11-30T23:00:00Z \\
         --retail 0.3000 --feed-in 0.0500 --fee 0.0300
 
     Exit code: 0 all parties have it; 1 not all: the message says why; 2 bad input.

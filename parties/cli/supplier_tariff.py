@@ -44,9 +44,24 @@ def read_tariff(
     try:
         tariff = Tariff(running.id, own.supplier, number, begins, ends, retail, feed_in, difference)
         money_rates(tariff, running.settings.scale.base).check_charges()
+        _check_days(tariff, running)
         return tariff
     except (InvalidOrderError, InvalidSettingsError, WireError) as error:
         raise InputError((str(error),)) from None
+
+
+def _check_days(tariff: Tariff, running: RunningMarket) -> None:
+    """Raises: InvalidOrderError unless it begins and ends with a day."""
+    calendar = running.calendar
+    if calendar is None:
+        raise InvalidOrderError("this market only clears: it takes no tariffs")
+    for moment in (tariff.begins, tariff.ends):
+        if moment != START_MAX and not calendar.begins_day(moment):
+            days = " and one at ".join(map(period_text, (calendar.day(moment), calendar.next_day(moment))))
+            raise InvalidOrderError(
+                f"a tariff begins and ends with a day of the market ({running.settings.timezone}): none begins at "
+                f"{period_text(moment)}, but one does at {days}"
+            )
 
 
 def publish(own: SupplierHome, running: RunningMarket, tariff: Tariff) -> bool:

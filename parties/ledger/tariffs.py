@@ -41,6 +41,12 @@ class Tariffs(Shelf):
         rows = [TariffRow(*row) for row in await self._database.read(statement)]
         return sorted(rows, key=lambda row: (row.supplier.encode(), row.number))
 
+    async def tariffs_of(self, market: str, supplier: str) -> list[TariffRow]:
+        """All versions of a supplier, by number."""
+        key = {"market": market, "supplier": supplier}
+        statement = select(*_COLUMNS).where(matching(tariffs, key)).order_by(tariffs.c.number)
+        return [TariffRow(*row) for row in await self._database.read(statement)]
+
     async def tariff(self, market: str, supplier: str, number: int) -> TariffRow | None:
         """One version."""
         key = {"market": market, "supplier": supplier, "number": number}

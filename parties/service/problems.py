@@ -62,6 +62,14 @@ class Problem(Enum):
     TARIFF_PRICES = _Kind(
         "tariff-prices", 422, "no price of a tariff is negative, and retail is neither below the fee nor below feed-in"
     )
+    TARIFF_DAYS = _Kind(
+        "tariff-days", 422, "a tariff begins and ends with the first period of a day in the market's time zone"
+    )
+    TARIFF_CHANGES = _Kind(
+        "tariff-changes",
+        409,
+        "within a billing month all tariffs of a supplier begin and end on the same day",
+    )
     TARIFF_LATE = _Kind("tariff-late", 409, "a tariff must be published before the first period that it holds for")
     TARIFF_NUMBER = _Kind("tariff-number", 409, "the supplier has published a tariff with this number, or a higher one")
     # disputes

@@ -68,7 +68,8 @@ _OF_SUBMISSION = (
 )  # fmt: skip
 _OF_TARIFF = (
     *_OF_MARKET, *_WITH_BODY, Problem.NOT_SETTLED, Problem.UNKNOWN_SUPPLIER, Problem.WRONG_CONTEXT,
-    Problem.BAD_SIGNATURE, Problem.OFF_GRID, Problem.TARIFF_PRICES, Problem.TARIFF_LATE, Problem.TARIFF_NUMBER,
+    Problem.BAD_SIGNATURE, Problem.OFF_GRID, Problem.TARIFF_PRICES, Problem.TARIFF_DAYS, Problem.TARIFF_CHANGES,
+    Problem.TARIFF_LATE, Problem.TARIFF_NUMBER,
 )  # fmt: skip
 _OF_DISPUTE = (
     *_OF_PERIOD, *_WITH_BODY, Problem.NOT_FINISHED, Problem.NOT_SETTLED, Problem.UNKNOWN_METER, Problem.WRONG_CONTEXT,

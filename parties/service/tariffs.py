@@ -1,11 +1,17 @@
 """The tariffs of suppliers at a compute party: checked, stored for good, shown to everybody.
 
 A tariff is taken only before the first period that it holds for, so no supplier changes a price when it knows what was
-consumed; which tariffs a settlement uses is agreed on by all parties together with its readings.
+consumed. It begins and ends with a day, and within a billing month all versions of a supplier with the same day: what
+two prices single out of the one amount of a month is no shorter than a day. Every version that was taken counts, also
+where a higher number holds, so this is true of whichever of them all parties have in common. Which tariffs a settlement
+uses is agreed on by all parties together with its readings.
 """
+
+import asyncio
 
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.errors import ContextError, SignatureError, WireError
+from mpc_market.wire.identifiers import START_MAX
 from mpc_market.wire.tariff import Tariff, check_tariff, money_rates, split_tariff
 from parties.ledger import ContradictionError, TariffRow
 from parties.service.node import Node
@@ -19,6 +25,7 @@ class Tariffs:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._one_at_a_time = asyncio.Lock()
 
     async def publish(self, body: bytes) -> Tariff:
         """Take a tariff. The same one again is fine. Raises: RefusalError, LedgerError."""
@@ -30,6 +37,11 @@ class Tariffs:
         except WireError:
             raise RefusalError(Problem.MALFORMED) from None
         await self._check(tariff, signature)
+        async with self._one_at_a_time:
+            return await self._take(tariff, body)
+
+    async def _take(self, tariff: Tariff, body: bytes) -> Tariff:
+        node = self._node
         row = TariffRow(node.market.id, tariff.supplier, tariff.number, tariff.begins, tariff.ends, body)
         if await node.ledger.tariff(node.market.id, tariff.supplier, tariff.number) == row:
             return tariff
@@ -37,6 +49,7 @@ class Tariffs:
             raise RefusalError(Problem.TARIFF_LATE)
         if await node.ledger.last_tariff(node.market.id, tariff.supplier) >= tariff.number:
             raise RefusalError(Problem.TARIFF_NUMBER)
+        await self._check_days(tariff)
         try:
             await node.ledger.put_tariff(row)
         except ContradictionError:  # another one at this very moment
@@ -46,6 +59,18 @@ class Tariffs:
     async def holding(self, start: int) -> list[bytes]:
         """All that hold for a period, as their suppliers signed them. Raises: LedgerError."""
         return [row.data for row in await self._node.ledger.tariffs(self._node.market.id, start)]
+
+    async def _check_days(self, tariff: Tariff) -> None:
+        calendar = self._node.market.calendar
+        assert calendar is not None, "a market that only clears takes no tariffs"
+        own = {moment for moment in (tariff.begins, tariff.ends) if moment != START_MAX}
+        if not all(map(calendar.begins_day, own)):
+            raise RefusalError(Problem.TARIFF_DAYS)
+        before = await self._node.ledger.tariffs_of(self._node.market.id, tariff.supplier)
+        moments = {moment for row in before for moment in (row.begins, row.ends) if moment != START_MAX}
+        changes = calendar.within_month(own | moments)
+        if any(len(changes[month]) > 1 for month in calendar.within_month(own)):
+            raise RefusalError(Problem.TARIFF_CHANGES)
 
     async def _check(self, tariff: Tariff, signature: bytes) -> None:
         market, enrolled = self._node.market, await self._node.rolls.latest()

@@ -12,13 +12,25 @@ correction. A closing is never void for lack of time.
 A billing month is a calendar month in the market's time zone, so it may have 2,972 or 2,980 quarter-hours; or a fixed
 number of seconds, for markets that bill otherwise. It owns the periods that start in it. Starts are in seconds, moments
 in ms, both since 1970.
+
+Tariffs begin and end with a *day*: a calendar day in the market's time zone; of a billing month of another length its
+thirtieth part, in whole periods. A supplier is told one amount for each month, so a tariff of a single quarter-hour,
+with nothing before and after it, would show it what was drawn in that quarter-hour.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from mpc_market.errors import InvalidSettingsError
+
+_DATES_END = 2**37
+"""Beyond it, in the year 6325, no month or day is looked up."""
+
+_DAYS = 30
+"""Of a billing month of another length than a calendar month."""
 
 NEVER_MS = 2**50 - 1
 """Later than any moment that a message can name but itself."""
@@ -122,6 +134,45 @@ class Calendar:
         begin, end = (-(-moment // self.period_seconds) for moment in (month, self.months.next(month)))
         return end - begin
 
+    def day(self, start: int) -> int:
+        """The first period of the day that the period belongs to."""
+        month, length = self.months.of(start), self._day_length
+        if length is not None:
+            last = self.months.length // length - 1 if self.months.length else 0
+            return month + min((start - month) // length, last) * length
+        local = datetime.fromtimestamp(start, ZoneInfo(self.months.timezone))
+        return self._first_period(_begin(local.year, local.month, self.months.timezone, local.day))
+
+    def next_day(self, start: int) -> int:
+        """The first period of the day after it."""
+        day = later = self.day(start)
+        while self.day(later) == day:
+            later += self._day_length or max(86_400 // self.period_seconds, 1) * self.period_seconds
+        return self.day(later)
+
+    def begins_day(self, moment: int) -> bool:
+        """Whether a tariff may begin or end then."""
+        return 0 <= moment < _DATES_END and moment % self.period_seconds == 0 and self.day(moment) == moment
+
+    def within_month(self, moments: Iterable[int]) -> dict[int, set[int]]:
+        """By month, those of the moments at which it does not begin: where its tariffs change."""
+        found: defaultdict[int, set[int]] = defaultdict(set)
+        for moment in moments:
+            month = self.months.of(moment)
+            if moment != self._first_period(month):
+                found[month].add(moment)
+        return found
+
+    def _first_period(self, moment: int) -> int:
+        """The first one that starts then or later."""
+        return -(-moment // self.period_seconds) * self.period_seconds
+
+    @property
+    def _day_length(self) -> int | None:
+        if self.months.length is None:
+            return None
+        return max(self.months.length // _DAYS // self.period_seconds, 1) * self.period_seconds
+
     @property
     def longest_ms(self) -> int:
         """How long after a period's start its data are needed: until the closing that covers its correction."""
@@ -129,5 +180,5 @@ class Calendar:
         return 2 * month + 2000 * self.period_seconds + self.reading_deadline_ms + 2 * self.settle_within_ms
 
 
-def _begin(year: int, month: int, timezone: str) -> int:
-    return int(datetime(year, month, 1, tzinfo=ZoneInfo(timezone)).timestamp())
+def _begin(year: int, month: int, timezone: str, day: int = 1) -> int:
+    return int(datetime(year, month, day, tzinfo=ZoneInfo(timezone)).timestamp())

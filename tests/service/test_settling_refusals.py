@@ -121,7 +121,8 @@ async def test_a_higher_number_replaces_and_shares_that_are_no_reading_are_left_
 async def test_tariffs_that_are_refused_each_for_its_reason(tmp_path):
     async with SettledTown(tmp_path / "m", people()).up() as town:
         key, now = town.suppliers["sun"][0], town.clock.now_ms() // 1000
-        good = Tariff(town.market.id, "sun", 3, now + 1, now + 900, 50, 10, 5)
+        begins = START + 3600  # of a month of four periods, each of which counts as a day
+        good = Tariff(town.market.id, "sun", 3, begins, begins + 900, 50, 10, 5)
         for tariff, signer, reason in (
             (replace(good, market="elm-street"), key, "wrong-context"),
             (replace(good, supplier="nobody"), key, "unknown-supplier"),
@@ -129,18 +130,28 @@ async def test_tariffs_that_are_refused_each_for_its_reason(tmp_path):
             (replace(good, retail=64), key, "off-grid"),
             (replace(good, fee=51), key, "tariff-prices"),
             (replace(good, feed_in=51), key, "tariff-prices"),
-            (replace(good, begins=now), key, "tariff-late"),
+            (replace(good, begins=now // 900 * 900), key, "tariff-late"),
+            (replace(good, begins=begins + 1), key, "tariff-days"),
+            (replace(good, ends=begins + 1799), key, "tariff-days"),
+            (replace(good, ends=2**40 - 2), key, "tariff-days"),
+            (replace(good, begins=2**40 - 3, ends=2**40 - 2), key, "tariff-days"),
+            (replace(good, begins=begins + 900, ends=begins + 1800), key, "tariff-changes"),
         ):
             assert problem(await published(town, tariff, signer)) == reason
         first = await published(town, good, key)
         assert first.json() == {"number": 3, "digest": good.digest.hex()}
         town.clock.move_to(town.clock.now_ms() + 10_000)
         assert (await published(town, good, key)).json() == first.json()
-        later = replace(good, begins=good.begins + 100)
+        later = replace(good, retail=51)
         assert problem(await published(town, later, key)) == "tariff-number"
         assert problem(await published(town, replace(later, number=2), key)) == "tariff-number"
         assert (await published(town, replace(later, number=4), key)).status_code == 200
-        held = (await town.get(0, f"periods/{now + 200}/tariffs")).json()["tariffs"]
+        # a second change within the month, whatever holds there by now; in another month it may be on another day
+        for begin, end in ((begins + 1800, 2**40 - 1), (begins - 900, begins + 2700), (begins + 1800, begins + 3600)):
+            elsewhere = replace(good, number=5, begins=begin, ends=end)
+            assert problem(await published(town, elsewhere, key)) == "tariff-changes"
+        assert (await published(town, replace(good, number=5, begins=begins + 900, ends=begins + 5400), key)).is_success
+        held = (await town.get(0, f"periods/{begins}/tariffs")).json()["tariffs"]
         assert [bytes.fromhex(each)[: len(good.encode())] for each in held] == [
             good.encode(), replace(later, number=4).encode()
         ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -50,6 +51,47 @@ def test_a_month_has_as_many_periods_as_start_in_it(seconds, timezone):
         assert calendar.periods(month) == sum(months.of(start) == month for start in starts)
     if (seconds, timezone) == (14_400, "Europe/Brussels"):
         assert calendar.periods(months.read("2026-03")) == 186
+
+
+@pytest.mark.parametrize("seconds", [900, 3600, 14_400])
+@pytest.mark.parametrize("timezone", ["Europe/Brussels", "Asia/Kathmandu", "America/Santiago", "UTC"])
+def test_a_day_is_that_of_the_time_zone_and_none_is_shorter(seconds, timezone):
+    """Of 23, 24 or 25 hours, to the next start of a period; in Santiago there is a day that does not begin at 0:00."""
+    calendar = Calendar(seconds, Months(timezone), DAY_MS, 10 * DAY_MS, 2 * DAY_MS)
+    start = moment(2026, 1, 1)
+    starts = range(start, start + 366 * 86_400, seconds)
+    dates = [datetime.fromtimestamp(each, ZoneInfo(timezone)).date() for each in starts]
+    firsts = [each for each, (before, own) in zip(starts[1:], pairwise(dates), strict=True) if own != before]
+    assert [each for each in starts[1:] if calendar.begins_day(each)] == firsts
+    assert len(firsts) >= 365
+    for first, following in pairwise(firsts[:100]):
+        assert {calendar.day(each) for each in range(first, following, seconds)} == {first}
+        assert calendar.next_day(first) == calendar.next_day(following - seconds) == following
+    assert min(b - a for a, b in pairwise(firsts)) >= 23 * 3600 - seconds
+    of_months = [each for before, each in pairwise(starts) if calendar.months.of(before) != calendar.months.of(each)]
+    assert calendar.within_month(of_months) == {}
+    assert sum(map(len, calendar.within_month(firsts).values())) == len(firsts) - len(of_months)
+
+
+@pytest.mark.parametrize(
+    ("length", "seconds", "days"),
+    [(3600, 900, 4), (3600, 20, 30), (30 * 900, 900, 30), (31 * 900, 900, 31), (900, 900, 1)],
+)
+def test_the_days_of_a_month_of_another_length_are_about_thirty(length, seconds, days):
+    calendar = Calendar(seconds, Months("UTC", length), 1000, 2000, 1000)
+    starts = range(5 * length, 6 * length, seconds)
+    assert sum(map(calendar.begins_day, starts)) == days
+    assert calendar.begins_day(starts[0])
+    assert calendar.next_day(starts[-1]) == 6 * length
+    assert not calendar.begins_day(starts[0] + 1)
+    assert calendar.within_month([5 * length]) == {}
+    for each in starts[1:]:
+        assert calendar.within_month([each, 5 * length, each]) == {5 * length: {each}}
+
+
+def test_beyond_all_dates_no_day_begins():
+    for calendar in (CALENDAR, Calendar(900, Months("UTC", 3600), 1000, 2000, 1000)):
+        assert not any(map(calendar.begins_day, (-900, 2**37, 2**40 - 1, 2**40 // 900 * 900)))
 
 
 def test_the_days_of_the_change_of_clocks_are_settled_quarter_hour_by_quarter_hour():
