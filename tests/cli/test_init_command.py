@@ -92,7 +92,8 @@ def test_keys_of_one_home_are_made_once(run: Run) -> None:
     assert run("party", "keygen", "--home", "a", "--address", "a.example:8443", "--name", "Ann's").code == 0
     before = Path("a/signing.key").read_bytes()
     ended = run("party", "keygen", "--home", "a", "--address", "a.example:8443")
-    assert (ended.code, ended.err) == (1, "mpc-market: error: a could not be made: File exists\n")
+    said = "a could not be made: it is there already, and keys are never replaced: name another one"
+    assert (ended.code, ended.err) == (1, f"mpc-market: error: {said}\n")
     assert Path("a/signing.key").read_bytes() == before
 
 
