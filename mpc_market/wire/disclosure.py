@@ -4,7 +4,7 @@
 
     inside the box, sealed to the arbiter's key:
     version u8 = 1 ‖ market text ‖ period start u64 ‖ party u8 ‖ meter text ‖ dispute digest 32
-    ‖ attempt u32 ‖ identity key 32 ‖ supplier text ‖ maximum u32       the user's line on the roll of the round
+    ‖ attempt u32 ‖ line                             the user's line on the roll of the round, with its proof (`roll`)
     ‖ content
 
     content of a clearing, settlement or correction:
@@ -38,9 +38,10 @@ from mpc_market.wire.errors import SealError, WireError
 from mpc_market.wire.header import Header
 from mpc_market.wire.identifiers import Period, Stage, check_id
 from mpc_market.wire.message import PartyMessage, check_party
+from mpc_market.wire.roll import RollLine
 from mpc_market.wire.sealing import SealingKey, seal
 from mpc_market.wire.sheet import BILL_COLUMNS
-from mpc_market.wire.signing import KEY_BYTES, SIGNATURE_BYTES
+from mpc_market.wire.signing import SIGNATURE_BYTES
 from mpc_market.wire.submission import NONCE_BYTES, InputShare
 from mpc_market.wire.verdicts import Verdict
 
@@ -216,34 +217,29 @@ class MonthShares:
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """What is in the box. `identity_key`, `supplier`, `maximum`: of the user on the roll that the round was held with.
+    """What is in the box. `line`: of the user, on the roll that the round was held with.
 
     `attempt`: the one that the shares are of; shares of two do not fit together. Raises: WireError.
     """
 
     attempt: int
-    identity_key: bytes
-    supplier: str
-    maximum: int
+    line: RollLine
     content: RoundShares | MonthShares
 
     def __post_init__(self) -> None:
         require_int("the attempt", self.attempt, 0, U32_MAX)
-        require_bytes("the identity key of a meter", self.identity_key, KEY_BYTES)
-        check_id("supplier", self.supplier)
-        require_int("the enrolled maximum", self.maximum, 0, U32_MAX)
 
     def write(self, writer: Writer) -> Writer:
-        writer.u32(self.attempt).fixed(self.identity_key, KEY_BYTES).text(self.supplier).u32(self.maximum)
+        writer.u32(self.attempt)
+        self.line.write(writer)
         self.content.write(writer)
         return writer
 
     @classmethod
     def read(cls, reader: Reader, stage: Stage) -> Self:
-        attempt, identity_key = reader.u32(), reader.fixed(KEY_BYTES)
-        supplier, maximum = reader.text(), reader.u32()
+        attempt, line = reader.u32(), RollLine.read(reader)
         content = MonthShares.read(reader) if stage is Stage.CLOSING else RoundShares.read(reader)
-        return cls(attempt, identity_key, supplier, maximum, content)
+        return cls(attempt, line, content)
 
 
 @dataclass(frozen=True, slots=True)

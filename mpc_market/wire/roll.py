@@ -6,20 +6,31 @@
     ‖ regions u16, each: region text ‖ identity key 32 ‖ sealing key 32 ‖ area text
     ‖ areas u16, each: area text ‖ identity key 32 ‖ sealing key 32                            ‖ signature 64
 
+    roll digest = digest("roll", version u8 ‖ market text ‖ roll version u64 ‖ rows u32, root 32)
+
+root: of the Merkle tree (`merkle`) of all rows, meters, suppliers, regions, areas in this sequence; the leaf of one is
+digest("roll meter" (… "supplier", "region", "area"), row). So one line can be shown without the others, and nothing
+is told of these: each row holds a public key that does not follow from its id.
+
 Each list in ascending sequence of the ids' bytes. Public keys only. The keys of a region are those of its DSO, the keys
 of an area those of its TSO; of a region that is not listed, nobody gets the totals.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from mpc_market.rules.model import QUANTITY_BITS_MAX
 from mpc_market.wire.checks import NUMBER_MAX, require_ascending, require_bytes, require_int, require_tuple
 from mpc_market.wire.codec import Reader, Writer
-from mpc_market.wire.digest import digest
+from mpc_market.wire.digest import DIGEST_BYTES, digest
 from mpc_market.wire.errors import ContextError, WireError
 from mpc_market.wire.identifiers import check_id, check_market_id, id_key
+from mpc_market.wire.merkle import MerkleTree, root_of_path
 from mpc_market.wire.signing import KEY_BYTES, SIGNATURE_BYTES, SigningKey, verify
+
+PATH_MAX = 32
+"""Steps of a path: a roll has fewer than 2^32 rows."""
 
 MAXIMUM_MAX = 2**QUANTITY_BITS_MAX - 1
 
@@ -118,6 +129,9 @@ class RollRegion:
         return cls(reader.text(), reader.fixed(KEY_BYTES), reader.fixed(KEY_BYTES), reader.text())
 
 
+_Row = RollEntry | RollSupplier | RollRegion | RollArea
+
+
 @dataclass(frozen=True, slots=True)
 class Roll:
     """One version of the roll.
@@ -185,7 +199,28 @@ class Roll:
     @property
     def digest(self) -> bytes:
         """What openings and agreed sets name it by, 32 bytes."""
-        return digest("roll", self.encode())
+        tree = MerkleTree(self._leaves())
+        return roll_digest(self.market, self.version, self._count, tree.root)
+
+    def line(self, meter: str) -> "RollLine":
+        """What the roll says of one meter, with the proof. Raises: WireError if it is not on it."""
+        place = next((place for place, entry in enumerate(self.entries) if entry.meter == meter), None)
+        if place is None:
+            raise WireError(f"meter {meter!r} is not on version {self.version} of the roll")
+        entry, tree = self.entries[place], MerkleTree(self._leaves())
+        at = next(at for at, row in enumerate(self.suppliers) if row.supplier == entry.supplier)
+        second = len(self.entries) + at
+        return RollLine(
+            self.version, self._count, entry, place, tree.path(place), self.suppliers[at], second, tree.path(second)
+        )
+
+    @property
+    def _count(self) -> int:
+        return len(self.entries) + len(self.suppliers) + len(self.regions) + len(self.areas)
+
+    def _leaves(self) -> list[bytes]:
+        lists: tuple[Sequence[_Row], ...] = (self.entries, self.suppliers, self.regions, self.areas)
+        return [row_leaf(row) for rows in lists for row in rows]
 
     def by_meter(self) -> dict[str, RollEntry]:
         """All entries by meter id; build it once per version."""
@@ -202,6 +237,79 @@ class Roll:
     def by_area(self) -> dict[str, RollArea]:
         """All areas by id."""
         return {row.area: row for row in self.areas}
+
+
+@dataclass(frozen=True, slots=True)
+class RollLine:
+    """One meter and its supplier on a version of the roll of `count` rows, with their places and paths.
+
+        version u64 ‖ count u32 ‖ meter row ‖ index u32 ‖ steps u8, 32 each
+        ‖ supplier row ‖ index u32 ‖ steps u8, 32 each
+
+    Raises: WireError if the supplier is another than the meter's.
+    """
+
+    version: int
+    count: int
+    entry: RollEntry
+    entry_index: int
+    entry_path: tuple[bytes, ...] = field(repr=False)
+    supplier: RollSupplier
+    supplier_index: int
+    supplier_path: tuple[bytes, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.entry.supplier != self.supplier.supplier:
+            raise WireError(f"the line of a meter with supplier {self.supplier.supplier!r}, which is not its own")
+
+    def digest(self, market: str) -> bytes:
+        """Of the roll that it is a line of. `market`: the id alone. Raises: WireError if the two are of no one roll."""
+        root = root_of_path(row_leaf(self.entry), self.entry_index, self.count, self.entry_path)
+        if root != root_of_path(row_leaf(self.supplier), self.supplier_index, self.count, self.supplier_path):
+            raise WireError("a meter and a supplier of different rolls")
+        return roll_digest(market, self.version, self.count, root)
+
+    def write(self, writer: Writer) -> None:
+        writer.u64(self.version).u32(self.count)
+        self.entry.write(writer)
+        _write_path(writer, self.entry_index, self.entry_path)
+        self.supplier.write(writer)
+        _write_path(writer, self.supplier_index, self.supplier_path)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        version, count = reader.u64(), reader.u32()
+        entry, place = RollEntry.read(reader), _read_path(reader)
+        return cls(version, count, entry, *place, RollSupplier.read(reader), *_read_path(reader))
+
+
+def row_leaf(row: _Row) -> bytes:
+    """The leaf of a row in the tree of the roll."""
+    writer = Writer()
+    row.write(writer)
+    return digest(_TAGS[type(row)], writer.data())
+
+
+def roll_digest(market: str, version: int, count: int, root: bytes) -> bytes:
+    """The digest of a roll from the root of its tree. `market`: the id alone; `count`: rows."""
+    head = Writer().version().text(market).u64(version).u32(count).data()
+    return digest("roll", head, root)
+
+
+def _write_path(writer: Writer, index: int, path: tuple[bytes, ...]) -> None:
+    writer.u32(index).u8(len(path))
+    for step in path:
+        writer.fixed(step, DIGEST_BYTES)
+
+
+def _read_path(reader: Reader) -> tuple[int, tuple[bytes, ...]]:
+    index, length = reader.u32(), reader.u8()
+    if length > PATH_MAX:
+        raise WireError(f"a path of {length} steps: there are at most {PATH_MAX}")
+    return index, tuple(reader.fixed(DIGEST_BYTES) for _ in range(length))
+
+
+_TAGS = {RollEntry: "roll meter", RollSupplier: "roll supplier", RollRegion: "roll region", RollArea: "roll area"}
 
 
 def sign_roll(roll: Roll, key: SigningKey) -> bytes:

@@ -3,7 +3,8 @@
 which rounds     the set of the month's closing, which all parties have signed, says what it covers; what has a result
                  by its public record and is not covered, leaves the bill unproved
 which entries    as many as the parties have signed for the account; each recomputed from what the user has signed
-which rates      the tariff in the set of each settlement, signed by the supplier; without one, local trade only
+which rates      the tariff in the set of each settlement, signed by the supplier with its key on the roll; without one,
+                 local trade only
 how much         `rules.settlement.bill`, to the cent, compared with the parties' shares of what is due
 """
 
@@ -193,7 +194,8 @@ def _booking(user: str, key: tuple[Stage, int], rounds: Rounds, running: Running
     entry = _entry(found, clearing, settlement, running)
     if entry is None:
         return None
-    assert found.enrolled is not None, "an entry was disclosed"
+    if found.enrolled is None:
+        raise UnknownError(f"{found.period}: no party discloses a line of the user that is on the roll of the round")
     replaces, rates = None, _rates(found, running)
     if stage is Stage.CORRECTION:
         # what is taken back is billed as it was: at the tariff of its settlement, or at none
@@ -206,7 +208,7 @@ def _booking(user: str, key: tuple[Stage, int], rounds: Rounds, running: Running
     assert calendar is not None, "a market that only clears has no bills"
     line = Line(rates or NO_TARIFF, str(calendar.months.of(start)), found.estimated)
     money = None if price is None else running.settings.scale.money_price(price)
-    return Booking(Account(user, found.enrolled.supplier), line, money, entry, replaces)
+    return Booking(Account(user, found.enrolled.entry.supplier), line, money, entry, replaces)
 
 
 def _entry(found: Round, clearing: Round, settlement: Round, running: RunningMarket) -> Entry | None:
@@ -254,14 +256,14 @@ def _rates(found: Round, running: RunningMarket) -> Rates | None:
 
 def _tariff(found: Round, data: bytes, place: Place, running: RunningMarket) -> Rates:
     """What a party shows as the tariff of the user's supplier. Raises: WireError if it does not hold."""
-    assert found.enrolled is not None, "it was disclosed"
-    supplier, base = found.enrolled.supplier, running.settings.scale.base
+    if found.enrolled is None:
+        raise WireError("no party discloses the line of the user's supplier on the roll of the round")
+    enrolled, base = found.enrolled.supplier, running.settings.scale.base
+    supplier = enrolled.supplier
     tariff, signature = split_tariff(data)
     if (tariff.supplier, tariff.holds(found.period.start)) != (supplier, True):
         raise WireError("it is not that of the supplier for this period")
     if not in_set(found, [(order_id(member("tariff", supplier), 0), tariff.digest)], place):
         raise WireError("it is not in the set that all parties have signed")
-    known = next((each for each in running.suppliers if each.id == supplier), None)
-    if known is not None:
-        check_tariff(tariff, signature, running.id, known.identity_key, running.settings.price_bits)
+    check_tariff(tariff, signature, running.id, enrolled.identity_key, running.settings.price_bits)
     return money_rates(tariff, base)

@@ -50,8 +50,8 @@ def _bits(submitted: Submitted) -> tuple[int, ...]:
 
 def _maximum(found: Round) -> int:
     if found.enrolled is None:
-        raise UnknownError("no party discloses what the user is enrolled for")
-    return found.enrolled.maximum
+        raise UnknownError("no party discloses a line of the user that is on the roll of the round")
+    return found.enrolled.entry.maximum
 
 
 # --- the order --------------------------------------------------------------------------------------------

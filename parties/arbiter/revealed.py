@@ -4,6 +4,7 @@ Each piece is believed for a signature alone:
 
     a submission         the user's, over the header; a share counts if it opens the digest in it
     a receipt            the party's that gave it
+    the user's line      that of all parties, over the set digest, which names the roll that the line's path leads to
     a place in the set   that of all parties, over the set digest which the path leads to
     a result             all parties' shares lie on one polynomial; each party has signed what it discloses
 
@@ -19,12 +20,13 @@ from mpc_market.wire.committee import Committee
 from mpc_market.wire.disclosure import Disclosed, Disclosure, Place, ResultShare, RoundShares, open_disclosure
 from mpc_market.wire.errors import PolynomialError, WireError
 from mpc_market.wire.header import Header
-from mpc_market.wire.identifiers import Period, Stage
+from mpc_market.wire.identifiers import Period, Stage, split_market
 from mpc_market.wire.merkle import leaf, root_of_path
 from mpc_market.wire.message import read_signed
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.outcome import Result
 from mpc_market.wire.receipt import Receipt, check_receipt
+from mpc_market.wire.roll import RollLine
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.sharing import recombine
 from mpc_market.wire.signing import verify
@@ -69,7 +71,8 @@ class Round:
     """What is established of one round. `known`: whether there is a public record; `there`: whether anything is, or
     something could not be had: else no party has heard of it.
 
-    `result`: None if it is void. `disclosed`: by party, what opened well.
+    `result`: None if it is void. `disclosed`: by party, what opened well. `lines`: by party, those
+    that are on the roll of the round.
     `member`: the submission that is in the agreed set. `verdict`: on it, as all parties say; None if they do not.
     `estimated`: all parties say that they have put an estimate in its place. `absent`: the parties that say there is
     nothing of the user. `words`: the result, from the shares of all parties.
@@ -81,6 +84,7 @@ class Round:
     terms: Terms | None = None
     result: Result | None = None
     disclosed: dict[int, Disclosed] = field(default_factory=dict, repr=False)
+    lines: dict[int, RollLine] = field(default_factory=dict, repr=False)
     submissions: dict[tuple[int, bytes], Submitted] = field(default_factory=dict, repr=False)
     member: Submitted | None = None
     verdict: Verdict | None = None
@@ -95,9 +99,9 @@ class Round:
         return self.terms is not None and len(self.disclosed) == self.terms.parties
 
     @property
-    def enrolled(self) -> Disclosed | None:
-        """The user's line on the roll of the round, as all parties that disclose sign it; None if none does."""
-        return next(iter(self.disclosed.values()), None)
+    def enrolled(self) -> RollLine | None:
+        """The user's line on the roll of the round; None if no party shows it. All lines that hold are the same."""
+        return next(iter(self.lines.values()), None)
 
     @property
     def nothing_of_user(self) -> bool:
@@ -152,14 +156,29 @@ def _open(found: Round, case: Case, committee: Committee, key: SealingKey) -> No
         except WireError as error:
             found.fault(party, f"has signed a disclosure that does not hold: {error}")
             continue
-        if disclosed.identity_key != dispute.identity_key:
+        if (disclosed.line.entry.meter, disclosed.line.entry.identity_key) != (
+            dispute.asked.meter,
+            dispute.identity_key,
+        ):
             found.fault(party, "discloses something of another user: the identity key is not the one that asks")
         else:
             found.disclosed[party] = disclosed
-    lines = {(each.supplier, each.maximum) for each in found.disclosed.values()}
-    if len(lines) > 1:
-        found.faults.append(f"{found.period}: the parties disclose different lines of the roll")
-        found.disclosed.clear()
+            if found.period.stage is not Stage.CLOSING:  # nothing of a closing rests on the roll
+                _take_line(found, party, disclosed.line)
+    if found.result is None and len(found.lines) < (0 if found.terms is None else found.terms.parties):
+        found.lines.clear()  # the opening of a round that is void may be of one party alone
+
+
+def _take_line(found: Round, party: int, line: RollLine) -> None:
+    """The user's line counts if it is on the roll that all parties have named, in the digest of the set."""
+    assert found.terms is not None, "it is known what has been opened"
+    try:
+        if line.digest(split_market(found.period.market)[0]) != found.terms.roll_digest:
+            raise WireError("it is of another roll")
+    except WireError as error:
+        found.fault(party, f"discloses a line that is not on the roll of the round: {error}")
+        return
+    found.lines[party] = line
 
 
 def _take_own(found: Round, own: OwnSubmission, identity_key: bytes, committee: Committee) -> None:

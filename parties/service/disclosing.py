@@ -4,6 +4,8 @@ The user's signature is checked again with the key that the user had in that ver
 learns nothing of who had it before. The arbiter shows a claim, signed with the key that the user's request names.
 """
 
+import asyncio
+
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.claim import Claimant, check_claim
 from mpc_market.wire.codec import bytes_words
@@ -23,7 +25,7 @@ from mpc_market.wire.errors import WireError
 from mpc_market.wire.header import Header
 from mpc_market.wire.identifiers import Period, Stage, member, split_market
 from mpc_market.wire.message import sign
-from mpc_market.wire.roll import RollEntry
+from mpc_market.wire.roll import RollEntry, RollLine
 from mpc_market.wire.submission import InputShare
 from mpc_market.wire.verdicts import Verdict
 from parties.ledger import OpenedSubmission, ResultRow
@@ -33,6 +35,7 @@ from parties.service.life import FINAL, State
 from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
+from parties.service.rolls import Enrolled
 from parties.service.settling import TARIFF
 from parties.settling.accounts import Account
 from parties.settling.kept import KeptAccount
@@ -66,16 +69,17 @@ class Disclosing:
             check_claim(claim, agreement.terms, node.party, Claimant.ARBITER, arbiter.name, arbiter.identity_key)
         except WireError:
             raise RefusalError(Problem.UNAUTHORIZED) from None
-        entry = await self._entry(agreement, request, signature)
-        disclosed = await self._disclosed(start, entry, state)
+        enrolled = await self._enrolled(agreement, request, signature)
+        line = await asyncio.to_thread(enrolled.roll.line, meter)
+        disclosed = await self._disclosed(start, line, state)
         made = make_disclosure(period, node.party, meter, row.digest, disclosed, arbiter.sealing_key)
         try:
             return sign(made, node.key(start)).encode()
         except InvalidSettingsError:  # its signing key was erased
             raise RefusalError(Problem.NOTHING_HERE) from None
 
-    async def _entry(self, agreement: Agreement, request: DisputeRequest, signature: bytes) -> RollEntry:
-        """The user's line on the roll of the round; of a closing on an earlier one, if the user has left since, or has
+    async def _enrolled(self, agreement: Agreement, request: DisputeRequest, signature: bytes) -> Enrolled:
+        """The roll of the round, with the user on it; of a closing an earlier one, if the user has left since, or has
         got other keys, or the meter another owner.
 
         Raises: RefusalError if the request is not signed with its key.
@@ -89,12 +93,13 @@ class Disclosing:
                 except WireError:
                     why = Problem.BAD_SIGNATURE
                 else:
-                    return entry
+                    return enrolled
             if self._node.stage is not Stage.CLOSING:
                 break
         raise RefusalError(why)
 
-    async def _disclosed(self, start: int, entry: RollEntry, state: State) -> Disclosed:
+    async def _disclosed(self, start: int, line: RollLine, state: State) -> Disclosed:
+        entry = line.entry
         ledger, market = self._node.ledger, self._node.market.id
         attempt = 0
         if state is State.RESULT:
@@ -107,7 +112,7 @@ class Disclosing:
             row = await ledger.result(market, start, attempt, entry.meter)
             tariff = await self._tariff(start, attempt, entry.supplier)
             content = RoundShares(tuple(map(_held, held)), None if row is None else _result(row), tariff)
-        return Disclosed(attempt, entry.identity_key, entry.supplier, entry.maximum, content)
+        return Disclosed(attempt, line, content)
 
     async def _tariff(self, start: int, attempt: int, supplier: str) -> tuple[bytes, Place] | None:
         """The tariff that the parties have agreed on with the readings."""

@@ -12,6 +12,7 @@ from mpc_market.wire.header import Header
 from mpc_market.wire.layout import order_bits
 from mpc_market.wire.message import sign
 from mpc_market.wire.receipt import receipt_for
+from mpc_market.wire.roll import RollLine
 from mpc_market.wire.sharing import deal
 from mpc_market.wire.submission import InputShare, open_seal
 from mpc_market.wire.verdicts import Verdict
@@ -21,7 +22,7 @@ from parties.arbiter.home import ArbiterHome
 from parties.arbiter.judging import Judgement, judge
 from parties.files.disputes import DisputeFile, OwnSubmission
 from tests.supplier.online_parties import running_of
-from tests.wire.wire_round import MAXIMUM, SUPPLIER, WireRound, sealing_key, signing_key
+from tests.wire.wire_round import MAXIMUM, WireRound, sealing_key, signing_key
 
 PARTIES = 5
 BUYER = 2
@@ -61,9 +62,9 @@ class Disputed:
         result = ResultShare(1, Verdict.VALID, self.place, tuple(self.results[party]))
         return RoundShares((held,), result)
 
-    def answer(self, party: int, content: RoundShares, key: bytes | None = None) -> Answer:
+    def answer(self, party: int, content: RoundShares, line: RollLine | None = None) -> Answer:
         """What a party signs."""
-        disclosed = Disclosed(0, key or signing_key(self.user).public, SUPPLIER, MAXIMUM, content)
+        disclosed = Disclosed(0, line or self.played.roll.line(self.user), content)
         period, digest = self.played.period, dispute_digest(self.request)
         made = make_disclosure(period, party, self.user, digest, disclosed, ARBITER.public.sealing_key)
         return Answer(period, party, sign(made, self.played.signing[party]).encode())
@@ -207,7 +208,7 @@ def test_disclosures_that_are_forged_misplaced_or_of_another_user_count_for_noth
         (replace(good, disclosure=good.disclosure[:-1] + bytes([good.disclosure[-1] ^ 1])), "is no disclosure of it"),
         (replace(disputed.answer(1, content), party=0), "is no disclosure of it"),
         (disputed.answer(0, placed), "whose place is not in the set"),
-        (disputed.answer(0, content, key=signing_key("somebody").public), "of another user"),
+        (disputed.answer(0, content, disputed.played.roll.line("meter-0")), "of another user"),
         (disputed.answer(0, replace(content, submissions=(foreign,))), "of another meter or round"),
     ):
         judgement = disputed.judged({0: answer})

@@ -45,6 +45,18 @@ def standings(judgement: Judgement) -> dict[tuple[Kind, Period], Standing]:
     return {(claim.kind, claim.round): claim.standing for claim in judgement.claims}
 
 
+def check_that_a_false_line_of_the_roll_convicts_nobody_else(town: DisputedTown, case: Case) -> None:
+    period = Period(town.market.id, case.dispute.asked.starts[0])
+    honest = shown(town, case, period)
+    lower = replace(honest.line, entry=replace(honest.line.entry, maximum=honest.line.entry.maximum - 1))
+    false = told(town, case, period, replace(honest, line=lower))
+    judgement = town.judged(false)
+    assert standings(judgement) == standings(town.judged(case))
+    assert [fault for fault in judgement.faults if f"party {LIAR} discloses a line" in fault]
+    alone = standings(town.judged(silent(false, period)))
+    assert alone[Kind.USER_LIES, period] is Standing.NOT_PROVED
+
+
 def check_that_an_estimate_is_what_all_say(town: DisputedTown, case: Case) -> None:
     period = Period(f"{town.market.id}:correction", case.dispute.asked.starts[0])
     honest = shown(town, case, period)
@@ -101,5 +113,7 @@ def check_that_no_period_is_left_out_of_the_bill(town: DisputedTown, case: Case)
 
 def check_the_lies_of_one_party(town: DisputedTown, case: Case) -> None:
     """All of them."""
+    check_that_a_false_line_of_the_roll_convicts_nobody_else(town, case)
     check_that_an_estimate_is_what_all_say(town, case)
+    check_that_a_bad_tariff_is_the_fault_of_who_shows_it(town, case)
     check_that_no_period_is_left_out_of_the_bill(town, case)

@@ -22,13 +22,13 @@ from mpc_market.wire.receipt import receipt_for
 from mpc_market.wire.verdicts import Verdict
 from tests.vectors.wire_basis import (
     GATE,
-    MAXIMUM,
     METER,
     PARTIES,
     PERIOD,
     SUPPLIER,
     deal,
     drawn,
+    make_roll,
     seal,
     sealing,
     shares_of,
@@ -88,7 +88,7 @@ def _month() -> list[MonthShares]:
 
 
 def _disclosure(period: Period, party: int, digest: bytes, content: RoundShares | MonthShares) -> dict[str, str]:
-    disclosed = Disclosed(0, signing(METER).public, SUPPLIER, MAXIMUM, content)
+    disclosed = Disclosed(0, make_roll().line(METER), content)
     context = period.write(Writer().version()).u8(party).text(METER).fixed(digest, 32)
     text = disclosed.write(context).data()
     box = seal(sealing(ARBITER).public, text, f"disclosure {party} of {period.market}")

@@ -49,8 +49,9 @@ def test_client_makes_the_dispute_and_opens_a_disclosure():
     for j, vector in enumerate(D["clearing"]):
         plain = bytes.fromhex(vector["text"])
         head = context() + bytes([j]) + text(METER) + bytes.fromhex(D["digest"])
-        line = struct.pack("<I", 0) + bytes.fromhex(V["keys"][METER]["signing_public"]) + text("green")
-        assert plain.startswith(head + line + struct.pack("<I", 17_250) + b"\x01\x00")
+        assert plain.startswith(head + struct.pack("<IQ", 0, 7))
+        assert text(METER) + bytes.fromhex(V["keys"][METER]["signing_public"]) in plain
+        assert text("green") + text("north") + struct.pack("<I", 17_250) in plain
         box = Disclosure.decode(bytes.fromhex(vector["message"])).box
         secret_ = bytes.fromhex(D["arbiter_sealing_secret"])
         assert crypto_box_seal_open(box, crypto_scalarmult_base(secret_), secret_) == plain

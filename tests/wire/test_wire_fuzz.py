@@ -98,7 +98,7 @@ def disclosed(stage: Stage) -> Disclosed:
     if stage is Stage.CLOSING:
         account = AccountShare(SUPPLIER, 5, 1, 9, (LineShare((1, -2), 5, (1, 2, 3, 4, 5, 6, 7)),))
         content = MonthShares(PLAYED.held[1].items, (account,))
-    return Disclosed(1, signing_key("meter-0").public, SUPPLIER, 200, content)
+    return Disclosed(1, WireRound().roll.line("meter-0"), content)
 
 
 def disclosed_again(stage: Stage) -> Callable[[bytes], bytes]:

@@ -1,14 +1,16 @@
 """The roll, requests to be enrolled, and claims to what is one's own."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from mpc_market.wire.claim import Claimant, check_claim, make_claim
+from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.enrolment import EnrolRequest
 from mpc_market.wire.errors import ContextError, SignatureError, WireError
 from mpc_market.wire.identifiers import Period
-from mpc_market.wire.roll import Roll, RollEntry, RollSupplier, read_roll, sign_roll
+from mpc_market.wire.roll import Roll, RollEntry, RollLine, RollSupplier, read_roll, sign_roll
 from tests.wire.wire_round import MARKET, START, SUPPLIER, WireRound, sealing_key, signing_key
 
 PLAYED = WireRound()
@@ -57,6 +59,33 @@ def test_every_change_changes_the_digest():
     rolls = [replace(ROLL, entries=(changed, *ROLL.entries[1:])) for changed in changes]
     rolls += [ROLL, replace(ROLL, version=8), replace(ROLL, market="elm"), replace(ROLL, entries=ROLL.entries[1:])]
     assert len({roll.digest for roll in rolls}) == len(rolls)
+
+
+def test_a_line_is_of_one_roll_and_every_change_is_seen():
+    for meter in ROLL.by_meter():
+        line = ROLL.line(meter)
+        writer = Writer()
+        line.write(writer)
+        assert RollLine.read(Reader(writer.data())) == line
+        assert line.digest(MARKET) == ROLL.digest
+    changes = (
+        {"version": 8},
+        {"count": line.count + 1},
+        {"entry": replace(line.entry, maximum=1)},
+        {"entry": ROLL.entries[0]},
+        {"entry_index": 0},
+        {"entry_path": line.entry_path[::-1]},
+        {"supplier": replace(line.supplier, identity_key=bytes(32))},
+        {"supplier_path": line.supplier_path[1:]},
+    )
+    for change in changes:
+        with suppress(WireError):
+            assert replace(line, **change).digest(MARKET) != ROLL.digest, change
+    assert line.digest("elm") != ROLL.digest
+    with pytest.raises(WireError, match="not its own"):
+        replace(line, supplier=replace(line.supplier, supplier="sun"))
+    with pytest.raises(WireError, match="is not on version 7"):
+        ROLL.line("nobody")
 
 
 def test_bad_lists_of_a_roll():
