@@ -27,7 +27,8 @@ async def odd_address(storm: Storm, party: int) -> str:
     for _ in range(rng.randrange(1, 3)):
         parts[rng.randrange(len(parts))] = rng.choice(SEGMENTS)
     method = rng.choice(["GET", "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
-    return await storm.ask(party, Ask(method, "/" + "/".join(parts)))
+    # The client itself takes ".." out of an address: what is left may be one that is served.
+    return await storm.ask(party, Ask(method, "/" + "/".join(parts), served=".." in parts))
 
 
 async def odd_parameter(storm: Storm, party: int) -> str:
