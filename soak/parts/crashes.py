@@ -23,8 +23,8 @@ PERIOD_SECONDS, DEADLINE_SECONDS = 900, 600
 _WARM_MS = 5_000
 
 _NAMED = {state for (before, _), after in TABLE.items() for state in (before, after)}
-STATES = tuple(state for state in State if state in _NAMED)
-"""Every state that the table knows."""
+STATES = tuple(state for state in State if state in _NAMED - {State.LOST})
+"""Every state of the table that a party comes to without being restored from a backup (for that: `hardships`)."""
 
 WITH_WORKER = (State.COLLECTING, State.CLOSING, State.AGREED, State.SEEDED, State.COMPUTING)
 """Where a party has a worker, or starts one."""

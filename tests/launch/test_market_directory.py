@@ -52,7 +52,7 @@ def test_the_examples_hold_no_key_and_are_what_their_names_say() -> None:
     """Who runs the parties, and who submits: prosumers, representatives, others."""
     tracked = subprocess.run(["git", "ls-files", "."], cwd=EXAMPLES, capture_output=True, text=True, check=False)
     if tracked.returncode == 0 and tracked.stdout:  # else it is no repository: an archive of the source, say
-        assert {Path(name).name for name in tracked.stdout.split()} == {COMMUNITY, ".gitignore"}
+        assert {Path(name).name for name in tracked.stdout.split()} == {COMMUNITY, ".gitignore", "orders.csv"}
     found = {path.name[:2]: read_description(path / COMMUNITY) for path in sorted(EXAMPLES.glob("S*"))}
     assert set(found) == {"S1", "S2", "S3", "S4"}
     for name, described in found.items():

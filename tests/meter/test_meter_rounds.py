@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
 from mpc_market.wire.submission import Submission
-from parties.meter.api import WAIT_SECONDS, RefusedError, UnreachableError
+from parties.meter.api import RefusedError, UnreachableError
 from parties.meter.forecast import Wish
 from parties.meter.results import State, collect
+from parties.meter.rounds import _OPENING_SECONDS
 from parties.meter.submitting import submit
 from tests.meter.faults import unreachable_for
 from tests.meter.small_market import BUY, SELL, START, SmallMarket, play, posts
@@ -47,7 +48,7 @@ def test_nobody_is_asked_to_wait_for_a_change_before_all_were_asked(small, monke
     for party in range(3):
         small.parties.faults[party] = unreachable_for(2)
     small.run(small.rounds.terms(START, small.gate))
-    assert (waits[:3], waits[3:]) == ([0, 0, 0], [WAIT_SECONDS] * len(waits[3:]))
+    assert (waits[:3], waits[3:]) == ([0, 0, 0], [_OPENING_SECONDS] * len(waits[3:]))
     assert len(waits) == 7
 
 

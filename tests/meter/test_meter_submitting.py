@@ -78,7 +78,7 @@ def test_a_party_that_stays_down_means_not_accepted_and_its_seal_went_another_wa
     submitted = small.run(submit(meter, small.rounds, START, [BUY]))
     assert submitted.receipts == {0, 1}
     assert not submitted.accepted
-    assert "party 2: no answer" in submitted.troubles[2]
+    assert "party 2: https://party-2.example: no answer" in submitted.troubles[2]
     forwarded = [body for party, body in posts(small) if len(Submission.decode(body).seals) > 1]
     assert [[seal.party for seal in Submission.decode(body).seals] for body in forwarded] == [[0, 2]]
     # the parties have it all: the order counts, though its meter could not know

@@ -161,7 +161,7 @@ def test_a_party_that_is_down_is_told_and_the_watch_goes_on(small):
     watched, lines = watch(small, [small.meter("m")])
     assert small.run(watched.run(2)) is False
     assert "2026-11-21T12:00:00Z submitted: 0 of 1 accepted (receipts of all 3 parties)" in lines
-    assert any("m: no receipt: party 1: no answer" in line for line in lines)
+    assert any("m: no receipt: party 1: https://party-1.example: no answer" in line for line in lines)
     assert any("m: unverified: " in line for line in lines)
     assert any(line.startswith("2026-11-21T12:15:00Z submitted") for line in lines)
 

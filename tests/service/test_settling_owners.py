@@ -126,7 +126,7 @@ async def check_disputes(town: DisputedTown, before: Meter, after: Meter) -> Non
             for answer in by_party.values()
             if period.stage is Stage.CLOSING
         ]
-        assert [each.identity_key for each in shown] == [meter.key.public] * 3
+        assert [each.line.entry.identity_key for each in shown] == [meter.key.public] * 3
         assert [[account.entries for account in each.content.accounts] for each in shown] == [[1]] * 3
         judgement = town.judged(case)
         claim = next(each for each in judgement.claims if each.kind is Kind.BILL)

@@ -17,8 +17,8 @@ from soak.parts.crashes import METERS, STATES, WITH_WORKER, Campaign, every_one,
 
 def test_the_table_says_where_processes_are_killed():
     named = {state for (before, _), after in TABLE.items() for state in (before, after)}
-    assert set(STATES) == named == set(State)
-    everything = {(state, party) for state in named for party in range(3)}
+    assert {*STATES, State.LOST} == named == set(State)
+    everything = {(state, party) for state in STATES for party in range(3)}
     assert {(case.state, case.party) for case in every_one()} == everything
     assert {case.state for case in every_one() if case.worker is not None} == set(WITH_WORKER)
 

@@ -22,14 +22,25 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "party keygen": ("--home", "party", "--address", "a.example:8443"),
     "party rotate": ("--home", "market/party-1"),
     "supplier keygen": ("--home", "supplier", "--supplier", "green"),
+    "grid keygen": ("--home", "grid", "--tso", "grid"),
+    "arbiter keygen": ("--home", "arbiter", "--name", "ombudsman", "--out", "ombudsman.toml"),
     "registrar keygen": ("--home", "registrar"),
     "meter keygen": ("--home", "meter", "--meter", "m1", "--market", "market/market.toml", "--maximum", "10"),
 }
 """Every command that makes keys, with the arguments of one call."""
 
-SEQUENCE = ("supplier keygen", "init", "party keygen", "party rotate", "registrar keygen", "meter keygen")
+SEQUENCE = (
+    "supplier keygen",
+    "init",
+    "party keygen",
+    "party rotate",
+    "registrar keygen",
+    "meter keygen",
+    "grid keygen",
+    "arbiter keygen",
+)
 
-PUBLIC = {"market", "market.toml", "roll.bin", "introduction.toml", "announcement.toml"}
+PUBLIC = {"market", "market.toml", "roll.bin", "introduction.toml", "announcement.toml", "ombudsman.toml"}
 """What is made to be handed around, and the directory of it: anyone may read it, its owner alone may write."""
 
 
@@ -69,9 +80,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_commands_make_is_private(made: Path) -> None:
-    assert (
-        len(list(made.rglob("*.key"))) >= 3 * 2 + 2 + 2 + 2 + 1 + 2
-    )  # parties, another, next ones; supplier, registrar, meter
+    keys = 3 * 2 + 2 + 2 + 2 + 1 + 2 + 2 + 2  # parties, another, next ones; supplier, registrar, meter, grid, arbiter
+    assert len(list(made.rglob("*.key"))) >= keys
     assert open_to_others(made) == []
 
 
