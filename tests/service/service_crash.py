@@ -17,6 +17,7 @@ class Crash:
 
     def __init__(self, town: Town, party: int, start: int, k: int) -> None:
         self.happened = asyncio.Event()
+        self._never = asyncio.Event()  # held here, so that no task that waits for it is taken for garbage
         self.writes = 0
         self._k = k
         self._start = start
@@ -27,13 +28,13 @@ class Crash:
     def _counted(self, write: Callable) -> Callable:
         async def counted(*args, **kwargs):
             if self.happened.is_set():
-                await asyncio.Event().wait()
+                await self._never.wait()
             result = await write(*args, **kwargs)
             if self._start in args or getattr(args[0], "start", None) == self._start:
                 self.writes += 1
                 if self.writes == self._k:
                     self.happened.set()
-                    await asyncio.Event().wait()
+                    await self._never.wait()
             return result
 
         return counted
