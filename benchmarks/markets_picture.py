@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from benchmarks.machine import in_words
 from benchmarks.picture import GRID, INK, LOTTERY, MUTED, PRO_RATA, STYLE
@@ -27,11 +28,13 @@ def draw(results: Path = RESULTS) -> Path:
         axes.spines[["top", "right"]].set_visible(False)
         for row, colour in zip(figures["rows"], (PRO_RATA, LOTTERY), strict=False):
             counts = range(1, len(row["results_after"]) + 1)
-            name = f"{row['workers']} worker{'s' if row['workers'] > 1 else ''} per party"
+            several = "s" if row["workers"] > 1 else ""
+            name = f"{row['workers']} worker{several} per party, {row['cores']} core{several} for all"
             axes.step([0, *row["results_after"]], [0, *counts], where="post", color=colour, linewidth=2.5, label=name)
         axes.set_xlabel("seconds after the gate of all markets")
         axes.set_ylabel("markets with a result")
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(left=0)
         axes.legend(frameon=False, loc="lower right")
         row = figures["rows"][0]
