@@ -36,7 +36,7 @@ def test_processes_are_held_to_some_cores():
 
 
 def test_the_picture_is_drawn(tmp_path):
-    rows = [{**ROW, "workers": workers, "results_after": [1.0, 2.5, 3.0]} for workers in (1, 2)]
+    rows = [{**ROW, "workers": workers, "cores": workers, "results_after": [1.0, 2.5, 3.0]} for workers in (1, 2)]
     (tmp_path / "many_markets.json").write_text(json.dumps({"machine": describe(), "commit": "0", "rows": rows}))
     assert draw(tmp_path).read_bytes().startswith(b"\x89PNG")
 
