@@ -12,7 +12,7 @@ not list it, so it is not in the set. A closing is resumed after a crash like an
 outcome is signed once: closing a month again gives the same amounts.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from mpc_market.rules.tariff import NO_TARIFF, Rates
 from mpc_market.wire.agreement import AgreedSet, Item
@@ -113,7 +113,7 @@ class MonthClosing:
 
     async def nothing_to_compute(self, current: Round, given: Given) -> tuple[tuple[Verdict, ...], int] | None:
         """Nobody has an entry."""
-        if (await self._books(current, given)).accounts:
+        async for _ in self._all_bookings(current, given):
             return None
         return (Verdict.VALID,) * len(given.agreed.set.members), 0
 
@@ -142,12 +142,17 @@ class MonthClosing:
     async def _books(self, current: Round, given: Given) -> MonthBooks:
         # A month of 1,000 users has three million entries: they are added up period by period, and none is kept.
         sums = MonthSums()
+        async for booking in self._all_bookings(current, given):
+            sums.add(booking)
+        return sums.books(current.settings.minimum_group)
+
+    async def _all_bookings(self, current: Round, given: Given) -> AsyncIterator[Booking]:
+        """Of all settlements and corrections of the set."""
         for item in given.agreed.set.members:
             kind, _, start = item.meter.partition(MEMBER_SLASH)
             if kind != DISPUTE:
                 for booking in await self._bookings(current, Stage(kind), int(start)):
-                    sums.add(booking)
-        return sums.books(current.settings.minimum_group)
+                    yield booking
 
     async def _bookings(self, current: Round, stage: Stage, start: int) -> list[Booking]:
         """The entries of one settlement or correction, each with what it is worth."""

@@ -7,15 +7,19 @@ keep the service busy at its end.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.codec import Reader, Writer, bytes_words
 from mpc_market.wire.delivery import Delivery, deliveries
 from mpc_market.wire.digest import DIGEST_BYTES
 from mpc_market.wire.identifiers import Period
 from mpc_market.wire.merkle import MerkleTree
+from mpc_market.wire.message import PartyMessage, sign
 from mpc_market.wire.totals import Totals, make_totals
 from mpc_market.wire.verdicts import Verdict
 from parties.ledger import ResultRow, TotalRow
+from parties.service.node import Node
+from parties.service.problems import Problem, RefusalError
 from parties.service.workers import AttemptError, Computed
 
 
@@ -44,6 +48,14 @@ def total_rows(suppliers: Sequence[str], computed: Computed, minimum: int) -> li
         for supplier, users, words in zip(suppliers, computed.users, computed.totals, strict=True)
         if users >= max(minimum, 1)
     ]
+
+
+def signed(node: Node, message: PartyMessage) -> bytes:
+    """A message of this party about a round, with the key of that round. Raises: RefusalError."""
+    try:
+        return sign(message, node.key(message.period.start)).encode()
+    except InvalidSettingsError:  # its signing key was erased
+        raise RefusalError(Problem.NOTHING_HERE) from None
 
 
 def delivery(period: Period, party: int, attempt: int, row: ResultRow, sealing_key: bytes) -> Delivery:

@@ -6,7 +6,6 @@ learns nothing of who had it before. The arbiter shows a claim, signed with the 
 
 import asyncio
 
-from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.claim import Claimant, check_claim
 from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.disclosure import (
@@ -24,13 +23,11 @@ from mpc_market.wire.dispute import DisputeRequest, check_dispute, split_dispute
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.header import Header
 from mpc_market.wire.identifiers import Period, Stage, member, split_market
-from mpc_market.wire.message import sign
 from mpc_market.wire.roll import RollEntry, RollLine
 from mpc_market.wire.submission import InputShare
 from mpc_market.wire.verdicts import Verdict
 from parties.ledger import OpenedSubmission, ResultRow
-from parties.service.delivering import unpacked_path
-from parties.service.following import last_begun
+from parties.service.delivering import signed, unpacked_path
 from parties.service.life import FINAL, State
 from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
@@ -61,9 +58,7 @@ class Disclosing:
         state = await self._lookup.state(start)
         if state not in FINAL:
             raise RefusalError(Problem.NOT_FINISHED)
-        agreement = await self._lookup.agreement(start)
-        if agreement is None:  # never opened by all, or erased
-            raise RefusalError(Problem.VOID if state is State.VOID else Problem.NOTHING_HERE)
+        agreement = await self._lookup.opened(start)
         arbiter = request.arbiter
         try:
             check_claim(claim, agreement.terms, node.party, Claimant.ARBITER, arbiter.name, arbiter.identity_key)
@@ -72,11 +67,7 @@ class Disclosing:
         enrolled = await self._enrolled(agreement, request, signature)
         line = await asyncio.to_thread(enrolled.roll.line, meter)
         disclosed = await self._disclosed(start, line, state)
-        made = make_disclosure(period, node.party, meter, row.digest, disclosed, arbiter.sealing_key)
-        try:
-            return sign(made, node.key(start)).encode()
-        except InvalidSettingsError:  # its signing key was erased
-            raise RefusalError(Problem.NOTHING_HERE) from None
+        return signed(node, make_disclosure(period, node.party, meter, row.digest, disclosed, arbiter.sealing_key))
 
     async def _enrolled(self, agreement: Agreement, request: DisputeRequest, signature: bytes) -> Enrolled:
         """The roll of the round, with the user on it; of a closing an earlier one, if the user has left since, or has
@@ -101,9 +92,7 @@ class Disclosing:
     async def _disclosed(self, start: int, line: RollLine, state: State) -> Disclosed:
         entry = line.entry
         ledger, market = self._node.ledger, self._node.market.id
-        attempt = 0
-        if state is State.RESULT:
-            _, attempt = await last_begun(ledger, market, start, self._node.party)
+        attempt = await self._lookup.result_attempt(start, 0.0) if state is State.RESULT else 0
         content: RoundShares | MonthShares
         if self._node.stage is Stage.CLOSING:
             content = await self._month(start, attempt, entry)

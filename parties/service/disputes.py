@@ -8,15 +8,14 @@ on and signed like anything else that a closing rests on.
 import asyncio
 from datetime import timedelta
 
-from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.dispute import DisputeReceipt, DisputeRequest, check_dispute, dispute_digest, split_dispute
 from mpc_market.wire.errors import ContextError, WireError
 from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, member
-from mpc_market.wire.message import sign
 from parties.files.running import RunningMarket
 from parties.ledger import ContradictionError, DisputeRow
 from parties.service.cache import Recent
+from parties.service.delivering import signed
 from parties.service.life import FINAL, State
 from parties.service.lookup import Lookup
 from parties.service.node import Node
@@ -71,12 +70,8 @@ class Disputes:
             kept = await node.ledger.put_dispute(row)
         except ContradictionError:
             raise RefusalError(Problem.DISPUTE_NUMBER) from None
-        start = request.starts[-1]
-        try:
-            receipt = DisputeReceipt(Period(node.market.id, start), node.party, kept.digest, kept.received_ms)
-            return sign(receipt, node.key(start)).encode()
-        except InvalidSettingsError:  # its signing key was erased
-            raise RefusalError(Problem.NOTHING_HERE) from None
+        period = Period(node.market.id, request.starts[-1])
+        return signed(node, DisputeReceipt(period, node.party, kept.digest, kept.received_ms))
 
     async def _check_periods(self, request: DisputeRequest) -> None:
         """All of them over; the month closed. What this party never ran has nothing to disclose.

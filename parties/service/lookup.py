@@ -11,6 +11,7 @@ from mpc_market.wire.opening import Opening, Terms, terms_of
 from parties.ledger import RoundRow
 from parties.service.board import Kind, heard
 from parties.service.cache import Recent
+from parties.service.following import last_begun
 from parties.service.life import FINAL, State
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
@@ -55,6 +56,7 @@ class Lookup:
         self._rounds = rounds
         self._agreements: Recent[int, Agreement] = Recent()
         self._final: Recent[int, State] = Recent()
+        self._attempts: Recent[int, int] = Recent()
         self._waiting = 0
 
     async def state(self, start: int) -> State:
@@ -116,6 +118,24 @@ class Lookup:
             state = await self.change(start, left)
         return state
 
+    async def result_attempt(self, start: int, seconds: float) -> int:
+        """The attempt whose result all parties have signed; waits so many seconds for the round to end.
+
+        Raises: RefusalError if there is none.
+        """
+        state = await self.until_final(start, seconds)
+        if state is State.VOID:
+            raise RefusalError(Problem.VOID)
+        if state is State.LOST:
+            raise RefusalError(Problem.NOTHING_HERE)
+        if state is not State.RESULT:
+            raise RefusalError(Problem.NOT_FINISHED)
+        number = self._attempts.get(start)
+        if number is None:
+            _, number = await last_begun(self._node.ledger, self._node.market.id, start, self._node.party)
+            self._attempts.set(start, number)
+        return number
+
     async def contradictions(self, start: int) -> tuple[Contradiction, ...]:
         """The meters that were left out of the set because they contradicted themselves; none before there is a set."""
         agreed = await self.agreed(start)
@@ -130,6 +150,15 @@ class Lookup:
         held = {party: unsigned(Held, data) for party, data in messages.items()}
         orders = self._node.market.settings.orders_per_submission
         return await asyncio.to_thread(agree, held, agreement.terms, orders)
+
+    async def opened(self, start: int) -> Agreement:
+        """As `agreement`. Raises: RefusalError if the parties have not all opened the round, or that is not known."""
+        agreement = await self.agreement(start)
+        if agreement is None:
+            state = await self.state(start)
+            gone = Problem.NOTHING_HERE if state in FINAL else Problem.NOT_FINISHED  # erased, or lost
+            raise RefusalError(Problem.VOID if state is State.VOID else gone)
+        return agreement
 
     async def agreement(self, start: int) -> Agreement | None:
         """What a round was opened with, or None if the parties have not all opened it."""

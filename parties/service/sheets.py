@@ -7,12 +7,10 @@ gets its own as long as it has its keys.
 
 from collections.abc import Set
 
-from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.claim import Claimant, check_claim
 from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import Period, Stage, member
-from mpc_market.wire.message import sign
 from mpc_market.wire.roll import Roll
 from mpc_market.wire.sheet import (
     AMOUNT_COLUMNS,
@@ -20,13 +18,11 @@ from mpc_market.wire.sheet import (
     TOTALS_COLUMNS,
     Content,
     Row,
-    Sheet,
     Title,
     key_fact,
     make_sheet,
 )
-from parties.service.following import last_begun
-from parties.service.life import FINAL, State
+from parties.service.delivering import signed
 from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
@@ -58,9 +54,9 @@ class Sheets:
         """
         if (content is Content.TOTALS) != (self._node.stage is Stage.SETTLEMENT) or self._node.stage not in _SHOWN:
             raise RefusalError(Problem.NOTHING_HERE)
-        agreement = await self._agreement(start)
+        agreement = await self._lookup.opened(start)
         identity_key, sealing_key = await self._checked(start, claim, agreement, asking)
-        attempt = await self._attempt(start, wait)
+        attempt = await self._lookup.result_attempt(start, wait)
         if content in (Content.TOTALS, Content.CORRECTIONS):
             made = await self._totals(start, asking, attempt, _roll(agreement))
         elif content is Content.AMOUNTS:
@@ -71,7 +67,7 @@ class Sheets:
         if not rows:
             raise RefusalError(Problem.NOTHING_HERE if columns != TOTALS_COLUMNS else Problem.GROUP_TOO_SMALL)
         title = Title(asking.kind, asking.name, content, attempt, len(columns), tuple(rows))
-        return self._signed(make_sheet(Period(self._market, start), self._node.party, title, words, sealing_key))
+        return signed(self._node, make_sheet(Period(self._market, start), self._node.party, title, words, sealing_key))
 
     async def _totals(self, start: int, asking: Reader, attempt: int, roll: Roll) -> _Table:
         found = {row.supplier: row for row in await self._node.ledger.totals(self._market, start, attempt)}
@@ -115,23 +111,9 @@ class Sheets:
         found = await self._node.ledger.results(self._market, start, attempt)
         return [(Account.of(row.meter), KeptAccount.decode(row.path), row.words) for row in found]
 
-    def _signed(self, sheet: Sheet) -> bytes:
-        try:
-            return sign(sheet, self._node.key(sheet.period.start)).encode()
-        except InvalidSettingsError:  # its signing key was erased
-            raise RefusalError(Problem.NOTHING_HERE) from None
-
     @property
     def _market(self) -> str:
         return self._node.market.id
-
-    async def _agreement(self, start: int) -> Agreement:
-        agreement = await self._lookup.agreement(start)
-        if agreement is None:
-            state = await self._lookup.state(start)
-            gone = Problem.NOTHING_HERE if state in FINAL else Problem.NOT_FINISHED  # erased, or lost
-            raise RefusalError(Problem.VOID if state is State.VOID else gone)
-        return agreement
 
     async def _checked(self, start: int, claim: bytes, agreement: Agreement, asking: Reader) -> Keys:
         """The keys with which the claim is the reader's own. Raises: RefusalError."""
@@ -165,7 +147,7 @@ class Sheets:
 
         Earlier rolls are searched only for a key that has an account and has signed: not for anybody who asks.
         """
-        attempt = await self._attempt(start, 0.0)
+        attempt = await self._lookup.result_attempt(start, 0.0)
         rows = await self._node.ledger.results(self._market, start, attempt)
         accounts = [account for row in rows if (account := Account.of(row.meter)).meter == asking.name]
         for identity_key in {bytes.fromhex(account.owner) for account in accounts}:
@@ -175,17 +157,6 @@ class Sheets:
                     if keys is not None and keys[0] == identity_key:
                         return keys
         return None
-
-    async def _attempt(self, start: int, wait: float) -> int:
-        state = await self._lookup.until_final(start, wait)
-        if state is State.VOID:
-            raise RefusalError(Problem.VOID)
-        if state is State.LOST:
-            raise RefusalError(Problem.NOTHING_HERE)
-        if state is not State.RESULT:
-            raise RefusalError(Problem.NOT_FINISHED)
-        _, number = await last_begun(self._node.ledger, self._market, start, self._node.party)
-        return number
 
 
 def _roll(agreement: Agreement) -> Roll:
