@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.errors import ContradictionError
 from parties.ledger.rows import DisputeRow
 from parties.ledger.schema import disputes
-from parties.ledger.shelf import Shelf, matching
+from parties.ledger.shelf import Shelf, matching, stored_or_put
 
 _COLUMNS = [disputes.c[name] for name in DisputeRow.__slots__]
 
@@ -24,11 +24,8 @@ class Disputes(Shelf):
         key = {"market": row.market, "meter": row.meter, "number": row.number}
 
         async def work(connection: AsyncConnection) -> DisputeRow:
-            stored = (await connection.execute(select(*_COLUMNS).where(matching(disputes, key)))).one_or_none()
-            if stored is None:
-                await connection.execute(insert(disputes).values(asdict(row)))
-                return row
-            kept = DisputeRow(*stored)
+            stored = await stored_or_put(connection, disputes, key, asdict(row))
+            kept = row if stored is None else DisputeRow(*stored)
             if kept.data != row.data:
                 raise ContradictionError(f"dispute {row.number} of a meter in market {row.market}")
             return kept

@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.errors import ContradictionError
 from parties.ledger.rows import TariffRow
 from parties.ledger.schema import tariffs
-from parties.ledger.shelf import Shelf, matching
+from parties.ledger.shelf import Shelf, matching, stored_or_put
 
 _COLUMNS = [tariffs.c[name] for name in TariffRow.__slots__]
 
@@ -24,10 +24,8 @@ class Tariffs(Shelf):
         key = {"market": row.market, "supplier": row.supplier, "number": row.number}
 
         async def work(connection: AsyncConnection) -> bool:
-            stored = (await connection.execute(select(*_COLUMNS).where(matching(tariffs, key)))).one_or_none()
-            if stored is None:
-                await connection.execute(insert(tariffs).values(asdict(row)))
-            elif TariffRow(*stored) != row:
+            stored = await stored_or_put(connection, tariffs, key, asdict(row))
+            if stored is not None and TariffRow(*stored) != row:
                 raise ContradictionError(f"tariff {row.number} of supplier {row.supplier}")
             return stored is None
 
