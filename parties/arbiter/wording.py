@@ -8,10 +8,10 @@ from parties.arbiter.claims import Claim
 from parties.arbiter.judging import Judgement
 from parties.arbiter.telling import round_text, sentence, values_lines, values_table, verdict, without_seconds
 from parties.files.market import MarketFile
-from parties.files.problems import printable
+from parties.files.problems import listed, printable
 from parties.meter.periods import period_text
 
-SHOWN = 50
+_LONGEST = 500
 
 
 def lines(judgement: Judgement, settings: MarketFile) -> Iterator[str]:
@@ -22,13 +22,13 @@ def lines(judgement: Judgement, settings: MarketFile) -> Iterator[str]:
     for claim in judgement.claims:
         yield f"{round_text(claim.round)}: {sentence(claim)}"
         yield f'    the claim "{claim.kind.value}" is {claim.standing.value.upper()}'
-        yield f"    because {printable(without_seconds(claim.reason, asked.market), 500)}"
+        yield f"    because {printable(without_seconds(claim.reason, asked.market), _LONGEST)}"
         for line in values_lines(claim, settings):
             yield f"    {printable(line, 1000)}"
         if claim.proof:
             yield f"    by {claim.proof}"
-    yield from _listed("WRONG", judgement.faults, asked.market)
-    yield from _listed("to know", judgement.notes, asked.market)
+    yield from listed("WRONG", [without_seconds(each, asked.market) for each in judgement.faults], _LONGEST)
+    yield from listed("to know", [without_seconds(each, asked.market) for each in judgement.notes], _LONGEST)
 
 
 def as_json(judgement: Judgement, settings: MarketFile) -> str:
@@ -60,12 +60,3 @@ def _table(claim: Claim, market: str, settings: MarketFile) -> dict[str, object]
         "standing": claim.standing.value,
         "values": values_table(claim, settings),
     }
-
-
-def _listed(title: str, texts: list[str], market: str) -> Iterator[str]:
-    if texts:
-        yield f"{title}:"
-    for text in texts[:SHOWN]:
-        yield f"  - {printable(without_seconds(text, market), 500)}"
-    if len(texts) > SHOWN:
-        yield f"  - and {len(texts) - SHOWN} more"

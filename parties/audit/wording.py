@@ -7,10 +7,7 @@ from parties.audit.agreeing import period_name
 from parties.audit.orders import OrderReport
 from parties.audit.tickets import Ticket
 from parties.audit.verifying import Report, outcomes
-from parties.files.problems import printable
-
-SHOWN = 50
-"""So many findings of a kind are shown."""
+from parties.files.problems import listed, printable
 
 _PROVED = (
     "every chain is unbroken from its first record on: whoever has noted a digest of it, such as the last one above, "
@@ -61,24 +58,24 @@ def report_lines(report: Report) -> Iterator[str]:
         head = f", the last one with digest {chain.head.hex()}" if chain.count else ""
         yield f"  party {chain.party} ({name}): {_count(chain.count, 'record')}{head}"
     yield _rounds(report)
-    yield from _listed("PROOF OF FAULT", report.faults)
-    yield from _listed("WRONG", report.wrong)
-    yield from _listed("to know", report.notes)
+    yield from listed("PROOF OF FAULT", report.faults)
+    yield from listed("WRONG", report.wrong)
+    yield from listed("to know", report.notes)
     if report.rounds:
         but = "" if report.holds else ", but for what is named above"
         proved, unproved = (_PROVED, _NOT_PROVED) if report.stage is Stage.CLEARING else (_SETTLED, _NOT_SETTLED)
-        yield from _listed(f"proved{but}", [text.format(parties=parties) for text in proved])
-        yield from _listed("not proved", unproved)
+        yield from listed(f"proved{but}", [text.format(parties=parties) for text in proved])
+        yield from listed("not proved", unproved)
 
 
 def order_lines(order: OrderReport) -> Iterator[str]:
     """What a meter's evidence shows."""
     yield printable(order.name, 200)
-    yield from _listed("PROOF OF FAULT", order.faults)
-    yield from _listed("WRONG", order.wrong)
-    yield from _listed("proved", order.proved)
-    yield from _listed("not proved", order.unproved)
-    yield from _listed("tickets, earliest first", [ticket_line(each) for each in order.tickets])
+    yield from listed("PROOF OF FAULT", order.faults)
+    yield from listed("WRONG", order.wrong)
+    yield from listed("proved", order.proved)
+    yield from listed("not proved", order.unproved)
+    yield from listed("tickets, earliest first", [ticket_line(each) for each in order.tickets])
 
 
 def ticket_line(each: Ticket) -> str:
@@ -102,15 +99,6 @@ def _rounds(report: Report) -> str:
     ended = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes(report).items()))
     between = f"from {period_name(min(told))} to {period_name(max(told))}"
     return f"{_count(len(told), 'round')} {between}: {ended}"
-
-
-def _listed(title: str, texts: Sequence[str]) -> Iterator[str]:
-    if texts:
-        yield f"{title}:"
-    for text in texts[:SHOWN]:
-        yield f"  - {printable(text, 1000)}"
-    if len(texts) > SHOWN:
-        yield f"  - and {len(texts) - SHOWN} more"
 
 
 def _count(number: int, noun: str) -> str:

@@ -24,7 +24,7 @@ from parties.meter.readings import send_reading, stage_of
 from parties.meter.results import State, collect
 from parties.meter.rounds import Rounds
 from parties.meter.sources import MarketSource, find_homes, open_meters
-from parties.meter.submitting import submit
+from parties.meter.submitting import Submitted, submit
 from parties.meter.watching import Watch
 from parties.meter.wishes import Forecast, FromFile, Nothing, Wishes, WishFile, limits_of, read_wish
 
@@ -44,12 +44,7 @@ def submit_once(home: str, market_path: str | None, order: tuple[str, str, str],
     async def run() -> bool:
         async with source.rounds.api:
             done = await submit(meter, source.rounds, start, [wish], replace=True)
-        for trouble in done.troubles.values():
-            typer.echo(f"mpc-market: no receipt: {printable(trouble, 500)}", err=True)
-        said = "accepted" if done.accepted else "NOT accepted"
-        receipts = f"receipts of {len(done.receipts)} of {done.parties} parties"
-        typer.echo(f"{period_text(start)}: submission {done.number} {said}: {receipts}")
-        return done.accepted
+        return _told(done, start, "submission")
 
     return asyncio.run(run())
 
@@ -75,17 +70,22 @@ def read_once(home: str, market_path: str | None, imported: str, exported: str, 
     async def run() -> bool:
         async with Api(market.id, pinned(market.running, clock.now_ms() // 1000)) as api:
             done = await send_reading(meter, Rounds(api, market, clock), start, reading)
-        for trouble in done.troubles.values():
-            typer.echo(f"mpc-market: no receipt: {printable(trouble, 500)}", err=True)
-        said = "accepted" if done.accepted else "NOT accepted"
-        receipts = f"receipts of {len(done.receipts)} of {done.parties} parties"
-        typer.echo(f"{period_text(start)}: reading {done.number} {said}: {receipts}")
-        return done.accepted
+        return _told(done, start, "reading")
 
     try:
         return asyncio.run(run())
     except InvalidReadingError as error:
         raise InputError((str(error),)) from None
+
+
+def _told(done: Submitted, start: int, what: str) -> bool:
+    """Tell which parties have confirmed a submission of an order or a reading; whether all have."""
+    for trouble in done.troubles.values():
+        typer.echo(f"mpc-market: no receipt: {printable(trouble, 500)}", err=True)
+    said = "accepted" if done.accepted else "NOT accepted"
+    receipts = f"receipts of {len(done.receipts)} of {done.parties} parties"
+    typer.echo(f"{period_text(start)}: {what} {done.number} {said}: {receipts}")
+    return done.accepted
 
 
 def show_result(home: str, market_path: str | None, period: str) -> bool:

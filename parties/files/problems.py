@@ -1,8 +1,11 @@
 """What is wrong with the input: every problem is found, the first ones are told."""
 
+from collections.abc import Iterator, Sequence
+
 from mpc_market.errors import InputError
 
 PROBLEMS_SHOWN = 20
+FINDINGS_SHOWN = 50
 WHERE_SHOWN = 5000  # a whole path: what comes behind it is the line
 
 
@@ -28,6 +31,16 @@ class Problems:
 def counted(count: int, noun: str) -> str:
     """So many of something: "1 supplier", "2 suppliers"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(title: str, texts: Sequence[str], limit: int = 1000) -> Iterator[str]:
+    """The first findings of a kind under their title, each at most `limit` characters; no line if there are none."""
+    if texts:
+        yield f"{title}:"
+    for text in texts[:FINDINGS_SHOWN]:
+        yield f"  - {printable(text, limit)}"
+    if len(texts) > FINDINGS_SHOWN:
+        yield f"  - and {len(texts) - FINDINGS_SHOWN} more"
 
 
 def printable(text: str, limit: int = 40) -> str:
