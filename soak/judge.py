@@ -36,6 +36,7 @@ from parties.ledger import Ledger
 from parties.meter.results import State as Told
 from parties.meter.store import Store
 from parties.service.attempts import Progress
+from soak.part import Play
 
 _SIGNED = ("opening", "held", "set-signature", "reveal", "revealed-shares", "verdicts", "outcome")
 _ATTEMPTS_MAX = 200
@@ -54,6 +55,13 @@ class Judgement:
     def count(self, state: str) -> int:
         """How many rounds ended so."""
         return list(self.rounds.values()).count(state)
+
+    def tell(self, play: Play) -> None:
+        """Count it for the summary of a part, and note what is wrong."""
+        for state in ("result", "void", "pending"):
+            play.count(f"rounds {state}", self.count(state))
+        play.count("acknowledged orders", self.acknowledged)
+        play.check(not self.wrong, "; ".join(self.wrong[:5]))
 
 
 def judge(community: Community, forgotten: Container[int] = ()) -> Judgement:

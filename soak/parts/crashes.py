@@ -145,10 +145,7 @@ def run(play: Play) -> None:
         for each in campaign.fallen:
             if each.killed:
                 play.count(f"kills of a {each.strike.process}")
-        for state in ("result", "void", "pending"):
-            play.count(f"rounds {state}", found.count(state))
-        play.count("acknowledged orders", found.acknowledged)
-        play.check(not found.wrong, "; ".join(found.wrong[:5]))
+        found.tell(play)
         play.check(found.count("pending") == 0, "rounds that never ended")
 
 

@@ -241,10 +241,7 @@ def run(play: Play) -> None:
         play.count("markets")
         for reason in trial.left_out:
             play.count(f"left out ({reason})")
-        for state in ("result", "void", "pending"):
-            play.count(f"rounds {state}", found.count(state))
-        play.count("acknowledged orders", found.acknowledged)
-        play.check(not found.wrong, "; ".join(found.wrong[:5]))
+        found.tell(play)
         play.check(found.count("result") == RESULTS, f"rounds: {found.rounds}")
 
 

@@ -109,10 +109,7 @@ def run(play: Play) -> None:
             play.count("markets")
             for what, number in hosts.frames().items():
                 play.count(f"packets {what}", number)
-        for state in ("result", "void", "pending"):
-            play.count(f"rounds {state}", found.count(state))
-        play.count("acknowledged orders", found.acknowledged)
-        play.check(not found.wrong, "; ".join(found.wrong[:5]))
+        found.tell(play)
         play.check(found.count("pending") == 0, "rounds that never ended")
 
 
