@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib import ticker
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from benchmarks.drawing import LOTTERY, MUTED, PRO_RATA, TALK, canvas, plain_frame, words_around
 from benchmarks.machine import in_words
-from benchmarks.picture import GRID, LOTTERY, MUTED, PRO_RATA, STYLE
 from benchmarks.record import RESULTS, Row, load
 
 LAST, HALF, OUTCOME = PRO_RATA, LOTTERY, MUTED
@@ -32,12 +30,8 @@ def draw(results: Path = RESULTS) -> Path:
     """Draw the picture into `results/latency.png` (1920 × 1080 pixels)."""
     latency = load("latency", results)
     rows = all_rows(results)
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(12.8, 7.2), dpi=150, facecolor="white")
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.065, 0.150, 0.640, 0.670))
+    path = results / "latency.png"
+    with canvas(path, TALK, (0.065, 0.150, 0.640, 0.670)) as (figure, axes):
         _frame(axes, rows)
         for words, (colour, value) in CURVES.items():
             points = curve(rows, value)
@@ -46,8 +40,6 @@ def draw(results: Path = RESULTS) -> Path:
             axes.annotate(words, points[-1], xytext=(13, 0), textcoords="offset points", annotation_clip=False, **look)
         axes.set_ylim(0, None)  # after the curves: it ends the scaling to them
         _words(figure, latency, rows)
-        path = results / "latency.png"
-        figure.savefig(path, format="png")
     return path
 
 
@@ -79,11 +71,7 @@ def _frame(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_xlim(0, most * 1.02)
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} s"))
-    axes.grid(axis="y", color=GRID, linewidth=1)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(length=0, pad=8)
-    axes.set_xlabel("meters in the market", color=MUTED, labelpad=6)
+    plain_frame(axes, "meters in the market")
 
 
 def _words(figure: Figure, latency: dict[str, Any], rows: Sequence[Row]) -> None:
@@ -93,9 +81,7 @@ def _words(figure: Figure, latency: dict[str, Any], rows: Sequence[Row]) -> None
         "two representatives,\neach meter with a store of its own on the same disk. "
         f"Measured on {in_words(latency['machine'])}."
     )
-    figure.text(0.022, 0.948, headline(rows), fontsize=24, fontweight="bold", va="center")
-    figure.text(0.022, 0.890, story, fontsize=13, color=MUTED, va="center")
-    figure.text(0.022, 0.034, notes, fontsize=10, color=MUTED, va="center", linespacing=1.5)
+    words_around(figure, headline(rows), story, notes)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,18 @@ python -m benchmarks.markets_picture
 
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from benchmarks.drawing import GRID, INK, LOTTERY, MUTED, PRO_RATA, canvas
 from benchmarks.machine import in_words
-from benchmarks.picture import GRID, INK, LOTTERY, MUTED, PRO_RATA, STYLE
 from benchmarks.record import RESULTS, load
 
 
 def draw(results: Path = RESULTS) -> Path:
     """Draw the picture into `results/many_markets.png`."""
     figures = load("many_markets", results)
-    with mpl.rc_context():
-        mpl.rcdefaults()  # not what the user's own settings say
-        mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(9.6, 5.4), dpi=150, facecolor="white")
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.085, 0.16, 0.88, 0.66))
+    path = results / "many_markets.png"
+    with canvas(path, (9.6, 5.4), (0.085, 0.16, 0.88, 0.66)) as (figure, axes):
         axes.grid(color=GRID)
         axes.spines[["top", "right"]].set_visible(False)
         for row, colour in zip(figures["rows"], (PRO_RATA, LOTTERY), strict=False):
@@ -43,8 +36,6 @@ def draw(results: Path = RESULTS) -> Path:
         figure.text(
             0.085, 0.865, f"{in_words(figures['machine'])}, commit {figures['commit']}", fontsize=8, color=MUTED
         )
-        path = results / "many_markets.png"
-        figure.savefig(path, format="png")
     return path
 
 

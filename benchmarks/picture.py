@@ -7,28 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmarks import quoted
+from benchmarks.drawing import (
+    LOTTERY,
+    MUTED,
+    PRO_RATA,
+    QUOTED,
+    SECONDS,
+    STOCK,
+    TALK,
+    canvas,
+    label,
+    logarithmic,
+    plain_frame,
+    words_around,
+)
 from benchmarks.machine import in_words
 from benchmarks.record import RESULTS, Row, load
 
-INK, MUTED, GRID = "#1d2733", "#66707c", "#e9ebee"
-LOTTERY, PRO_RATA, STOCK, QUOTED = "#0b3c6f", "#2e86c1", "#c0392b", "#8a929c"
-
-STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture everywhere
-    "font.size": 12,
-    "text.color": INK,
-    "axes.edgecolor": MUTED,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
-
-SECONDS = {0.01: "10 ms", 0.1: "0.1 s", 1: "1 s", 10: "10 s", 60: "1 min", 300: "5 min"}
 ORDERS = {100: "100", 1_000: "1,000", 10_000: "10,000", 100_000: "100,000", 1_000_000: "1,000,000"}
 
 Points = Sequence[tuple[int, float]]
@@ -37,19 +36,13 @@ Points = Sequence[tuple[int, float]]
 def draw(results: Path = RESULTS) -> Path:
     """Draw the picture into `results/clearing.png` (1920 × 1080 pixels)."""
     clearing, stock = load("clearing", results), load("stock", results)
-    with mpl.rc_context():
-        mpl.rcdefaults()  # not what the user's own settings say
-        mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(12.8, 7.2), dpi=150, facecolor="white")
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.065, 0.150, 0.745, 0.670))
+    path = results / "clearing.png"
+    with canvas(path, TALK, (0.065, 0.150, 0.745, 0.670)) as (figure, axes):
         _frame(axes)
         _draw_quoted(axes)
         _draw_stock(axes, curve(stock["rows"], m=3))
         _draw_ours(axes, clearing["rows"])
         _words(figure, clearing, stock["rows"])
-        path = results / "clearing.png"
-        figure.savefig(path, format="png")
     return path
 
 
@@ -61,18 +54,14 @@ def curve(rows: Sequence[Row], *, tls: bool = False, **settings: object) -> list
 
 
 def _frame(axes: Axes) -> None:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    logarithmic(axes, ORDERS, SECONDS)
     axes.set_xlim(75, 1_350_000)
     axes.set_ylim(0.01, 560)
-    axes.set_xticks(list(ORDERS), list(ORDERS.values()))
-    axes.set_yticks(list(SECONDS), list(SECONDS.values()))
-    axes.minorticks_off()
-    axes.grid(axis="y", color=GRID, linewidth=1)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(length=0, pad=8)
-    axes.set_xlabel("orders in the market", color=MUTED, labelpad=6)
+    plain_frame(axes, "orders in the market")
+
+
+def _label(axes: Axes, place: tuple[float, float], words: str, offset: tuple[int, int], **look: Any) -> None:
+    label(axes, place, words, offset, zorder=1, **look)  # below the curves
 
 
 def _draw_ours(axes: Axes, rows: Sequence[Row]) -> None:
@@ -115,12 +104,6 @@ def _draw_quoted(axes: Axes) -> None:
         _label(axes, (point.n, point.seconds), words, (-12 if left else 12, 0), **side)
 
 
-def _label(axes: Axes, place: tuple[float, float], words: str, offset: tuple[int, int], **look: Any) -> None:
-    look = {"zorder": 1, "va": "center", "fontsize": 10.5, "linespacing": 1.3, **look}
-    look["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # the grid does not run through words
-    axes.annotate(words, place, xytext=offset, textcoords="offset points", annotation_clip=False, **look)
-
-
 def _words(figure: Figure, clearing: dict[str, Any], stock: Sequence[Row]) -> None:
     story = f"Three parties on one machine, 12-bit prices{beside_stock(clearing['rows'], stock)}"
     notes = (
@@ -128,9 +111,7 @@ def _words(figure: Figure, clearing: dict[str, Any], stock: Sequence[Row]) -> No
         "Hollow points are quoted, not re-measured: other machines, other code.\n"
         f"Measured on {in_words(clearing['machine'])}."
     )
-    figure.text(0.022, 0.948, headline(clearing["rows"]), fontsize=24, fontweight="bold", va="center")
-    figure.text(0.022, 0.890, story, fontsize=13, color=MUTED, va="center")
-    figure.text(0.022, 0.034, notes, fontsize=10, color=MUTED, va="center", linespacing=1.5)
+    words_around(figure, headline(clearing["rows"]), story, notes)
 
 
 def headline(rows: Sequence[Row]) -> str:
