@@ -14,7 +14,6 @@ from parties.service.life import State
 from soak.judge import judge_stage
 from soak.parts.settlement import RESULTS, STAGES, Campaign, every_one, one_each
 
-
 OFF_THE_WAY = {State.VOID, State.LOST}
 """No state on the way to a result; to be lost takes a restored backup."""
 
