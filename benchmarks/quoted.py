@@ -34,8 +34,7 @@ BILLING = Point(
 
 MP_SPDZ_SORT = ((100, 0.024), (1_000, 0.046), (10_000, 0.27), (100_000, 2.1))
 MP_SPDZ_BISECTION = ((100, 0.021), (1_000, 0.03), (10_000, 0.11), (100_000, 0.95))
-MP_SPDZ_SOURCE = (
-    "MP-SPDZ's fastest passive three-party protocol (replicated, ring of 2^64, TLS): the same job, lottery, "
-    "on a 2-core machine of the same kind, measured when this project was planned"
-)
-"""n and seconds, with its own radix sort and with a bisection of the price."""
+"""n and seconds of MP-SPDZ's fastest passive three-party protocol (replicated, ring of 2^64, TLS), with its own radix
+sort and with a bisection of the price: the same job, lottery, on a 2-core machine of the same kind
+(protocol.md "Measured with the prototype").
+"""

@@ -12,7 +12,6 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from mpc_market.errors import MarketError
@@ -130,11 +129,6 @@ def write_readings(community: Community, client: str, homes: Sequence[Home], sta
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(rows) + "\n", encoding="ascii")
     return path
-
-
-def deadline_of(running: RunningMarket) -> timedelta:
-    """How long before the start of a period its round is over at the latest: negative if it is after the start."""
-    return running.service.gate_lead - running.service.deadline
 
 
 def enrol(registrar: RegistrarHome, candidates: Sequence[Candidate]) -> None:

@@ -35,14 +35,6 @@ class RoundVoidError(PeerError):
         self.signed = signed
 
 
-@dataclass(frozen=True, slots=True)
-class Greeting:
-    """How far the clock of a peer is ahead of this one (ms), and how long it took to ask."""
-
-    ahead_ms: float
-    taken_ms: float
-
-
 class PeerLink:
     """The connections to one other party, for all markets. `url`: of its control API, `https://host:port`."""
 

@@ -80,6 +80,8 @@ class Months:
         if month < 0 or self.of(month) != month:
             near = "" if month < 0 else f": one does at {self.text(self.of(month))}"
             raise InvalidSettingsError(f"no billing month starts at {text}{near}")
+        if self.text(month) != text:  # 2026-3, or digits of another script
+            raise InvalidSettingsError(f"{text!r} is no month: {self.text(month)} is how it is written")
         return month
 
 

@@ -24,7 +24,7 @@ from mpc_market.wire.record import Record
 from mpc_market.wire.sheet import Content, key_fact
 from mpc_market.wire.tariff import Tariff
 from parties.grid.home import GridHome
-from parties.grid.totals import fetch_totals, rows_of
+from parties.grid.totals import fetch_totals
 from parties.meter.api import Api, pinned
 from parties.meter.sheets import SheetError
 from parties.service.life import FINAL, State
@@ -214,7 +214,8 @@ async def check_clients(town: SettledTown, expected: dict[str, int]) -> None:
     assert shown[DORA][0].facts == (0, 3, 3, keys[DORA])
     north = GridHome(town.path, Claimant.DSO, "north", *town.operators["north"])
     sheet = await asking(Stage.SETTLEMENT, lambda api, staged: fetch_totals(api, staged, north, Content.TOTALS, END))
-    assert list(rows_of(sheet)) == [("region/north", 4, 46, 0), ("supplier/sun", 4, 46, 0)]
+    totals = [(row.name, row.users, *values) for row, values in zip(sheet.title.rows, sheet.values, strict=True)]
+    assert totals == [("region/north", 4, 46, 0), ("supplier/sun", 4, 46, 0)]
     missed = END + PERIOD  # its settlement was never opened: the clock was moved on past it
     with pytest.raises(SheetError) as caught:
         await asking(Stage.SETTLEMENT, lambda api, staged: fetch_totals(api, staged, north, Content.TOTALS, missed))

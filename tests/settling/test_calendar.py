@@ -152,7 +152,9 @@ def test_bad_calendars():
         Calendar(900, BRUSSELS, DAY_MS, 30 * DAY_MS, DAY_MS)
 
 
-@pytest.mark.parametrize("text", ["2026-13", "november", "", "2026-11-01", "1969-12"])
+@pytest.mark.parametrize(
+    "text", ["2026", "2026-3", "2026-13", "2026-00", "0000-01", "november", "", "2026-11-01", "٢٠٢٦-03", "1969-12"]
+)
 def test_bad_months(text):
     with pytest.raises(InvalidSettingsError):
         BRUSSELS.read(text)
