@@ -1,24 +1,36 @@
 """What docstrings, comments and documents cite is in the repository: files, sections, headings, threats, links."""
 
+import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.test_sizes import sources
+from tests.test_sizes import ROOTS, sources
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = (".", "docs", "docs/design", "docs/decisions", "benchmarks")
 
 _FILE = re.compile(r"[\w./-]*\w\.md\b")
+_SOURCE = re.compile(r"\b(?:\w+/)+\w+\.py\b|\btest_\w+\.py\b")
 _CITED = re.compile(r'([\w-]+\.md)`?,? (?:(§\d+(?:(?:–| and |, )§\d+)*)|"([^"]+)"|(T\d+)\b)')
+_INDEXED = re.compile(r"(?:^|\s{3})\s*((?:[a-z]\w*, )*[a-z]\w*)\s{2,}(?=\S)")
+"""Modules at the begin of a line of an index, or of its second column."""
 _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#([\w-]+))?\)")
 
 
+@cache
 def documents() -> list[Path]:
     """All documents; of the two README.md the repository's own comes first."""
     return [path for place in PLACES for path in sorted((ROOT / place).glob("*.md"))]
+
+
+@cache
+def names() -> set[str]:
+    """All our Python files, each with a slash before it."""
+    return {f"/{name}" for name, _ in sources()}
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -39,6 +51,7 @@ def missing(text: str) -> list[str]:
     """What a text cites that does not exist."""
     known, wrong = {path.name: path for path in reversed(documents())}, []
     wrong += [file for file in _FILE.findall(text) if file.rpartition("/")[2] not in known]
+    wrong += [file for file in _SOURCE.findall(text) if not any(name.endswith(f"/{file}") for name in names())]
     for file, sections, heading, threat in _CITED.findall(text):
         if file not in known:
             continue  # said already
@@ -54,6 +67,26 @@ def missing(text: str) -> list[str]:
 
 def test_whatever_is_cited_exists():
     assert {name: wrong for name, text in texts() if (wrong := missing(text))} == {}
+
+
+def indexed(docstring: str) -> set[str]:
+    """The modules that a package's docstring has in an index."""
+    found = [names for line in docstring.splitlines() for names in _INDEXED.findall(line)]
+    return {name for names in found for name in names.split(", ")}
+
+
+def test_every_module_in_an_index_is_in_the_package():
+    wrong, packages = {}, 0
+    for path in (path for root in ROOTS for path in (ROOT / root).rglob("__init__.py")):
+        named = indexed(ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "")
+        packages += bool(named)
+        wrong[path.parent.name] = named - {each.stem for each in path.parent.iterdir()}
+    assert {package: names for package, names in wrong.items() if names} == {}
+    assert packages >= 8
+
+
+def test_an_index_has_one_column_or_two():
+    assert indexed("Of it:\n\n    home, p1    its keys; of it        roll    who is enrolled") == {"home", "p1", "roll"}
 
 
 def test_every_link_between_documents_leads_somewhere():
@@ -83,6 +116,9 @@ def anchor_of(heading: str) -> str:
         ("parties.md, T13", ["parties.md, T13"]),
         ("docs/stile.md", ["docs/stile.md"]),
         ("stile.md §1", ["stile.md"]),
+        ("tests/test_citations.py and test_up.py", []),
+        ("tests/test_up.py", ["tests/test_up.py"]),
+        ("test_down.py", ["test_down.py"]),
     ],
 )
 def test_what_does_not_exist_is_noticed(text: str, wrong: list[str]) -> None:

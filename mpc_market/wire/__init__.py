@@ -19,8 +19,10 @@ In the sequence of a round:
     receipt           Receipt                             record, audit    the public chain, and checking it
     merkle            the tree over a set's orders        claim        asking for what is one's own
 
-After delivery, in rounds of the same make: tariff (of a supplier), sheet (what is revealed to one reader); a reading is
-a submission of another layout.
+After delivery, in rounds of the same make; a reading is a submission of another layout:
+
+    tariff            what a supplier's users pay         sheet        what settling reveals to one reader
+    dispute           a user names arbiter and periods    disclosure   what a party reveals to that arbiter
 
 Whatever comes from outside is parsed by a `decode` or `read…` function: a message, or `WireError`, and nothing else.
 """

@@ -4,7 +4,7 @@
         └─────────┴───────────┴────────┴───────┴─────────┴───────────┴───── void, lost
 
 A state says what this party has stored; an event says what it has just stored more. What is not in the table is an
-error. The driver (`rounds`) does the work between two states and can be stopped and started again in each of them.
+error. The driver (`driver`) does the work between two states and can be stopped and started again in each of them.
 """
 
 from enum import StrEnum

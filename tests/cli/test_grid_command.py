@@ -1,6 +1,6 @@
 """`mpc-market grid` and `mpc-market registrar grid`: keys of grid operators, and everything that is refused.
 
-Totals from services: tests/service/test_settled_commands.py.
+Totals from services: tests/service/test_settling.py.
 """
 
 import tomllib
