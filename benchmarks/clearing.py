@@ -1,7 +1,7 @@
 """How does a clearing scale with the number of participants, beside stock MPyC's sort of the prices?
 
 python -m benchmarks.clearing            everything, then the picture
-python -m benchmarks.clearing 1000       only up to so many orders; prints, writes nothing
+python -m benchmarks.clearing 1000       only up to this many orders; prints, writes nothing
 """
 
 import sys
@@ -70,7 +70,7 @@ def main(*, resume: bool = False) -> None:
 
 
 def look(n_max: int) -> None:
-    """A quick look: three parties, up to so many orders; nothing is written."""
+    """A quick look: three parties, up to this many orders; nothing is written."""
     for case, times in cases():
         if case.m == 3 and case.n <= n_max:
             row = measure(case, times)

@@ -16,7 +16,7 @@ METERS, METERS_PER_MARKET, PERIODS_PER_DAY = 5_000_000, 200, 96
 PARTIES, DAYS_PER_MONTH = 3, 30
 
 BUSY = 0.5
-"""So much of a core's time is planned for; the rest is reserve for retries, late meters and a host that is down."""
+"""This much of a core's time is planned for; the rest is reserve for retries, late meters and a host that is down."""
 
 SECONDS_TO_CLEAR = 240
 """The default deadline: 4 minutes from the gate to the results. All gates of the country close at the same moment."""

@@ -139,7 +139,7 @@ CASES: dict[str, float | None] = {"as fast as it can": None, f"{RATE} a second":
 
 
 async def run(orders: int, connections: int, report: Callable[[str, Row], None]) -> None:
-    """Measure both cases with so many orders each. Raises: RuntimeError if an order with a receipt is not stored."""
+    """Measure both cases with this many orders each. Raises: RuntimeError if an order with a receipt is not stored."""
     with tempfile.TemporaryDirectory(prefix="mpc-market-") as name:
         async with lone_party(Path(name), len(CASES) * orders) as party:
             say(f"{NAME}: {len(party.submissions)} submissions are made")

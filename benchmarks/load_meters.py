@@ -58,7 +58,7 @@ class TimedStore(Store):
 
 
 async def take_part(orders: str, rounds: int, homes: Sequence[Path]) -> Times:
-    """Take part in so many rounds with all meters; the first is the next one that opens."""
+    """Take part in this many rounds with all meters; the first is the next one that opens."""
     times: Times = defaultdict(dict)
     path, market, meters = open_meters(homes, None)
     clock = SystemClock()

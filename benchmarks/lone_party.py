@@ -79,7 +79,7 @@ class LoneParty:
 
 @asynccontextmanager
 async def lone_party(directory: Path, meters: int) -> AsyncIterator[LoneParty]:
-    """A market of three parties with an open round, and a submission of each of so many meters."""
+    """A market of three parties with an open round, and a submission of each of this many meters."""
     community = make_community(directory, PARTIES, 1, PERIOD_SECONDS)
     keys = [SigningKey.generate() for _ in range(meters)]
     entries = _enrol(community, keys)

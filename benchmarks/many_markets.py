@@ -36,7 +36,7 @@ NAME = "many_markets"
 QUESTION = "How many markets does one set of three parties serve at once, and what do more workers give?"
 PARTIES, MARKETS, METERS = 3, 20, 200
 COLLECT_SECONDS = 100
-"""So long before the gate all rounds are open: time for one client to make and send the orders of all meters."""
+"""This long before the gate all rounds are open: time for one client to make and send the orders of all meters."""
 
 _LOOK_SECONDS = 0.25
 _READY_SECONDS = 60.0
@@ -86,7 +86,7 @@ class Usage:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def hold_to(self, cores: int) -> None:
-        """Let them all, and what they start from now on, have only so many cores."""
+        """Let them all, and what they start from now on, have only this many cores."""
         some = set(sorted(os.sched_getaffinity(0))[:cores])
         for process in [*self._processes, *self._children()]:
             with contextlib.suppress(OSError):

@@ -60,7 +60,7 @@ def book(n: int) -> list[Order]:
 def measure(
     case: Case, repetitions: int, *, warm_up_orders: int = _WARM_UP_ORDERS, command: Sequence[str] = COMMAND
 ) -> Row:
-    """The figures of a case: medians of so many clearings by processes that were started for it.
+    """The figures of a case: medians of this many clearings by processes that were started for it.
 
     Before them one clearing that is not counted, of at most `warm_up_orders`.
     Raises: RuntimeError if an outcome differs from the plaintext rule.

@@ -2,7 +2,7 @@
 
     python -m benchmarks.relay DELAY_MS MBIT_PER_S        (0: not limited)
 
-Every byte that a party sends leaves when the bytes before it on that party's line have left, at so many Mbit/s for all
+Every byte that a party sends leaves when the bytes before it on that party's line have left, at the given rate for all
 its peers together, and arrives a fixed delay later. So a round trip takes twice the delay, and a party's messages to
 two peers share its line. Not emulated: loss, jitter, TCP's slow start and acknowledgements over the long way, the
 overhead of packets; and heartbeats go directly. With delay 0 it shows what the relay itself costs.

@@ -1,4 +1,4 @@
-"""A whole market on this machine for so many rounds, as `mpc-market up` runs one, measured: one row for each round.
+"""A whole market on this machine for a number of rounds, as `mpc-market up` runs one, measured: one row for each round.
 
 Compute parties are `mpc-market party run` with mutual TLS and SQLite on the disk; meters are run by two representatives
 (`benchmarks.load_meters`), a home with a store on the disk for each. All start before the first round that is measured.

@@ -1,7 +1,7 @@
 """How long does settlement take: one period of n users, and a month of 2,976 periods with its bills?
 
 python -m benchmarks.settlement            everything, then the picture: five minutes; goes on if it was interrupted
-python -m benchmarks.settlement 10000      only periods of up to so many users; prints, writes nothing
+python -m benchmarks.settlement 10000      only periods of up to this many users; prints, writes nothing
 
 Real compute processes over loopback, which stay for all jobs of a case. Entries, totals and bills are compared with the
 plaintext rule; of what is repeated, the last.
@@ -45,7 +45,7 @@ _WARM_UP = 1_000
 
 
 def period(users: int, repetitions: int) -> Row:
-    """A period of so many users, several times; the row is that of the run in the middle."""
+    """A period of this many users, several times; the row is that of the run in the middle."""
     return asyncio.run(_period(users, repetitions))
 
 
@@ -236,7 +236,7 @@ def main(*, resume: bool = False) -> None:
 
 
 def look(n_max: int) -> None:
-    """A quick look at periods of up to so many users; nothing is written."""
+    """A quick look at periods of up to this many users; nothing is written."""
     for users, times in PERIODS.items():
         if users <= n_max:
             row = period(users, times)

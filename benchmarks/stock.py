@@ -43,7 +43,7 @@ def measure(m: int, n: int, bits: int, repetitions: int) -> dict[str, Any]:
 
 
 def _free_ports(count: int) -> int:
-    """The first of so many ports in a row that are free now."""
+    """The first of this many ports in a row that are free now."""
     for first in range(21_000, 30_000, count):
         sockets = []
         try:
@@ -59,7 +59,7 @@ def _free_ports(count: int) -> int:
 
 
 async def sort_prices(mpc: Any, n: int, bits: int, repetitions: int) -> dict[str, Any]:
-    """What one MPyC party does: sort n prices so many times, after a sort of a few that is not counted."""
+    """What one MPyC party does: sort n prices this many times, after a sort of a few that is not counted."""
     import numpy as np  # noqa: PLC0415
 
     rng = random.Random(n)  # noqa: S311  (prices of a benchmark are no secret)

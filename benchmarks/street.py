@@ -62,7 +62,7 @@ class Meter:
 
 
 def make_streets(directory: Path, parties: int, markets: int, meters: int, collect: int) -> list["Street"]:
-    """The homes of the parties in DIRECTORY/market, with so many markets of so many meters in them.
+    """The homes of the parties in DIRECTORY/market, with this many markets of this many meters in them.
 
     `collect`: seconds; the gate closes one period before the period starts. A round may take three to be published.
     """

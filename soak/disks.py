@@ -18,7 +18,7 @@ class NotHereError(Exception):
 
 @contextmanager
 def small_disk(home: Path, megabytes: int = 400) -> Iterator[None]:
-    """Put a home on a file system of its own (a tmpfs), of so many megabytes. Raises: NotHereError."""
+    """Put a home on a file system of its own (a tmpfs), of this many megabytes. Raises: NotHereError."""
     kept = home.with_name(f"{home.name}-kept")
     shutil.copytree(home, kept, copy_function=shutil.copy2)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "none", str(home)]
@@ -65,7 +65,7 @@ def no_longer_files(process: int, *files: Path) -> Iterator[None]:
 
 
 class SlowDisk:
-    """For a process whose every fsync really takes so much longer: `command` goes before its own."""
+    """For a process whose every fsync really takes that much longer: `command` goes before its own."""
 
     def __init__(self, directory: Path, milliseconds: int) -> None:
         """Raises: NotHereError if there is no C compiler."""

@@ -50,7 +50,7 @@ def why_not() -> str | None:
 
 
 class Hosts:
-    """So many hosts. As a context manager it removes them, and ends what still runs in them."""
+    """A number of hosts. As a context manager it removes them, and ends what still runs in them."""
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -7,7 +7,7 @@ HOME/strikes.json, and if it says so, note it in HOME/struck.jsonl and kill its 
 SIGKILL, at once or a moment later. Nothing is cleaned up, flushed or finished: to whatever is under way it is as
 sudden as from outside, but it comes in the state that was asked for. Every strike falls once.
 
---clock: its clock is that of `steered`. --ahead: it is so many seconds ahead of what all others go by.
+--clock: its clock is that of `steered`. --ahead: by how many seconds it is ahead of what all others go by.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Strike:
 
 @dataclass(frozen=True)
 class Struck:
-    """A strike that has fallen. `killed`: so many processes; a worker may not have been there."""
+    """A strike that has fallen. `killed`: how many processes; a worker may not have been there."""
 
     strike: Strike
     killed: int

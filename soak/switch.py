@@ -2,7 +2,7 @@
 
     python -m soak.switch PORT …        (in the namespace in which the hosts' lines end; standard input: JSON lines)
 
-For kernels without netem. All that one host sends goes over its own line: so many Mbit/s, with a queue of a tenth of a
+For kernels without netem. All that one host sends goes over its own line: Mbit/s as set, a queue of a tenth of a
 second (what does not fit is dropped, as by a router), then a fixed delay; each frame is lost with a fixed probability,
 independently. Real packets are lost, so TCP's own retransmission and slow start are at work. Not emulated:
 jitter, reordering, damaged frames. What Python needs itself for a frame, some 20 µs, is added to the delay.

@@ -17,9 +17,9 @@ from mpc_market.field import kernels
 Vector = NDArray[np.uint64]
 
 BLOCK = 32768
-"""Elements worked on at a time by code that makes several passes: so many stay in the second-level cache."""
+"""Elements worked on at a time by code that makes several passes: this many stay in the second-level cache."""
 
-_WEIGHT_MAX = 7  # 7 · 2^61 < 2^64: so many residues are added before a fold is due
+_WEIGHT_MAX = 7  # 7 · 2^61 < 2^64: this many residues are added before a fold is due
 
 
 def blocks(stop: int, block: int = BLOCK, start: int = 0) -> Iterator[slice]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def large_enough(users: int, minimum: int) -> bool:
-    """Whether a total over so many users may be shown; a total over nobody says nothing and is not."""
+    """Whether a total over this many users may be shown; a total over nobody says nothing and is not."""
     return users >= max(minimum, 1)
 
 

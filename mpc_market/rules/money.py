@@ -89,7 +89,7 @@ class Scale:
         return max((1 << self.market.price_bits), abs(self.base), abs(last))
 
     def largest_amount(self, entries: int) -> int:
-        """No amount made of so many periods is larger than that in size.
+        """No amount made of this many periods is larger than that in size.
 
         A user buys B and sells S, B + S ≤ K·Q for K orders below Q = 2^quantity_bits, and metered |imp − exp| ≤ Q. With
         s = r or f, whichever the deviation is paid at, the amount is (p* − s)·(B − S) + n·S + s·(imp − exp). Prices

@@ -21,7 +21,7 @@ from mpc_market.wire.record import GENESIS, Record, SetFacts
 class Audited:
     """What a record proves. `price`: ticks, None for no trade or a void round.
 
-    `terms`, `randomness`, `agreed`: None where a void round did not come so far.
+    `terms`, `randomness`, `agreed`: None where a void round did not come that far.
     """
 
     period: Period

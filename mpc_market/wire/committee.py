@@ -40,7 +40,7 @@ class Committee:
 
     @property
     def threshold(self) -> int:
-        """t = (m − 1) / 2: so many parties together learn nothing."""
+        """t = (m − 1) / 2: this many parties together learn nothing."""
         return (len(self.keys) - 1) // 2
 
     def at(self, stage: Stage) -> "Committee":

@@ -14,7 +14,7 @@ from mpc_market.wire.errors import SealError
 
 KEY_BYTES = 32
 SEAL_OVERHEAD = 48
-"""A box is so many bytes longer than what it holds."""
+"""A box is this many bytes longer than what it holds."""
 
 
 class SealingKey:

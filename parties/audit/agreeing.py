@@ -21,7 +21,7 @@ from parties.audit.told import Teller
 from parties.meter.periods import period_text
 
 BEHIND_MAX = 2
-"""So many of the last rounds a chain may lack: the parties end a round, and are asked, one after the other."""
+"""How many of the last rounds a chain may lack: the parties end a round, and are asked, one after the other."""
 
 
 @dataclass

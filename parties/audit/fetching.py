@@ -29,7 +29,7 @@ class PublicApi(Api):
     """The compute parties of one market, asked for their chains."""
 
     async def records(self, party: int, after: int, limit: int) -> bytes:
-        """A JSON document with at most so many records behind record `after` (−1: from the first on).
+        """A JSON document with at most this many records behind record `after` (−1: from the first on).
 
         Raises: UnreachableError; RefusedError.
         """
@@ -89,7 +89,7 @@ async def _fetch_chain(api: PublicApi, folder: Path, party: int, tail: _Tail) ->
 
 
 async def _page(api: PublicApi, party: int, after: int, limit: int) -> list[bytes]:
-    """At most so many records behind record `after`, as their bytes; none at the end of the chain.
+    """At most this many records behind record `after`, as their bytes; none at the end of the chain.
 
     Raises: UnreachableError, RefusedError, ServedError.
     """

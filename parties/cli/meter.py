@@ -190,7 +190,7 @@ def watch(
             "are several; read again when it changes. Without it: what `listen` and `read` have stored of registers.",
         ),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(metavar="N", min=1, help="So many rounds, not for ever.")] = None,
+    rounds: Annotated[int | None, typer.Option(metavar="N", min=1, help="This many rounds, not for ever.")] = None,
     market: MarketPath = None,
 ) -> None:
     """Take part in every period, for one meter or for many, and verify every result; send the readings of each period.
@@ -336,7 +336,7 @@ def dispute(
 @exit_codes()
 def history(
     home: HomePath,
-    last: Annotated[int, typer.Option(metavar="N", min=1, help="So many periods.")] = 20,
+    last: Annotated[int, typer.Option(metavar="N", min=1, help="How many periods.")] = 20,
     out: Annotated[str | None, typer.Option(metavar="HISTORY.csv", help="Write them to a file instead.")] = None,
     market: MarketPath = None,
 ) -> None:

@@ -95,7 +95,7 @@ def _run_directory(directory: Path, more: list[str], rounds: int) -> "Run":
 
 
 def _run_drawn(numbers: tuple[int, int, int], set_up: SetUp, rounds: int, out: Path | None) -> "Run":
-    """A market of so many parties, meters and seconds. Raises: InputError."""
+    """A market of this many parties, meters and seconds. Raises: InputError."""
     from parties.launch.community import make_community  # noqa: PLC0415
     from parties.launch.setups import clients  # noqa: PLC0415
 

@@ -10,7 +10,7 @@ from parties.net.network import PartyNetwork
 
 @asynccontextmanager
 async def time_limit(network: PartyNetwork, seconds: float) -> AsyncIterator[None]:
-    """Let what is done inside take so many seconds.
+    """Let what is done inside take at most this many seconds.
 
     Raises: PeerError naming the party that all others waited for when the time was up; ProtocolError if that is this
     party itself, or cannot be said.

@@ -156,7 +156,7 @@ class Connect:
 class Prepare:
     """Coordinator to party: make for the next round what does not depend on orders, for up to `orders` of them.
 
-    `seconds`: within so many.
+    `seconds`: within how many.
     """
 
     orders: int

@@ -40,7 +40,7 @@ async def read_array(channel: Channel, shape: tuple[int, ...], dtype: type[_Numb
 
 
 async def read_texts(channel: Channel, count: int, nbytes: int) -> list[str]:
-    """Read so many texts of so many bytes together: the lengths (uint32), then all of them in UTF-8.
+    """Read this many texts of this many bytes together: the lengths (uint32), then all of them in UTF-8.
 
     Raises: ChannelClosedError, ProtocolError.
     """

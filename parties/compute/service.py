@@ -40,9 +40,9 @@ from parties.tls import mutual_tls
 
 _WORDS_PER_ORDER = 256
 _WORDS_PER_BIT = 64
-"""An amount is rounded by a comparison for each bit of its cents: so many times the words of a comparison."""
+"""An amount is rounded by a comparison for each bit of its cents: this many times the words of a comparison."""
 _WORDS_LEAST = 2**20
-"""The largest message of a round is taken to have so many words for every order, and never less than this:
+"""The largest message of a round is taken to have this many words for every order, and never less than this:
 generous to the engine, but a bound on the memory that a peer can make this party set aside."""
 
 

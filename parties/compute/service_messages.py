@@ -37,7 +37,7 @@ _RESULT = ("submissions", "valid", "suppliers", "orders_each")
 
 @dataclass(frozen=True, slots=True)
 class ServiceRound:
-    """Service to worker: a round of s submissions of K orders each, to be done within so many seconds.
+    """Service to worker: a round of s submissions of K orders each, to be done within `seconds`.
 
     Behind it: the lengths in bytes of the s·K order ids (uint32), the ids one after another (UTF-8, `ids_bytes`); for
     every submission the enrolled maximum (uint64), then the supplier's number (uint32), then, if `verdicts_known`, its

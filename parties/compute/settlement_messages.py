@@ -46,7 +46,7 @@ _CLOSED = ("accounts", "lines", "totals")
 
 @dataclass(frozen=True, slots=True)
 class SettlementJob:
-    """Service to worker: n rows, `metered` of them with readings, to be settled within so many seconds.
+    """Service to worker: n rows, `metered` of them with readings, to be settled within `seconds`.
 
     `stays`: whether the party stays for another job, on the same connections; if not, its process ends with this one.
 
@@ -144,7 +144,8 @@ class SettlementDone:
 
 @dataclass(frozen=True, slots=True)
 class ClosingJob:
-    """Service to worker: a month of so many accounts, lines and totals of corrections. `stays`: as in `SettlementJob`.
+    """Service to worker: a month of this many accounts, lines and totals of corrections. `stays`: as in
+    `SettlementJob`.
 
     Behind it: the lengths in bytes of `ids` (uint32) and the ids (UTF-8, `ids_bytes`); for every account how many
     entries it is made of (uint64); for every line the number of its account (uint64), then for every line its retail

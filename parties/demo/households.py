@@ -86,7 +86,7 @@ def _make_household(number: int, day: date, profile: Series, sky: Sky, error: Se
     traits = np.random.default_rng([SEED, number])
     limits = draw_limits(traits)
     annual_wh = 1000 * np.clip(traits.lognormal(np.log(3300), 0.4), 1200, 9000)
-    habit = round(traits.normal(0, 3))  # rises and eats so many quarter-hours later than the mean
+    habit = round(traits.normal(0, 3))  # rises and eats this many quarter-hours later than the mean
     has_roof = traits.random() < SHARE_WITH_ROOF
     made = _production(traits, sky) if has_roof else np.zeros(len(profile))
 

@@ -97,7 +97,7 @@ def _draw_price(axes: Axes, quarters: Sequence[QuarterHour]) -> None:
 
 
 def _beside(axes: Axes, level: float, points: float, words: str, **look: Any) -> None:
-    """Write to the right of the panel, so many points above a level."""
+    """Write to the right of the panel, this many points above a level."""
     axes.annotate(
         words,
         (1.012, level),

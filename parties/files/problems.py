@@ -29,7 +29,7 @@ class Problems:
 
 
 def counted(count: int, noun: str) -> str:
-    """So many of something: "1 supplier", "2 suppliers"."""
+    """A number of something: "1 supplier", "2 suppliers"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 

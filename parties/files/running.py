@@ -15,7 +15,7 @@ from parties.settling.calendar import Calendar, Months
 from parties.tls import fingerprint
 
 CHANGE_OVER = timedelta(days=30)
-"""So long a party's certificate is still accepted after its successor has come into use."""
+"""This long a party's certificate is still accepted after its successor has come into use."""
 
 PORTS_MIN = 2
 """An attempt at a round takes two ports: one for the MPC, one for its pulse."""

@@ -242,7 +242,7 @@ def _check_settlement(document: Document, market: RunningMarket, problems: Probl
         return
     if calendar.longest_ms > 1000 * market.service.retention.total_seconds():
         days = -(-calendar.longest_ms // 86_400_000)
-        reason = f"a period's shares are needed for {days} days, until its correction is billed: keep them so long"
+        reason = f"a period's shares are needed for {days} days, until its correction is billed: keep them that long"
         problems.add(document.where(("service",), "retention"), reason)
 
 
@@ -328,16 +328,16 @@ def _market_text(settings: MarketFile) -> str:
         ("period", quoted(duration_text(settings.period)), ""),
         ("rationing", quoted(settings.rationing.value), ""),
         ("orders_per_submission", str(settings.orders_per_submission), ""),
-        ("minimum_group", str(settings.minimum_group), "totals are shown only over at least so many users"),
+        ("minimum_group", str(settings.minimum_group), "totals are shown only over at least this many users"),
     ]
     return "\n[market]\n" + _lines(rows)
 
 
 def _service_text(service: Service) -> str:
     rows = [
-        ("gate_lead", quoted(duration_text(service.gate_lead)), "so long before a period its gate closes"),
-        ("deadline", quoted(duration_text(service.deadline)), "so long after the gate a round is published, or void"),
-        ("retention", quoted(duration_text(service.retention)), "so long parties keep submissions and shares"),
+        ("gate_lead", quoted(duration_text(service.gate_lead)), "this long before a period its gate closes"),
+        ("deadline", quoted(duration_text(service.deadline)), "this long after the gate a round is published, or void"),
+        ("retention", quoted(duration_text(service.retention)), "this long parties keep submissions and shares"),
     ]
     text = "\n[service]\n" + _lines(rows)
     return text if service.settlement is None else text + _settlement_text(service.settlement)

@@ -14,7 +14,7 @@ from parties.files.grid import NUMBER
 from parties.files.problems import printable
 
 DIGITS_MAX = 15
-"""A setting has at most so many digits before and after the decimal point."""
+"""A setting has at most this many digits before and after the decimal point."""
 
 Address = tuple[str, int]
 """A host (name or IP address, without brackets) and a port."""

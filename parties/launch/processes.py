@@ -13,7 +13,7 @@ from typing import Self
 from mpc_market.errors import MarketError
 
 STOP_SECONDS = 15.0
-"""A process that has not ended so long after it was asked to is killed."""
+"""A process that has not ended this long after it was asked to is killed."""
 
 COMMAND = "parties.cli.main"
 """The module that is `mpc-market`."""

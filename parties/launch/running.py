@@ -20,10 +20,10 @@ from parties.meter.market import Market
 
 _REFRESH_SECONDS = 0.5
 _SPARE_ROUNDS = 3
-"""Orders are drawn for so many more rounds: the meters begin with the one whose gate is next when they have started."""
+"""Orders are drawn for this many more rounds: meters begin with the one whose gate is next when they have started."""
 
 SETTLE_SECONDS = 60.0
-"""So long after the last reading the settlements are waited for, to be shown."""
+"""This long after the last reading the settlements are waited for, to be shown."""
 
 Show = Callable[[Mapping[int, Seen]], None]
 
@@ -40,7 +40,7 @@ class Run:
 async def run(
     community: Community, clients: Mapping[str, Sequence[Home]], rounds: int, show: Show, say: Callable[[str], None]
 ) -> Run:
-    """Run so many rounds. Nothing is left behind but files. `clients`: who submits, by name, with their meters' homes.
+    """Run this many rounds; only files are left behind. `clients`: who submits, by name, with their meters' homes.
 
     Raises: ProcessEndedError; MarketError if the parties do not come up, or serve no chain of records.
     """

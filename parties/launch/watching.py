@@ -14,7 +14,7 @@ from parties.meter.results import State
 from parties.meter.store import Entry, Store
 
 READY_SECONDS = 60.0
-"""So long all compute parties may take to start and to find each other."""
+"""This long all compute parties may take to start and to find each other."""
 
 _PAUSE_SECONDS = 0.25
 FINAL = ("result", "void")

@@ -21,7 +21,7 @@ SUBMISSIONS = "mpc_market_submissions"
 """Told by those beside the owner: something came in, and perhaps there is something to forward."""
 
 SILENCE_S = 10.0
-"""After so long a silence the server is asked whether it is still there."""
+"""After a silence of this many seconds the server is asked whether it is still there."""
 
 RoundKey = tuple[str, int]
 
@@ -49,7 +49,7 @@ class News:
             await self._connection.add_listener(channel, self._hear)
 
     async def next(self, seconds: float = SILENCE_S) -> set[RoundKey]:
-        """The rounds that were told of since the last call; none if nothing was for so many seconds.
+        """The rounds that were told of since the last call; none if nothing was for this many seconds.
 
         Raises: LedgerError if nothing can be heard any more.
         """

@@ -87,7 +87,7 @@ class Storing(StrEnum):
     SAME = "same"  # the same header was stored before
     LOWER = "lower"  # not stored: a higher number of this meter is held
     CONTRADICTS = "contradicts"  # another header with this number is held; kept as proof, no receipt
-    FULL = "full"  # not stored: so many of this meter are held already (QUOTA)
+    FULL = "full"  # not stored: as many of this meter as may be are held already (QUOTA)
     CLOSED = "closed"  # not stored: the round is not there or collects no more
 
 

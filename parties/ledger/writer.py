@@ -22,10 +22,10 @@ MAX_BATCH = 500
 """Rows in one transaction: it bounds how long anything else may wait behind it."""
 
 PACE_S = 0.04
-"""Seconds between the starts of two batches: a row may wait so much longer, but commits stay a small part of it all."""
+"""Seconds between the starts of two batches: a row may wait that much longer, and commits stay a small part of all."""
 
 COLLISIONS = 3
-"""So often in a row another process may be faster to store what a transaction was to store."""
+"""This often in a row another process may be faster to store what a transaction was to store."""
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -112,7 +112,7 @@ def announced(given: Job | None, header: Header) -> int:
 def share_readings(
     imported: Vector, exported: Vector, maxima: Vector, market: Market, parties: int
 ) -> list[list[bytes]]:
-    """Deal readings, each (n,) in lots, as so many meters do: for every party the words of each reading
+    """Deal readings, each (n,) in lots, as n meters do: for every party the words of each reading
     (`mpc_market.secure.readings`), little-endian.
     """
     places = np.arange(market.quantity_bits, dtype=np.uint64)

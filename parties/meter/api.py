@@ -23,7 +23,7 @@ WAIT_SECONDS = 30
 """How long a party may be asked to wait for a change before it answers."""
 
 CONNECTIONS = 6
-"""At most so many connections to each party, also for a representative with thousands of meters."""
+"""At most this many connections to each party, also for a representative with thousands of meters."""
 
 _TIMEOUT = httpx.Timeout(10, read=WAIT_SECONDS + 10, pool=None)
 _KEEP_SECONDS = 60.0
@@ -46,7 +46,7 @@ class UnreachableError(MarketError):
 class RefusedError(MarketError):
     """A party refused, with a problem document (RFC 9457). `problem`: the last part of its type.
 
-    `passing`: whether the same request may succeed later; `retry_after`: not before so many seconds.
+    `passing`: whether the same request may succeed later; `retry_after`: not before this many seconds.
     """
 
     def __init__(self, party: int, problem: str, status: int, retry_after: float | None) -> None:

@@ -9,8 +9,8 @@ period of the last days; a day further back counts 4/5 of the day after it:
 clocks change that is 23 or 25 hours before. Where the wall clock skips an hour, that day is left out; where it
 repeats one, the same one of the two is taken.
 
-*Order.* A household that will take `net` > 0 buys so much at up to the retail price, and one that will give sells so
-much at no less than feed-in price plus network fee: at any price in between neither is worse off than without the
+*Order.* A household that will take `net` > 0 buys that much at up to the retail price, and one that will give sells
+as much at no less than feed-in price plus network fee: at any price in between neither is worse off than without the
 market (market.md §6). Quantities are rounded down to whole lots, never above the enrolled maximum. No known day, or
 less than one lot: quantity 0.
 """

@@ -43,7 +43,7 @@ def period_start(text: str, length: int) -> int:
 
 
 _SOON_MS = 5000
-"""So long before the gate an order should be on its way, or a quarter of the period if that is less."""
+"""This long before the gate an order should be on its way, or a quarter of the period if that is less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from parties.meter.store import Finding
 from parties.meter.submitting import SPREAD, Report
 
 NOTICE_MS = 120_000
-"""So long after the end of a period its reading should be known: telegrams come every 10 s, and are not interpolated
+"""This long after the end of a period its reading should be known: telegrams come every 10 s, and are not interpolated
 over more than a minute.
 """
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 TOLERANCE = 60
-"""Seconds: readings at most so far apart are interpolated between; meters send one every 1 or 10 s."""
+"""Seconds: readings at most this far apart are interpolated between; meters send one every 1 or 10 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from parties.meter.rounds import Rounds
 from parties.meter.store import Prepared
 
 FORWARD_AFTER = 2
-"""So many attempts to reach a party, and another one is asked to forward its seal."""
+"""After this many attempts to reach a party another one is asked to forward its seal."""
 
 SPREAD = 4
 """Meters send at a random moment of the first quarter of the time left: not all at once, and not at the end."""

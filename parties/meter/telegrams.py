@@ -54,8 +54,8 @@ class Splitter:
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The pieces that are complete now, blank lines before them left out, each with the line on which it begins.
 
-        Raises: TelegramError, after which it goes on with what is fed next, if so much came without an end that it
-        cannot be a telegram.
+        Raises: TelegramError, after which it goes on with what is fed next, if more came without an end
+        than a telegram can have.
         """
         self._pending += data
         while (end := self._end()) > 0:

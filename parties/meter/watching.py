@@ -58,7 +58,7 @@ class Watch:
         self._clock, self._rhythm = rounds.clock, rounds.market.rhythm
 
     async def run(self, rounds: int | None = None) -> bool:
-        """Take part in so many rounds, or for ever; returns once their results are there, and their readings were sent.
+        """Take part in this many rounds, or for ever; returns once results are there and readings were sent.
 
         Returns whether everything was accepted and verified.
         """

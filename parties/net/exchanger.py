@@ -45,7 +45,7 @@ class Round:
         self.words_max_before, self.words_max = self.words_max, words_max
 
     def words_max_at(self, age: int) -> int:
-        """The largest message of the round so many rounds ago; 0 if there is no such round."""
+        """The largest message of the round this many rounds ago; 0 if there is no such round."""
         return {0: self.words_max, 1: self.words_max_before}.get(age, 0)
 
     @property

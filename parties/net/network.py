@@ -99,7 +99,7 @@ class PartyNetwork:
             exchanger.begin_round()
 
     def allow(self, words_max: int) -> None:
-        """Let messages of this round have up to so many words, where they may not have more already.
+        """Let messages of this round have up to this many words, where they may not have more already.
 
         To be called before this party lets the others go on to where they send such messages.
         """

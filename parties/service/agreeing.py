@@ -27,7 +27,7 @@ PARTS = "parts"
 """Kind of a message to oneself: all m parts, one after the other."""
 
 WITHHELD_SECONDS = 2.0
-"""A part that has not been revealed after so long is rebuilt."""
+"""A part that has not been revealed after this many seconds is rebuilt."""
 
 
 class Agreed:

@@ -43,7 +43,7 @@ class Bell:
 
 
 async def heard(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for a ring, not longer than so many seconds; whether there was one."""
+    """Wait for a ring, at most this many seconds; whether there was one."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

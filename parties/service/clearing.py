@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from parties.service.node import Node
 
 WARM_UP_MS = 10_000
-"""So long before the gate the worker of the first attempt is started: it takes a few seconds to come up."""
+"""This long before the gate the worker of the first attempt is started: it takes a few seconds to come up."""
 
 
 class Clearing:

@@ -71,7 +71,7 @@ class MonthClosing:
 
     async def further_items(self, current: Round) -> list[Item]:
         """Every settlement of the month and correction of the month before whose result this party has signed, once it
-        has come so far in all; but for those that are lost to it.
+        has come that far in all; but for those that are lost to it.
         """
         months, items = _calendar(current.node.market).months, []
         month = current.start

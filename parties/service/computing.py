@@ -24,7 +24,7 @@ from parties.service.round import GivenUpError, Round, first_of
 from parties.service.workers import AttemptError, Way, Worker
 
 SHORT_ATTEMPT_SECONDS = 15.0
-"""An attempt may always take so long, if the deadline allows it."""
+"""An attempt may always take this long, if the deadline allows it."""
 
 LONG_ATTEMPT_SECONDS = 3600.0
 """None takes longer, however far the deadline is."""

@@ -26,10 +26,10 @@ DISPUTE = "dispute"
 """Kind of member of a closing's set: the request of a user, by its digest."""
 
 DISPUTES_MAX = 100
-"""So many requests are kept of one meter."""
+"""At most this many requests are kept of one meter."""
 
 DISPUTES_OF_ALL_MAX = 10_000
-"""So many are kept of all meters of a market: each is in every set and list of a closing."""
+"""At most this many are kept of all meters of a market: each is in every set and list of a closing."""
 
 _CLOSINGS_KEPT = 16
 

@@ -67,7 +67,7 @@ async def results_of(node: Node, start: int) -> list[ResultRow]:
 
 
 async def result_of(node: Node, start: int) -> Result:
-    """The result that this party has signed of a round that has come so far."""
+    """The result that this party has signed of a round that has come that far."""
     data = await node.board.own(start, Kind.OUTCOME)
     assert data is not None, "its state says so"
     content = unsigned(Outcome, data).content

@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:
-    """The body of a request, of at most so many bytes, all of which have come in time. Raises: RefusalError."""
+    """The body of a request, of at most this many bytes, all of which have come in time. Raises: RefusalError."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != BYTES:
         raise RefusalError(Problem.WRONG_MEDIA_TYPE)
     declared = request.headers.get("content-length", "")

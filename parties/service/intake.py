@@ -4,8 +4,8 @@ Checks go from cheap to expensive (T6): the gate, the length, the form, the mark
 its signature (60 µs), its seal (100 µs), and at last the ledger. What is refused leaves no trace but a count.
 
 The gate by this process's clock is a refusal ahead of time: whether a submission is in time, the ledger decides. The
-quota is of a meter and a round: each process looks at so many submissions beyond their signature, repeats included, for
-which it has a core of its own; so many are stored, whatever process they come to, as the ledger counts.
+quota is of a meter and a round: each process has a number of its own that it looks at beyond their signature, repeats
+included, since it has a core of its own; how many are stored, whatever process they come to, the ledger counts.
 """
 
 from collections import Counter

@@ -12,7 +12,7 @@ from parties.service.peers import PeerLink
 from parties.tls import Identity, client_context, fingerprint, server_context
 
 RETIRED_SECONDS = 60.0
-"""So long after new ones were made the old connections are closed: nothing is waited for longer than that."""
+"""This long after new ones were made the old connections are closed: nothing is waited for longer than that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from parties.service.rolls import Enrolled
 from parties.service.round import Round, unsigned
 
 WAITING_MAX = 4096
-"""So many requests may wait for a change at once; more are answered at once, with what there is."""
+"""At most this many requests may wait for a change at once; more are answered at once, with what there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Lookup:
         return Problem.LATE if self._rounds.state(start) is not None else Problem.CLOSED_PERIOD
 
     async def change(self, start: int, seconds: float) -> State:
-        """The state of a round after it has changed, or after so many seconds. Raises: RefusalError."""
+        """The state of a round after it has changed, or after this many seconds. Raises: RefusalError."""
         board = self._node.board
         ringing = board.bell(start).listen()
         state = await self.state(start)
@@ -111,7 +111,7 @@ class Lookup:
         return await self.state(start)
 
     async def until_final(self, start: int, seconds: float) -> State:
-        """The state of a round once it is final, or after so many seconds. Raises: RefusalError."""
+        """The state of a round once it is final, or after this many seconds. Raises: RefusalError."""
         now_ms = self._node.clock.now_ms
         until, state = now_ms() + 1000 * seconds, await self.state(start)
         while state not in FINAL and not self._node.board.closing and (left := (until - now_ms()) / 1000) > 0:
@@ -119,7 +119,7 @@ class Lookup:
         return state
 
     async def result_attempt(self, start: int, seconds: float) -> int:
-        """The attempt whose result all parties have signed; waits so many seconds for the round to end.
+        """The attempt whose result all parties have signed; waits this many seconds for the round to end.
 
         Raises: RefusalError if there is none.
         """

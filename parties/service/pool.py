@@ -1,4 +1,4 @@
-"""The workers of one process: so many attempts compute at once, whatever their markets; the others wait their turn.
+"""The workers of one process: a number of attempts compute at once, whatever their markets; the others wait their turn.
 
 Of those that wait, the one whose deadline is nearest is next. Worker processes are started ahead of time for those
 that will need one, not more at once than there are places: starting one takes a second or two of a core.

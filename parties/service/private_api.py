@@ -14,7 +14,7 @@ from parties.service.sites import Sites
 from parties.service.upkeep import Upkeep
 
 CLOCK_MS_MAX = 1000.0
-"""A peer's clock may be so far off: more, and orders in the last second before the gate may be late there."""
+"""A peer's clock may be this far off: more, and orders in the last second before the gate may be late there."""
 
 DISK_BYTES_MIN = 2**28
 

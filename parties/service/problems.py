@@ -77,8 +77,8 @@ class Problem(Enum):
     UNKNOWN_DISPUTE = _Kind("unknown-dispute", 404, "this party has no such dispute")
     TOO_OLD = _Kind("too-old", 410, "a period of the dispute is past the market's retention time")
     DISPUTE_NUMBER = _Kind("dispute-number", 409, "the meter has sent another dispute with this number")
-    TOO_MANY_DISPUTES = _Kind("too-many-disputes", 429, "this party keeps so many disputes of one meter, and no more")
-    DISPUTES_FULL = _Kind("disputes-full", 503, "this party keeps so many disputes of the market: try another day")
+    TOO_MANY_DISPUTES = _Kind("too-many-disputes", 429, "this party keeps no more disputes of one meter")
+    DISPUTES_FULL = _Kind("disputes-full", 503, "this party keeps no more disputes of the market: try another day")
     # what is asked for
     NOTHING_HERE = _Kind("nothing-here", 404, "nothing of this meter or supplier is stored for this period")
     NOT_FINISHED = _Kind("not-finished", 409, "the round of this period has no outcome yet")

@@ -22,7 +22,7 @@ from parties.worker import (
 )
 
 SELECT_ORDERS = 10_000
-"""From so many orders on, and always for more than three parties, the method without a sort is the faster one."""
+"""From this many orders on, and always for more than three parties, the method without a sort is the faster one."""
 
 _R = TypeVar("_R")
 

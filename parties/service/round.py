@@ -194,7 +194,7 @@ class Round:
     async def known_secret(self, name: str) -> bytes:
         """A secret that was made in an earlier step."""
         known = await self.node.ledger.secret(self.market, self.start, name)
-        assert known is not None, "it is stored before the round comes so far"
+        assert known is not None, "it is stored before the round comes that far"
         return known
 
 

@@ -23,7 +23,7 @@ from parties.service.process_workers import ProcessWorkers
 from parties.service.service import Service, running
 
 FINISH_SECONDS = 10.0
-"""A computation that is under way when the service is told to end may take so long to come to its end."""
+"""A computation that is under way when the service is told to end may take this long to come to its end."""
 
 _log = structlog.get_logger()
 

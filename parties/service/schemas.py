@@ -37,8 +37,8 @@ class MarketDocument(BaseModel):
     rationing: str
     orders_per_submission: int
     minimum_group: int
-    gate_lead: int = Field(description="the gate closes so long before the period starts, ms")
-    deadline: int = Field(description="a round is void if it is not published so long after its gate, ms")
+    gate_lead: int = Field(description="the gate closes this long before the period starts, ms")
+    deadline: int = Field(description="a round is void if it is not published this long after its gate, ms")
     registrar: str = Field(description="public Ed25519 key, hex")
     parties: list[PartyDocument]
     roll: RollDocument | None

@@ -124,4 +124,4 @@ class ClosingTimes:
 
 
 MONTHS_AWAY = 12
-"""So many months are closed after the fact."""
+"""At most this many months are closed after the fact."""

@@ -30,7 +30,7 @@ class CustomerAmount:
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """What late and corrected readings have changed, over so many users, in lots; may be negative."""
+    """What late and corrected readings have changed, over this many users, in lots; may be negative."""
 
     users: int
     imported: int = field(repr=False)

@@ -21,7 +21,7 @@ _NONE_YET = frozenset({"not-open-yet", "not-finished", "void", "unknown-period",
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """Lots, over so many users."""
+    """Lots, over this many users."""
 
     users: int
     imported: int = field(repr=False)

@@ -88,7 +88,7 @@ def _why(running: RunningMarket, home: SupplierHome) -> dict[str, str]:
     """What a refusal means, where all parties refuse for the same reason."""
     least = running.settings.minimum_group
     too_small = (
-        f"fewer than {least} of this supplier's users took part with valid orders, and totals over so few are shown to "
+        f"fewer than {least} of this supplier's users took part with valid orders, and totals over fewer are shown to "
         "nobody (minimum_group of the market); or the period is longer ago than totals are kept"
     )
     return {

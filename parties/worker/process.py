@@ -59,7 +59,7 @@ class ComputeProcess:
         return describe_exit(self.exit_status())
 
     async def wait(self, seconds: float) -> None:
-        """Wait until the process has ended, but not longer than so many seconds."""
+        """Wait until the process has ended, but at most this many seconds."""
         deadline = time.monotonic() + seconds
         while self.exit_status() is None and time.monotonic() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
@@ -76,7 +76,7 @@ class ComputeProcess:
 
 
 def end_all(processes: Sequence[ComputeProcess], seconds: float) -> None:
-    """End all processes: by hanging up, and after so many seconds by force. Blocks for that long at most."""
+    """End all processes: by hanging up, and after this many seconds by force. Blocks for that long at most."""
     for process in processes:
         process.hang_up()
     deadline = time.monotonic() + seconds

@@ -125,6 +125,6 @@ class WorkerResult:
 
 
 def _of_valid(verdicts: bytes, words: tuple[int, ...], size: int) -> tuple[tuple[int, ...], ...]:
-    """So many words for each valid submission, none for any other."""
+    """This many words for each valid submission, none for any other."""
     chunks = (words[at : at + size] for at in range(0, len(words), size))
     return tuple(next(chunks) if verdict == _VALID else () for verdict in verdicts)

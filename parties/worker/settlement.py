@@ -255,7 +255,7 @@ def check_closed(given: object, done: ClosingDone) -> int:
 
 
 def _cut(raw: bytes, sizes: Sequence[int]) -> list[bytes]:
-    """Pieces of so many bytes, one after the other."""
+    """Pieces of this many bytes, one after the other."""
     ends = list(accumulate(sizes, initial=0))
     return [raw[begin:end] for begin, end in pairwise(ends)]
 

@@ -137,7 +137,7 @@ class Worker:
             await self._next(CONNECTED)
 
     async def prepare(self, orders_max: int, market: Market, method: str, seconds: float) -> Prepared:
-        """Make what the round needs besides orders, for up to so many of them, together with all peers.
+        """Make what the round needs besides orders, for up to this many of them, together with all peers.
 
         Returns what it took. Raises: BookTooLargeError; PeerError, WorkerError, ProtocolError.
         """
@@ -154,7 +154,7 @@ class Worker:
         seconds: float,
         on_stage: Callable[[str], None] = lambda _: None,
     ) -> WorkerResult:
-        """Check and clear the round within so many seconds, together with all peers.
+        """Check and clear the round within this many seconds, together with all peers.
 
         `on_verdicts` is called unless the verdicts are given. It is cancelled when the attempt fails meanwhile: it must
         store what is to be kept before it waits for anybody. `on_stage` is called with the name of each stage.
@@ -173,7 +173,7 @@ class Worker:
         seconds: float,
         on_stage: Callable[[str], None] = lambda _: None,
     ) -> SettlementResult:
-        """Settle rows of one or more periods within so many seconds, together with all peers; otherwise as `run`."""
+        """Settle rows of one or more periods within this many seconds, together with all peers; otherwise as `run`."""
         done, payload = await self._compute(given, SETTLED, on_verdicts, seconds, on_stage)
         result = SettlementResult.of(given, SettlementDone.read(done), payload)
         self._done = True
@@ -182,7 +182,7 @@ class Worker:
     async def close_month(
         self, given: ClosingInput, seconds: float, on_stage: Callable[[str], None] = lambda _: None
     ) -> ClosingResult:
-        """Close a month within so many seconds, together with all peers; otherwise as `run`."""
+        """Close a month within this many seconds, together with all peers; otherwise as `run`."""
         done, payload = await self._compute(given, CLOSED, _no_verdicts, seconds, on_stage)
         result = ClosingResult.of(ClosingDone.read(done), payload)
         self._done = True
@@ -281,7 +281,7 @@ class Worker:
 
     @asynccontextmanager
     async def _within(self, seconds: float) -> AsyncIterator[None]:
-        """Give the worker so long for an answer; an attempt in which anything goes wrong is over."""
+        """Give the worker this long for an answer; an attempt in which anything goes wrong is over."""
         if self.failed.done():
             raise self.failed.result()
         try:

@@ -111,7 +111,7 @@ class Campaign:
 
 
 def _batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
-    """So many cases of each stage as a month has rounds for them, until none is left."""
+    """As many cases of each stage as a month has rounds for them, until none is left."""
     left = {stage: iter([case for case in cases if case.stage is stage]) for stage in STAGES}
     sizes = {Stage.SETTLEMENT: 2, Stage.CORRECTION: 1, Stage.CLOSING: 2}
     while batch := [case for stage in STAGES for case in islice(left[stage], sizes[stage])]:

@@ -48,7 +48,7 @@ class StormyMarket:
         self.growth = 0
 
     async def play(self, requests: int, rounds: int, pause: float = 0.0) -> None:
-        """So many requests at least, while honest meters play so many rounds."""
+        """At least this many requests, while honest meters play this many rounds."""
         running, homes = self.community.running, self.community.meters
         async with AsyncExitStack() as stack:
             processes = await stack.enter_async_context(Processes(self.directory / "logs"))

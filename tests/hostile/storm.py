@@ -38,7 +38,7 @@ CANARY = "c4nary"
 BYTES = {"content-type": "application/octet-stream"}
 ANSWER_SECONDS = 40.0
 QUOTA = 64
-"""So many submissions of one meter may be looked at in one round."""
+"""At most this many submissions of one meter may be looked at in one round."""
 
 _ROUNDS_TRIED = 5
 
@@ -115,7 +115,7 @@ class Storm:
             await client.aclose()
 
     async def blow(self, number: int, going_on: Callable[[], bool] = lambda: False, pause: float = 0.0) -> None:
-        """Send so many requests, and on while `going_on`: eight at a time, and some slow ones beside them."""
+        """Send this many requests, and on while `going_on`: eight at a time, and some slow ones beside them."""
         slow = [asyncio.create_task(self._slow(party)) for party in range(len(self._clients)) for _ in range(3)]
 
         async def send() -> None:

@@ -114,7 +114,7 @@ def test_a_disk_that_takes_no_more(tmp_path):
 
 
 async def pages(ledger: Ledger, limit: int) -> None:
-    """Let the connection that writes think that the disk has room for so many pages."""
+    """Let the connection that writes think that the disk has room for this many pages."""
 
     async def work(connection):
         await connection.exec_driver_sql(f"PRAGMA max_page_count={limit}")

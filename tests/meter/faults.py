@@ -17,7 +17,7 @@ def down(request, answer):
 
 
 def unreachable_for(times: int):
-    """A party that fails so many times, each time in another way."""
+    """A party that fails this many times, each time in another way."""
     left = [times]
     ways = [lambda: (500, "text/html", b"<h1>oops"), lambda: problem("overloaded", 503), lambda: (200, "x", b"garbage")]
 

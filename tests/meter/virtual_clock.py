@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 _IDLE_TURNS = 200
-"""So many turns of the event loop in which nothing but the clock moved."""
+"""This many turns of the event loop in which nothing but the clock moved."""
 
 
 class VirtualClock:

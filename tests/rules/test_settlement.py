@@ -101,7 +101,7 @@ def test_who_delivers_what_was_traded_deviates_by_nothing(bought, sold, through,
 
 @given(LOTS, LOTS, LOTS, st.booleans(), st.integers(700, 2000))
 def test_who_delivers_at_least_what_was_traded_is_never_worse_off(traded, more, other, buys, price):
-    """When f + n ≤ p* ≤ r. Net: a seller exports, a buyer imports at least so much more than the other way."""
+    """When f + n ≤ p* ≤ r. Net: a seller exports, a buyer imports at least that much more than the other way."""
     net = traded + more
     imported, exported = (net + other, other) if buys else (other, net + other)
     entry = settle(*((traded, 0) if buys else (0, traded)), Reading(imported, exported))

@@ -142,7 +142,7 @@ def _openings(
 
 
 def main(books: int) -> int:
-    """Clear about so many books; prints what is wrong."""
+    """Clear about this many books; prints what is wrong."""
     standard = sum(1 for _ in plan())
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as processes:
         reports = list(processes.map(run, plan(books / standard), chunksize=10))

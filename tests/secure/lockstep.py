@@ -15,7 +15,7 @@ from mpc_market.secure.clearing import Method
 from mpc_market.secure.round import RoundShares, compute_round
 
 _QUIET = 30
-"""So many turns of the event loop without a message sent or received: all parties wait."""
+"""This many turns of the event loop without a message sent or received: all parties wait."""
 
 
 class Lockstep:

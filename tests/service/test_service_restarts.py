@@ -23,7 +23,7 @@ from parties.service.life import FINAL, State
 
 
 async def crashing_round(town: Town, start: int, party: int, k: int) -> bool:
-    """One round in which a party crashes behind its k-th write; whether there were so many."""
+    """One round in which a party crashes behind its k-th write; whether there were that many."""
     crash = Crash(town, party, start, k)
     gate = 1000 * start - 300_000
     town.clock.move_to(gate - 900_000)

@@ -31,7 +31,7 @@ async def settled(town: SettledTown, start: int) -> None:
 
 
 async def crashing(town: SettledTown, party: int, k: int, stage: Stage, start: int, begin) -> bool:
-    """The party stops behind its k-th write in the round, and is started again; whether it came so far."""
+    """The party stops behind its k-th write in the round, and is started again; whether it came that far."""
     crash = Crash(town, party, start, k)
     begun = asyncio.create_task(begin())
     happened = asyncio.create_task(crash.happened.wait())
