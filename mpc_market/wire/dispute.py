@@ -29,7 +29,7 @@ from mpc_market.wire.checks import (
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.digest import DIGEST_BYTES, digest
 from mpc_market.wire.errors import ContextError, WireError
-from mpc_market.wire.identifiers import START_MAX, Period, Stage, check_id, check_market_id
+from mpc_market.wire.identifiers import START_MAX, Period, Stage, check_id, check_market_id, split_market
 from mpc_market.wire.message import PartyMessage, check_party
 from mpc_market.wire.sealing import KEY_BYTES as SEALING_KEY_BYTES
 from mpc_market.wire.signing import KEY_BYTES, SIGNATURE_BYTES, SigningKey, verify
@@ -96,8 +96,11 @@ class DisputeRequest:
         return named + [Period(Stage.CLOSING.of(self.market), month) for month in self._months]
 
     def names(self, period: Period) -> bool:
-        """Whether a round is one of those."""
-        return period in self.rounds(settled=True)
+        """Whether a round is one of those. Asked of each round by itself, so it does not list them all."""
+        market, stage = split_market(period.market)
+        if market != self.market:
+            return False
+        return period.start in (self._months if stage is Stage.CLOSING else self.starts)
 
     def encode(self) -> bytes:
         """The bytes that are signed (after the tag)."""

@@ -60,6 +60,13 @@ class Results(Shelf):
         rows = await self._database.read(select(*_RESULT).where(matching(results, _key(market, start, attempt))))
         return sorted((ResultRow(*row) for row in rows), key=lambda one: one.meter.encode())
 
+    async def results_of(self, market: str, start: int, attempt: int, prefix: str) -> list[ResultRow]:
+        """Those whose name begins so, by name (bytes)."""
+        begins = results.c.meter.startswith(prefix, autoescape=True)  # in any case of letters, on SQLite
+        statement = select(*_RESULT).where(matching(results, _key(market, start, attempt)), begins)
+        found = [ResultRow(*row) for row in await self._database.read(statement)]
+        return sorted((row for row in found if row.meter.startswith(prefix)), key=lambda one: one.meter.encode())
+
     async def totals(self, market: str, start: int, attempt: int) -> list[TotalRow]:
         """The totals of all suppliers, by supplier (bytes)."""
         rows = await self._database.read(select(*_TOTAL).where(matching(totals, _key(market, start, attempt))))

@@ -22,7 +22,7 @@ from mpc_market.wire.disclosure import (
 from mpc_market.wire.dispute import DisputeRequest, check_dispute, split_dispute
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.header import Header
-from mpc_market.wire.identifiers import Period, Stage, member, split_market
+from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, member, split_market
 from mpc_market.wire.roll import RollEntry, RollLine
 from mpc_market.wire.submission import InputShare
 from mpc_market.wire.verdicts import Verdict
@@ -116,9 +116,10 @@ class Disclosing:
     async def _month(self, start: int, attempt: int, entry: RollEntry) -> MonthShares:
         agreed = await self._lookup.agreed(start)
         accounts = []
-        for row in await self._node.ledger.results(self._node.market.id, start, attempt):
+        of_meter = entry.meter + MEMBER_SLASH
+        for row in await self._node.ledger.results_of(self._node.market.id, start, attempt, of_meter):
             account = Account.of(row.meter)
-            if (account.meter, account.owner) == (entry.meter, entry.identity_key.hex()):
+            if account.owner == entry.identity_key.hex():
                 kept, (due,) = KeptAccount.decode(row.path), bytes_words(row.words)
                 lines = tuple(LineShare(line.facts, line.entries, line.words) for line in kept.lines)
                 accounts.append(AccountShare(account.supplier, kept.entries, kept.estimated, due, lines))

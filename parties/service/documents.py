@@ -1,8 +1,12 @@
 """The public documents: the market, its rounds, its history."""
 
+import asyncio
+from collections.abc import Sequence
+
 from mpc_market.wire.outcome import Outcome, Result, Standing, result_of, standing
 from mpc_market.wire.record import Record
 from parties.files.running import Party
+from parties.ledger import RecordRow
 from parties.service.board import Kind
 from parties.service.cache import Recent
 from parties.service.clearing import schedule_of
@@ -34,6 +38,7 @@ class Documents:
         self._rounds = rounds
         self._lookup = lookup
         self._periods: Recent[int, tuple[State, bytes]] = Recent()
+        self._prices: Recent[int, PriceDocument] = Recent(2 * PRICES_MAX)
 
     async def market(self) -> bytes:
         """The market."""
@@ -112,9 +117,17 @@ class Documents:
             rows = await ledger.records(market, after, min(limit - len(prices), _READ_AT_ONCE))
             if not rows:
                 break
-            prices += [_price(Record.decode(row.data)) for row in rows]
+            prices += await self._prices_of(rows)
             after = rows[-1].sequence
         return PricesDocument(prices=prices).model_dump_json().encode()
+
+    async def _prices_of(self, rows: Sequence[RecordRow]) -> list[PriceDocument]:
+        """A record has signatures of everybody: to read many takes time, so it is done once, and in a thread."""
+        prices = {row.sequence: self._prices.get(row.sequence) for row in rows}
+        new = [row for row in rows if prices[row.sequence] is None]
+        for price in await asyncio.to_thread(lambda: [_price(Record.decode(row.data)) for row in new]):
+            prices[price.sequence] = self._prices.set(price.sequence, price)
+        return [price for price in prices.values() if price is not None]
 
     async def _period(self, start: int, state: State) -> PeriodDocument:
         ledger, market = self._node.ledger, self._node.market.id

@@ -6,11 +6,12 @@ gets its own as long as it has its keys.
 """
 
 from collections.abc import Set
+from contextlib import suppress
 
 from mpc_market.wire.claim import Claimant, check_claim
 from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period, Stage, member
+from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, member
 from mpc_market.wire.roll import Roll
 from mpc_market.wire.sheet import (
     AMOUNT_COLUMNS,
@@ -22,12 +23,14 @@ from mpc_market.wire.sheet import (
     key_fact,
     make_sheet,
 )
+from parties.ledger import ResultRow
 from parties.service.delivering import signed
 from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
+from parties.service.readers import Readers
 from parties.settling.accounts import Account
-from parties.settling.groups import Keys, Reader, keys_of, shown_to
+from parties.settling.groups import Keys, Reader, shown_to
 from parties.settling.kept import KeptAccount
 
 READERS = {"meter": Claimant.METER, "supplier": Claimant.SUPPLIER, "dso": Claimant.DSO, "tso": Claimant.TSO}
@@ -46,6 +49,7 @@ class Sheets:
     def __init__(self, node: Node, lookup: Lookup) -> None:
         self._node = node
         self._lookup = lookup
+        self._readers = Readers(node)
 
     async def sheet(self, start: int, asking: Reader, content: Content, claim: bytes, wait: float) -> bytes:
         """A signed Sheet for its reader: totals of a settled period; corrections, amounts or a bill of a closed month.
@@ -79,19 +83,21 @@ class Sheets:
         """To a supplier what each of its users owes, with those of whom nothing was settled; to a user what it owes."""
         rows: list[Row] = []
         words: list[int] = []
-        accounts = await self._accounts(start, attempt)
-        for account, kept, due in accounts:
-            key = bytes.fromhex(account.owner)
-            if asking == Reader(Claimant.SUPPLIER, account.supplier):
-                name = member("meter", account.meter)
-            elif asking == Reader(Claimant.METER, account.meter) and key == identity_key:
-                name = member("supplier", account.supplier)
-            else:
+        to_supplier = asking.kind is Claimant.SUPPLIER
+        if to_supplier:
+            stored = await self._node.ledger.results(self._market, start, attempt)
+        else:
+            stored = await self._of_meter(start, attempt, asking.name)
+        accounts = {Account.of(row.meter): row for row in stored}
+        for account, row in accounts.items():
+            if (account.supplier != asking.name) if to_supplier else (account.owner != identity_key.hex()):
                 continue
+            kept, key = KeptAccount.decode(row.path), bytes.fromhex(account.owner)
+            name = member("meter", account.meter) if to_supplier else member("supplier", account.supplier)
             rows.append(Row(name, kept.entries, (kept.periods, kept.corrections, kept.estimated, key_fact(key))))
-            words += bytes_words(due)
-        if asking.kind is Claimant.SUPPLIER:
-            rows += _without(asking.name, roll, {account for account, _, _ in accounts})
+            words += bytes_words(row.words)
+        if to_supplier:
+            rows += _without(asking.name, roll, accounts.keys())
             words += [0] * (len(rows) - len(words))  # 0 is public, and so a share of itself
         return rows, AMOUNT_COLUMNS, words
 
@@ -99,17 +105,18 @@ class Sheets:
         """To a user the lines of its bill: nobody else gets any."""
         rows: list[Row] = []
         words: list[int] = []
-        for account, kept, _ in await self._accounts(start, attempt):
-            if asking == Reader(Claimant.METER, account.meter) and account.owner == identity_key.hex():
-                for line in kept.lines:
-                    rows.append(Row(member("supplier", account.supplier), line.entries, line.facts))
-                    words += line.words
+        if asking.kind is Claimant.METER:
+            for row in await self._of_meter(start, attempt, asking.name):
+                account = Account.of(row.meter)
+                if account.owner == identity_key.hex():
+                    for line in KeptAccount.decode(row.path).lines:
+                        rows.append(Row(member("supplier", account.supplier), line.entries, line.facts))
+                        words += line.words
         return rows, BILL_COLUMNS, words
 
-    async def _accounts(self, start: int, attempt: int) -> list[tuple[Account, KeptAccount, bytes]]:
-        """Each with this party's share of what is due."""
-        found = await self._node.ledger.results(self._market, start, attempt)
-        return [(Account.of(row.meter), KeptAccount.decode(row.path), row.words) for row in found]
+    async def _of_meter(self, start: int, attempt: int, meter: str) -> list[ResultRow]:
+        """The accounts of a meter, whoever has owned it."""
+        return await self._node.ledger.results_of(self._market, start, attempt, meter + MEMBER_SLASH)
 
     @property
     def _market(self) -> str:
@@ -117,46 +124,12 @@ class Sheets:
 
     async def _checked(self, start: int, claim: bytes, agreement: Agreement, asking: Reader) -> Keys:
         """The keys with which the claim is the reader's own. Raises: RefusalError."""
-        keys = await self._on_roll(agreement, asking)
-        if keys is not None and self._fits(claim, agreement, asking, keys[0]):
-            return keys
-        earlier = None
-        if (asking.kind, self._node.stage) == (Claimant.METER, Stage.CLOSING):
-            earlier = await self._earlier(start, claim, agreement, asking)
-        if earlier is None:
-            raise RefusalError(Problem.UNKNOWN_READER if keys is None else Problem.UNAUTHORIZED)
-        return earlier
-
-    def _fits(self, claim: bytes, agreement: Agreement, asking: Reader, identity_key: bytes) -> bool:
-        try:
-            check_claim(claim, agreement.terms, self._node.party, asking.kind, asking.name, identity_key)
-        except WireError:
-            return False
-        return True
-
-    async def _on_roll(self, agreement: Agreement, asking: Reader) -> Keys | None:
-        """From the roll of the round. Of a month that was closed also from earlier ones: somebody may have left."""
-        async for enrolled in self._node.rolls.back_from(agreement.terms.roll_version):
-            keys = keys_of(asking, enrolled.roll)
-            if keys is not None or self._node.stage is not Stage.CLOSING:
+        held = await self._readers.keys(start, agreement, asking)
+        for keys in held:
+            with suppress(WireError):
+                check_claim(claim, agreement.terms, self._node.party, asking.kind, asking.name, keys[0])
                 return keys
-        return None
-
-    async def _earlier(self, start: int, claim: bytes, agreement: Agreement, asking: Reader) -> Keys | None:
-        """Those of an owner that the meter had in the month, if the claim is signed with them.
-
-        Earlier rolls are searched only for a key that has an account and has signed: not for anybody who asks.
-        """
-        attempt = await self._lookup.result_attempt(start, 0.0)
-        rows = await self._node.ledger.results(self._market, start, attempt)
-        accounts = [account for row in rows if (account := Account.of(row.meter)).meter == asking.name]
-        for identity_key in {bytes.fromhex(account.owner) for account in accounts}:
-            if self._fits(claim, agreement, asking, identity_key):
-                async for enrolled in self._node.rolls.back_from(agreement.terms.roll_version):
-                    keys = keys_of(asking, enrolled.roll)
-                    if keys is not None and keys[0] == identity_key:
-                        return keys
-        return None
+        raise RefusalError(Problem.UNAUTHORIZED if held else Problem.UNKNOWN_READER)
 
 
 def _roll(agreement: Agreement) -> Roll:

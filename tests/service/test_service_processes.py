@@ -124,16 +124,25 @@ def wait_for(town: Town, process: subprocess.Popen) -> None:
     raise AssertionError("it did not come up")
 
 
+def wait_for_log(log: Path, process: subprocess.Popen, event: str, times: int) -> None:
+    """Until the log has an event so many times: the private port answers before the service runs."""
+    while log.read_text().count(f'"{event}"') < times:
+        assert process.poll() is None, "it has ended"
+        time.sleep(0.05)
+
+
 def test_it_ends_when_it_is_told_to_and_comes_back_after_a_crash(tmp_path):
     town = Town(tmp_path / "market")
     home, log = tmp_path / "market" / "party-0", tmp_path / "log"
     crashed = serve(home, log)
     wait_for(town, crashed)
+    wait_for_log(log, crashed, "service runs", 1)
     crashed.kill()
     crashed.wait()
     again = serve(home, log)
     try:
         wait_for(town, again)
+        wait_for_log(log, again, "service runs", 2)
         again.send_signal(signal.SIGTERM)
         assert again.wait(20) == 0
     finally:

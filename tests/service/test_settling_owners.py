@@ -58,8 +58,21 @@ async def moved(town: SettledTown) -> tuple[Meter, Meter]:
     return before, after
 
 
+async def check_searches(town: SettledTown, month: int, monkeypatch) -> None:
+    """However often one asks in vain: the earlier rolls are not read again for it."""
+    rolls, read = town.services[0].sites.get(town.name(Stage.CLOSING)).node.rolls, []
+    unpack = rolls.back_from
+    monkeypatch.setattr(rolls, "back_from", lambda version: read.append(version) or unpack(version))
+    stranger = Meter(MOVED)
+    keys = (stranger.key, stranger.sealing)
+    for name, why in ((MOVED, "unauthorized"), ("nobody", "unknown-reader"), ("nobody", "unknown-reader")):
+        assert await town.sheet(Content.BILL, Claimant.METER, name, keys, month) == why
+    assert await town.sheet(Content.AMOUNTS, Claimant.SUPPLIER, "nobody", keys, month) == "unknown-reader"
+    assert read == []
+
+
 @asynchronous
-async def test_two_owners_of_a_meter_are_billed_each_and_read_nothing_of_each_other(tmp_path):
+async def test_two_owners_of_a_meter_are_billed_each_and_read_nothing_of_each_other(tmp_path, monkeypatch):
     async with DisputedTown(tmp_path / "m").up() as town:
         await town.publish("sun", 1, START, 50, 10, 5)
         await settled(town, START, 11, 60, 12, 13)
@@ -73,6 +86,7 @@ async def test_two_owners_of_a_meter_are_billed_each_and_read_nothing_of_each_ot
         town.clock.move_to(1000 * (NEXT + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.RESULT)
         await check_sheets(town, START, [(before, owed(60), 60), (after, owed(31), 31)])
+        await check_searches(town, START, monkeypatch)
         await check_disputes(town, before, after)
         for start in range(START, NEXT, PERIOD):
             await town.until_stage(Stage.CORRECTION, State.RESULT, start=start)

@@ -1,0 +1,65 @@
+"""Who may read what a round has revealed, and with which keys: everybody who is on the roll of the round.
+
+Of a closed month also who was on an earlier roll: somebody may have left before it was closed, and a meter may have had
+another owner. All those rolls are read once for a closing, not for each that asks: whoever asks, with whatever claim,
+makes a party look one name up.
+"""
+
+import asyncio
+
+from mpc_market.wire.claim import Claimant
+from mpc_market.wire.identifiers import Stage
+from mpc_market.wire.roll import Roll
+from parties.service.cache import Recent
+from parties.service.lookup import Agreement
+from parties.service.node import Node
+from parties.settling.groups import Keys, Reader, keys_of
+
+_CLOSINGS = 4
+"""So many closings whose readers are kept in memory."""
+
+_Known = dict[Reader, tuple[Keys, ...]]
+
+
+class Readers:
+    """The readers of the rounds of one stage of a market."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._known: Recent[int, _Known] = Recent(_CLOSINGS)
+        self._reading = asyncio.Lock()
+
+    async def keys(self, start: int, agreement: Agreement, reader: Reader) -> tuple[Keys, ...]:
+        """Those with which a claim is the reader's own, the newest first; none if it is not to read anything.
+
+        Only a meter has more than one: each owner reads what is of its own key (`sheets`). Raises: LedgerError.
+        """
+        if self._node.stage is not Stage.CLOSING:
+            keys = None if agreement.enrolled is None else keys_of(reader, agreement.enrolled.roll)
+            return () if keys is None else (keys,)
+        async with self._reading:
+            known = self._known.get(start)
+            if known is None:
+                known = self._known.set(start, await self._read(agreement))
+        found = known.get(reader, ())
+        return found if reader.kind is Claimant.METER else found[:1]
+
+    async def _read(self, agreement: Agreement) -> _Known:
+        """All that the roll of the round and those before it name, as far back as this party has them."""
+        known: dict[Reader, list[Keys]] = {}
+        async for enrolled in self._node.rolls.back_from(agreement.terms.roll_version):
+            for reader, keys in _named(enrolled.roll):
+                earlier = known.setdefault(reader, [])
+                if keys not in earlier:
+                    earlier.append(keys)
+        return {reader: tuple(keys) for reader, keys in known.items()}
+
+
+def _named(roll: Roll) -> list[tuple[Reader, Keys]]:
+    """All on one roll."""
+    return [
+        *((Reader(Claimant.METER, row.meter), (row.identity_key, row.sealing_key)) for row in roll.entries),
+        *((Reader(Claimant.SUPPLIER, row.supplier), (row.identity_key, row.sealing_key)) for row in roll.suppliers),
+        *((Reader(Claimant.DSO, row.region), (row.identity_key, row.sealing_key)) for row in roll.regions),
+        *((Reader(Claimant.TSO, row.area), (row.identity_key, row.sealing_key)) for row in roll.areas),
+    ]
