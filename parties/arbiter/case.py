@@ -54,8 +54,7 @@ def closing_covers(running: RunningMarket, month: int) -> list[Period]:
         return []
     covered = []
     for stage, begin in ((Stage.SETTLEMENT, month), (Stage.CORRECTION, calendar.months.before(month))):
-        starts = range(begin, calendar.months.next(begin), calendar.period_seconds)
-        covered += [Period(stage.of(running.id), start) for start in starts]
+        covered += [Period(stage.of(running.id), start) for start in calendar.starts(begin)]
     return covered
 
 

@@ -38,8 +38,9 @@ def starts_of_month(market: Market, month: int, now_ms: int) -> list[int]:
     if calendar is None:
         raise InputError((f"market {market.id} only clears: it has no bills",))
     kept = -(-(now_ms - market.retention_ms) // (1000 * length)) * length
-    last = min(calendar.months.next(month), now_ms // 1000 // length * length)
-    starts = list(range(max(calendar.months.before(month), kept), last, length))
+    over = now_ms // 1000 // length * length
+    months = (calendar.months.before(month), month)
+    starts = [start for each in months for start in calendar.starts(each) if kept <= start < over]
     if len(starts) > STARTS_MAX:
         raise InputError((f"{len(starts)} periods: one dispute names {STARTS_MAX} at most",))
     return starts

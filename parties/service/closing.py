@@ -90,10 +90,9 @@ class MonthClosing:
 
     async def _starts(self, current: Round, month: int) -> range:
         """The periods of a month whose clearing this party was there for."""
-        calendar = _calendar(current.node.market)
+        starts = _calendar(current.node.market).starts(month)
         first = await self._clearing.ledger.first_start(self._clearing.market.id)
-        end = calendar.months.next(month)
-        return range(end if first is None else max(month, first), end, calendar.period_seconds)
+        return range(starts.stop if first is None else max(starts.start, first), starts.stop, starts.step)
 
     async def _state(self, current: Round, stage: Stage, start: int) -> State:
         """As `until_said`. A correction is lost with its settlement: what it takes back is no longer known."""

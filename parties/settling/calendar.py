@@ -131,10 +131,16 @@ class Calendar:
             month = self.months.before(month)
         return max(month, 0)
 
+    def starts(self, month: int) -> range:
+        """The periods of a month: those that start in it. The first need not begin with it: periods start at multiples
+        of their length since 1970, and months where the time zone has midnight.
+        """
+        begin, end = map(self._first_period, (month, self.months.next(month)))
+        return range(begin, end, self.period_seconds)
+
     def periods(self, month: int) -> int:
-        """How many periods a month has: those that start in it, where the clocks change too."""
-        begin, end = (-(-moment // self.period_seconds) for moment in (month, self.months.next(month)))
-        return end - begin
+        """How many periods a month has, where the clocks change too."""
+        return len(self.starts(month))
 
     def day(self, start: int) -> int:
         """The first period of the day that the period belongs to."""

@@ -1,4 +1,7 @@
-"""The timetables of settlements, corrections and closings: each is found when it opens, and until it is over."""
+"""The timetables of settlements, corrections and closings: each is found when it opens, and until it is over.
+
+And which rounds a month consists of, also where its periods do not begin with it.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,14 +10,24 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from service_running import asynchronous
 from service_town import TIMES
 from settled_town import HOUR, PRICED
 
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.identifiers import Period, Stage, member
+from mpc_market.wire.outcome import Outcome, Result
+from mpc_market.wire.signing import SIGNATURE_BYTES
+from mpc_market.wire.verdicts import Verdict
+from parties.arbiter.case import closing_covers
 from parties.files.running import RunningMarket, Settlement
+from parties.ledger import Ledger
+from parties.meter.disputing import starts_of_month
+from parties.meter.market import Market
+from parties.service.board import Board
 from parties.service.closing import MonthClosing
 from parties.service.disputes import DISPUTE
+from parties.service.life import State
 from parties.service.settling import PeriodSettling
 from parties.service.timetables import MONTHS_AWAY, ClosingTimes, CorrectionTimes, SettlementTimes
 from parties.settling.calendar import Calendar, Months
@@ -87,3 +100,48 @@ def test_a_closing_has_its_own_bound_and_disputes_do_not_count():
     assert not closing.is_too_large(current, size(both, 10_000))
     assert closing.is_too_large(current, size(both + 1, 0))
     assert PeriodSettling(Stage.SETTLEMENT, None).is_too_large(current, size(4_097, 0))
+
+
+DAYS = Calendar(86_400, Months("Europe/Brussels"), 6 * HOUR_MS, 10 * DAY_MS, 2 * HOUR_MS)
+"""Periods begin at midnight in UTC, months an hour or two before."""
+
+
+def by_hand(month: int) -> list[int]:
+    """The periods of DAYS that start in a month of 2026."""
+    begin, end = (datetime(2026, each, 1, tzinfo=UTC) for each in (month, month + 1))
+    return [int(begin.timestamp()) + 86_400 * day for day in range((end - begin).days)]
+
+
+@asynchronous
+async def test_a_month_that_does_not_begin_with_a_period_is_closed_with_all_of_its_periods(tmp_path):
+    ledger = await Ledger.open(f"sqlite:///{tmp_path}/ledger.db", 0)
+    try:
+        nodes = {stage: SimpleNamespace() for stage in Stage}
+        for stage, node in nodes.items():
+            node.market, node.ledger, node.party = SimpleNamespace(id=stage.of("oak-street"), calendar=DAYS), ledger, 0
+            node.board, node.sibling = Board(ledger, node.market.id, 0), nodes.__getitem__
+        held = {Stage.CLEARING: by_hand(1)[:1], Stage.CORRECTION: by_hand(2), Stage.SETTLEMENT: by_hand(3)}
+        for stage, start in ((stage, start) for stage, starts in held.items() for start in starts):
+            name, result = stage.of("oak-street"), Result(bytes(32), bytes(32), (0,) * len(Verdict), 0)
+            outcome = Outcome(Period(name, start), 0, result).encode() + bytes(SIGNATURE_BYTES)
+            await ledger.create_round(name, start, opens_ms=0, gate_ms=0, deadline_ms=0, state=State.RESULT)
+            await ledger.put_outcome(name, start, outcome)
+        month = DAYS.months.read("2026-03")
+        assert month % 86_400 != 0
+        current = SimpleNamespace(node=nodes[Stage.CLOSING], start=month, log=None)
+        items = await MonthClosing(nodes[Stage.CLEARING]).further_items(current)
+    finally:
+        await ledger.close()
+    expected = [(Stage.SETTLEMENT, start) for start in by_hand(3)] + [(Stage.CORRECTION, start) for start in by_hand(2)]
+    assert [item.meter for item in items] == [member(stage.value, str(start)) for stage, start in expected]
+
+
+def test_arbiter_and_user_look_for_the_periods_that_the_closing_covers():
+    settled = replace(TIMES, retention=timedelta(days=90), settlement=Settlement(HOUR, 20 * 24 * HOUR, HOUR))
+    market = RunningMarket(replace(PRICED, period=timedelta(days=1), timezone="Europe/Brussels"), settled, b"", ())
+    month = market.calendar.months.read("2026-03")
+    expected = [Period(Stage.SETTLEMENT.of(market.id), start) for start in by_hand(3)]
+    expected += [Period(Stage.CORRECTION.of(market.id), start) for start in by_hand(2)]
+    assert closing_covers(market, month) == expected
+    assert starts_of_month(Market(market), month, at(2026, 4, 2)) == by_hand(2) + by_hand(3)
+    assert starts_of_month(Market(market), month, at(2026, 3, 3, 12)) == by_hand(2) + by_hand(3)[:2]
