@@ -30,9 +30,12 @@ class Keys(Shelf):
         )
         return rows[0].data if rows else None
 
-    async def latest_roll_version(self, market: str) -> int:
-        """The highest version kept, 0 if there is none."""
-        (row,) = await self._database.read(select(func.max(rolls.c.version)).where(rolls.c.market == market))
+    async def latest_roll_version(self, market: str, before: int | None = None) -> int:
+        """The highest version kept, or the highest of those below `before`; 0 if there is none."""
+        statement = select(func.max(rolls.c.version)).where(rolls.c.market == market)
+        if before is not None:
+            statement = statement.where(rolls.c.version < before)
+        (row,) = await self._database.read(statement)
         return 0 if row[0] is None else int(row[0])
 
     async def forget_rolls(self, market: str, before: int) -> int:

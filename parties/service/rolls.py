@@ -67,11 +67,15 @@ class Rolls:
         return known
 
     async def back_from(self, version: int) -> AsyncIterator[Enrolled]:
-        """A version and those before it, newest first, as far back as this party has them."""
+        """A version and those before it that this party has, newest first.
+
+        It need not have all: every change makes a version, and several may come in one file.
+        """
         enrolled = await self.version(version)
         while enrolled is not None:
             yield enrolled
-            enrolled = await self.version(enrolled.version - 1)
+            before = await self._ledger.latest_roll_version(self._market, enrolled.version)
+            enrolled = await self.version(before) if before < enrolled.version else None
 
     async def data(self, version: int) -> bytes | None:
         """A version as the registrar signed it."""

@@ -152,6 +152,8 @@ async def test_versions_of_the_roll_are_kept(url):
             await ledger.put_roll(MARKET, 10, b"another")
         assert await ledger.latest_roll_version(MARKET) == 2**64 - 1
         assert await ledger.latest_roll_version("other") == 0
+        below = [await ledger.latest_roll_version(MARKET, before) for before in (2**64 - 1, 10, 9, 0)]
+        assert below == [10, 9, 0, 0]
         assert await ledger.roll(MARKET, 9) == b"roll 9"
         assert await ledger.forget_rolls(MARKET, 10) == 1
         assert await ledger.roll(MARKET, 9) is None

@@ -52,7 +52,7 @@ async def moved(town: SettledTown) -> tuple[Meter, Meter]:
     before = next(meter for meter in town.meters if meter.id == MOVED)
     after = Meter(MOVED, market=before.market)
     town.meters[town.meters.index(before)] = after
-    town.write_roll(2)
+    town.write_roll(3)  # nobody has seen the one between
     for service in town.services.values():
         await service.upkeep.look()
     return before, after
