@@ -1,6 +1,6 @@
 """What a round leaves: this party's shares of what was accepted, totals of suppliers, and the public record."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.errors import ContradictionError
+from parties.ledger.rounds import check_fence
 from parties.ledger.rows import RecordRow, ResultRow, TotalRow
 from parties.ledger.schema import records, results, totals
 from parties.ledger.shelf import Shelf, matching
@@ -72,23 +73,28 @@ class Results(Shelf):
         rows = await self._database.read(select(*_TOTAL).where(matching(totals, _key(market, start, attempt))))
         return sorted((TotalRow(*row) for row in rows), key=lambda one: one.supplier.encode())
 
-    async def append_record(self, record: RecordRow) -> None:
-        """Add the next record to its market's chain: one per round, each naming the digest of the one before.
+    async def append_record(self, market: str, start: int, make: Callable[[RecordRow | None], RecordRow]) -> None:
+        """Add the record of a round to its market's chain: one per round, each naming the digest of the one before.
 
-        The first that a ledger gets may stand anywhere (a party that joins later). The same one again is fine.
-        Raises: ContradictionError if it is not what comes next, or another one stands in its place.
+        `make` is given the end of the chain, None if there is none yet. It is looked up, and the record made and added,
+        in one transaction: no place in the chain is ever promised to a record that is not there. If there is one of
+        this round, that stays.
+        Raises: ContradictionError if what is made is not what comes next; FencedError; LedgerError if there is no such
+        round.
         """
 
         async def work(connection: AsyncConnection) -> None:
-            same_place = {"market": record.market, "sequence": record.sequence}
-            stored = (await connection.execute(select(*_RECORD).where(matching(records, same_place)))).one_or_none()
-            if stored is not None and RecordRow(*stored) == record:
+            if (await connection.execute(select(records.c.start).where(matching(records, key)))).one_or_none():
                 return
-            last = (await connection.execute(_last(record.market))).one_or_none()
+            await check_fence(connection, market, start)
+            found = (await connection.execute(_last(market))).one_or_none()
+            last = None if found is None else RecordRow(*found)
+            record = make(last)
             if last is not None and (last.sequence + 1, last.digest) != (record.sequence, record.previous):
-                raise ContradictionError(f"record before or at {record.sequence} of market {record.market}")
+                raise ContradictionError(f"record before or at {record.sequence} of market {market}")
             await connection.execute(insert(records).values(asdict(record)))
 
+        key = {"market": market, "start": start}
         await self._database.write(work)
 
     async def records(self, market: str, after: int, limit: int) -> list[RecordRow]:

@@ -127,7 +127,7 @@ class Rounds(Shelf):
 
         async def work(connection: AsyncConnection) -> None:
             if party == self._party:
-                await _check_fence(connection, market, start)
+                await check_fence(connection, market, start)
             await write_once(connection, messages, key, data, ContradictionError(kind, party))
 
         await self._database.write(work)
@@ -184,7 +184,7 @@ class Rounds(Shelf):
 
     async def _put_own(self, table: Any, key: dict[str, Any], data: bytes, contradiction: ContradictionError) -> None:
         async def work(connection: AsyncConnection) -> None:
-            await _check_fence(connection, key["market"], key["start"])
+            await check_fence(connection, key["market"], key["start"])
             await write_once(connection, table, key, data, contradiction)
 
         await self._database.write(work)
@@ -199,7 +199,8 @@ async def _find(connection: AsyncConnection, market: str, start: int) -> RoundRo
     return None if row is None else RoundRow(*row)
 
 
-async def _check_fence(connection: AsyncConnection, market: str, start: int) -> None:
+async def check_fence(connection: AsyncConnection, market: str, start: int) -> None:
+    """Raises: FencedError if this party takes no part in the round; LedgerError if there is none."""
     found = await _find(connection, market, start)
     if found is None:
         raise LedgerError(f"there is no round {start} of market {market}")

@@ -14,7 +14,7 @@ from parties.service.agreeing import close_round, reveal_parts
 from parties.service.board import Kind
 from parties.service.collecting import collect
 from parties.service.computing import begin_attempt, compute
-from parties.service.ending import Chain, confirm, sign_void
+from parties.service.ending import append_record, confirm, sign_void
 from parties.service.life import BOUND_BY_DEADLINE, FINAL, Event, State, advance
 from parties.service.opening import open_round
 from parties.service.round import GivenUpError, Round, cancel_all, together
@@ -45,10 +45,9 @@ _STORAGE_PAUSE_SECONDS = 1.0
 class Driver:
     """Drives one round at one party. `state` is what the ledger holds."""
 
-    def __init__(self, current: Round, chain: Chain, state: State) -> None:
+    def __init__(self, current: Round, state: State) -> None:
         self.round = current
         self.state = state
-        self._chain = chain
 
     async def run(self) -> State:
         """Drive the round to its end. Trouble with storage is waited out: nothing is said that is not stored."""
@@ -97,7 +96,7 @@ class Driver:
         """The event has happened: what belongs to its state is stored, then the state."""
         current, after = self.round, advance(self.state, event)
         if after in FINAL:
-            await self._chain.append(current)
+            await append_record(current)
         finished = after in FINAL
         await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=finished)
         current.log.info("round", state=after.value, before=self.state.value, cause=event.value)

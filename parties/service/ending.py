@@ -1,6 +1,6 @@
 """The end of a round: outcomes gathered, or the round signed void; the public record. State `signed`, and void."""
 
-import asyncio
+from dataclasses import replace
 
 from mpc_market.wire.agreement import SetSignature
 from mpc_market.wire.errors import WireError
@@ -8,7 +8,7 @@ from mpc_market.wire.message import M, Signed, split_signed
 from mpc_market.wire.opening import Opening, terms_of
 from mpc_market.wire.outcome import Outcome, Result, Standing, Void, VoidReason, standing
 from mpc_market.wire.record import GENESIS, Record, SetFacts
-from parties.ledger import ContradictionError, Ledger, RecordRow
+from parties.ledger import ContradictionError, RecordRow
 from parties.service.agreeing import Agreed, agreed_of, parts_of
 from parties.service.board import Kind
 from parties.service.life import Event
@@ -44,59 +44,29 @@ async def sign_void(current: Round, reason: VoidReason) -> Event:
 
 # --- the public record ------------------------------------------------------------------------------------
 
-_RECORD = "record"
-"""Kind of a message to oneself: the record of the round, before it is appended to the chain."""
+
+async def append_record(current: Round) -> None:
+    """Append the record of a round that has ended to the chain of its market, once. Raises: LedgerError."""
+    record = await _record(current)
+
+    def placed(last: RecordRow | None) -> RecordRow:
+        sequence, previous = (0, GENESIS) if last is None else (last.sequence + 1, last.digest)
+        made = replace(record, sequence=sequence, previous=previous)
+        return RecordRow(current.market, sequence, current.start, previous, made.digest, made.encode())
+
+    await current.node.ledger.append_record(current.market, current.start, placed)
 
 
-async def stored_record(ledger: Ledger, market: str, start: int, party: int) -> bytes | None:
-    """The record of one round, before it is appended; it is erased with the round, and the chain keeps it."""
-    return await ledger.message(market, start, _RECORD, party)
-
-
-class Chain:
-    """Appends records to the chain of one market, one at a time."""
-
-    def __init__(self, ledger: Ledger, market: str, party: int) -> None:
-        self._ledger = ledger
-        self._market = market
-        self._party = party
-        self._busy = asyncio.Lock()
-
-    async def append(self, current: Round) -> None:
-        """Append the record of a round that has ended, once. Raises: LedgerError."""
-        async with self._busy:
-            data = await stored_record(self._ledger, self._market, current.start, self._party)
-            if data is None:
-                last = await self._ledger.last_record(self._market)
-                place = (0, GENESIS) if last is None else (last.sequence + 1, last.digest)
-                data = (await _record(current, *place)).encode()
-                await self._ledger.put_message(self._market, current.start, _RECORD, self._party, data)
-            await self._append(Record.decode(data), data)
-
-    async def mend(self, start: int) -> None:
-        """Append a record that was stored for that, but not appended any more: the service had ended in between.
-
-        To be called for every unfinished round before anything is appended. Raises: LedgerError.
-        """
-        data = await stored_record(self._ledger, self._market, start, self._party)
-        if data is not None:
-            await self._append(Record.decode(data), data)
-
-    async def _append(self, record: Record, data: bytes) -> None:
-        row = RecordRow(self._market, record.sequence, record.period.start, record.previous, record.digest, data)
-        await self._ledger.append_record(row)
-
-
-async def _record(current: Round, sequence: int, previous: bytes) -> Record:
-    """The record from what this party has stored; that of a result is complete."""
+async def _record(current: Round) -> Record:
+    """The record from what this party has stored, as if it were the first; that of a result is complete."""
     openings = _fitting(current, await _stored(current, Kind.OPENING, Opening))
     signatures = await _stored(current, Kind.SET_SIGNATURE, SetSignature)
     agreed = await _agreed(current) if current.party in signatures else None
     parts = await parts_of(current) if agreed is not None else ()
     return Record(
         period=current.period,
-        sequence=sequence,
-        previous=previous,
+        sequence=0,
+        previous=GENESIS,
         openings=_listed(openings),
         agreed=None if agreed is None else _facts(agreed, signatures),
         parts=parts,

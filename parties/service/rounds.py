@@ -12,7 +12,6 @@ import structlog
 from mpc_market.errors import InvalidSettingsError, MarketError
 from parties.ledger import LedgerError, RoundRow
 from parties.service.driver import Driver
-from parties.service.ending import Chain
 from parties.service.following import Following
 from parties.service.life import State
 from parties.service.node import Node
@@ -28,7 +27,6 @@ class Rounds:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._chain = Chain(node.ledger, node.market.id, node.party)
         self._drivers: dict[int, Driver] = {}
         self._tasks: dict[int, asyncio.Task[State]] = {}
         self._stopping = False
@@ -74,8 +72,6 @@ class Rounds:
     async def _resume(self) -> None:
         rows = [row for row in await self._node.ledger.unfinished_rounds() if row.market == self._node.market.id]
         for row in rows:
-            await self._chain.mend(row.start)
-        for row in rows:
             self._drive(row)
 
     async def _open_due(self) -> None:
@@ -99,7 +95,7 @@ class Rounds:
     def _drive(self, row: RoundRow) -> None:
         current = Round(self._node, row)
         Following(current)
-        driver = self._drivers[row.start] = Driver(current, self._chain, State(row.state))
+        driver = self._drivers[row.start] = Driver(current, State(row.state))
         self._start(driver)
 
     def _start(self, driver: Driver) -> None:

@@ -3,9 +3,18 @@
 import dataclasses
 
 import pytest
-from ledger_support import MARKET, START, asynchronous, chain, create, forward, opened, submission
+from ledger_support import MARKET, START, append, asynchronous, chain, create, forward, opened, submission
 
-from parties.ledger import ContradictionError, LedgerError, ResultRow, StateError, Storing, TotalRow
+from parties.ledger import (
+    ContradictionError,
+    LedgerError,
+    LedgerFullError,
+    RecordRow,
+    ResultRow,
+    StateError,
+    Storing,
+    TotalRow,
+)
 
 
 def results(attempt: int, meters: int = 3) -> list[ResultRow]:
@@ -55,23 +64,25 @@ async def test_an_attempt_has_one_set_of_results(url):
 async def test_records_form_a_chain(url):
     first, second, third = chain(3)
     async with opened(url) as ledger:
+        for record in (first, second, third):
+            await create(ledger, start=record.start)
         assert await ledger.last_record(MARKET) is None
-        for record in (first, second, first, second):
-            await ledger.append_record(record)
+        for record in (first, second):
+            await append(ledger, record)
         assert await ledger.last_record(MARKET) == second
         wrong = [
             dataclasses.replace(third, previous=bytes(32)),
             dataclasses.replace(third, sequence=4),
             dataclasses.replace(third, sequence=2),
-            dataclasses.replace(first, data=b"another"),
-            dataclasses.replace(second, start=START),
         ]
         for record in wrong:
             with pytest.raises(ContradictionError, match="record"):
-                await ledger.append_record(record)
-        with pytest.raises(LedgerError):
-            await ledger.append_record(dataclasses.replace(third, start=START))
-        await ledger.append_record(third)
+                await append(ledger, record)
+        await append(ledger, third)
+        # a round has one record: the first that was made of it
+        await append(ledger, dataclasses.replace(second, sequence=4, previous=third.digest, data=b"another"))
+        with pytest.raises(LedgerError, match="no round"):
+            await append(ledger, dataclasses.replace(third, start=START + 2700))
     async with opened(url) as ledger:
         assert await ledger.records(MARKET, 0, 10) == [first, second, third]
         assert await ledger.records(MARKET, 1, 1) == [second]
@@ -79,15 +90,42 @@ async def test_records_form_a_chain(url):
 
 
 @asynchronous
+async def test_a_record_that_could_not_be_appended_has_no_place_in_the_chain(url):
+    first, second = chain(2)
+    seen = []
+
+    def fails(last: RecordRow | None) -> RecordRow:
+        seen.append(last)
+        raise LedgerFullError("the disk is full")
+
+    async with opened(url) as ledger:
+        for start in (START, START + 900, START + 1800):
+            await create(ledger, start=start)
+        with pytest.raises(LedgerFullError):
+            await ledger.append_record(MARKET, START + 1800, fails)
+        await append(ledger, first)
+        await append(ledger, second)
+        with pytest.raises(LedgerFullError):
+            await ledger.append_record(MARKET, START + 1800, fails)
+        assert seen == [None, second]
+        assert await ledger.record(MARKET, START + 1800) is None
+        await append(ledger, RecordRow(MARKET, 3, START + 1800, second.digest, bytes(32), b"record"))
+        assert [each.sequence for each in await ledger.records(MARKET, 0, 10)] == [1, 2, 3]
+
+
+@asynchronous
 async def test_a_chain_may_be_joined_late_and_markets_have_their_own(url):
     other = chain(3, "other")
     async with opened(url) as ledger:
-        await ledger.append_record(chain(1)[0])
+        await create(ledger)
+        await append(ledger, chain(1)[0])
+        for record in other:
+            await create(ledger, "other", record.start)
         for record in other[1:]:
-            await ledger.append_record(record)
+            await append(ledger, record)
         assert await ledger.last_record("other") == other[2]
         with pytest.raises(ContradictionError):
-            await ledger.append_record(other[0])
+            await append(ledger, other[0])
 
 
 @asynchronous
@@ -104,7 +142,7 @@ async def test_erasing_takes_what_was_sent_and_leaves_what_was_done(url):
             await ledger.put_outcome(market, start, b"result")
         for start in (START, START + 1800):
             await ledger.set_state(MARKET, start, "open", "keep", finished=True)
-        await ledger.append_record(chain(1)[0])
+        await append(ledger, chain(1)[0])
         # The second is not finished, the third too young.
         assert await ledger.erase(MARKET, START + 1800) == 1
         assert await ledger.erase(MARKET, START + 1800) == 0

@@ -86,7 +86,7 @@ async def crashes(path, points: Sequence[int]) -> int:
 @pytest.mark.parametrize("points", [range(1, 30, 6), range(5, 30, 6), range(9, 30, 6)], ids=str)
 @asynchronous
 async def test_a_party_crashes_and_goes_on(tmp_path, points):
-    """At a selection of points. (`range(1, 31)` is all of them; every party makes each write in some round.)"""
+    """At a selection of points. (`range(1, 30)` is all of them; every party makes each write in some round.)"""
     assert await crashes(tmp_path, points) == 0
 
 

@@ -24,6 +24,7 @@ from mpc_market.wire.record import Record
 from mpc_market.wire.submission import InputShare, of_shares
 from mpc_market.wire.totals import ReceivedTotals, Totals, receive_totals
 from mpc_market.wire.verdicts import Verdict
+from parties.ledger import LedgerFullError
 from parties.service.life import FINAL, State
 from parties.service.rounds import Rounds
 
@@ -325,3 +326,31 @@ async def test_a_round_that_becomes_due_while_others_are_opened_is_not_left_out(
     monkeypatch.setattr(Rounds, "_open_due", slow)
     async with town.up():
         await town.until(State.COLLECTING, start=START + PERIOD)
+
+
+@asynchronous
+async def test_a_record_that_cannot_be_stored_for_a_while_holds_up_no_other_round(tmp_path):
+    """Its place in the chain is given to another one meanwhile, and it takes the next."""
+    town, full = Town(tmp_path / "market"), True
+    async with town.up():
+        ledger = town.node(0).ledger
+        append = ledger.append_record
+
+        async def failing(market: str, start: int, make) -> None:
+            if full and start == START:
+                raise LedgerFullError("there is no space left")
+            await append(market, start, make)
+
+        ledger.append_record = failing
+        await town.until(State.COLLECTING)
+        town.clock.move_to(town.gate)
+        await town.until(State.RESULT, parties=[1, 2])
+        await town.until(State.COLLECTING, start=START + PERIOD)
+        town.clock.move_to(town.gate + 1000 * PERIOD)
+        await town.until(State.RESULT, start=START + PERIOD)
+        assert await town.state(0) is State.SIGNED
+        full = False
+        await town.until(State.RESULT, parties=[0])
+        records = await ledger.records(town.market.id, -1, 10)
+        assert [(each.sequence, each.start) for each in records] == [(0, START + PERIOD), (1, START)]
+        check_chain([Record.decode(each.data) for each in records], town.committee_of)
