@@ -22,13 +22,14 @@ from benchmarks.measure import book
 from benchmarks.record import Record, Row, forget_partial, headline, say
 from benchmarks.settlement_rows import MARKET, MINIMUM_GROUP, Rows, check, entries_of, inputs, make_rows, volumes_of
 from mpc_market.field.mersenne import GF, Vector
+from mpc_market.rules.model import VOLUMES
 from mpc_market.rules.money import Cents, Scale
 from mpc_market.rules.settlement import Bill, Line, Volumes
 from mpc_market.rules.tariff import Rates
 from parties.compute.messages import Effort
 from parties.local import LocalParties
 from parties.local.settlement import Closed, Settled
-from parties.settling.accounts import VOLUMES, Account, Booking, LineKey, month_books
+from parties.settling.accounts import Account, Booking, LineKey, month_books
 from parties.worker import ClosingInput
 
 NAME = "settlement"

@@ -103,6 +103,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {
             "mpc_market.errors",
             "mpc_market.rules.groups",
+            "mpc_market.rules.model",
             "mpc_market.rules.settlement",
             "mpc_market.rules.tariff",
             "mpc_market.wire",

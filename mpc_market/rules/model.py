@@ -13,6 +13,9 @@ from mpc_market.errors import BookTooLargeError, InvalidOrderError, InvalidSetti
 PRICE_BITS_MAX = 20
 QUANTITY_BITS_MAX = 24
 
+VOLUMES = 7
+"""Words of a line of a bill: the fields of `rules.settlement.Volumes`."""
+
 
 class Side(Enum):
     """Which side of the book an order is on."""
@@ -51,6 +54,16 @@ class Market:
     def orders_max(self) -> int:
         """The largest book that is exact: n · 4^quantity_bits ≤ 2^60 (market.md §4)."""
         return int(2**60 // 4**self.quantity_bits)
+
+    @property
+    def order_words(self) -> int:
+        """Share words of one order: the bits of side, price, quantity, and what that leaves of the maximum."""
+        return 1 + self.price_bits + 2 * self.quantity_bits
+
+    @property
+    def reading_words(self) -> int:
+        """Share words of one reading: the bits of import and export, and what each leaves of the maximum."""
+        return 4 * self.quantity_bits
 
     def check_size(self, orders: int) -> None:
         """Refuse a book that is too large.

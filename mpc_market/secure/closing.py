@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from mpc_market.errors import InvalidSettingsError, ShareError
 from mpc_market.field.mersenne import GF, Vector
 from mpc_market.network import Network
+from mpc_market.rules.model import VOLUMES
 from mpc_market.rules.money import Scale
 from mpc_market.secure.cents import to_cents
 from mpc_market.secure.group_totals import refreshed, sums
@@ -31,9 +32,6 @@ from mpc_market.secure.prices import OnStage
 from mpc_market.secure.round import begin_attempt
 from mpc_market.secure.shares import Shares
 from mpc_market.secure.shuffle import Index
-
-VOLUMES = 7
-"""Words of a line: bought, sold, residual import, residual export, value bought, value sold, imported."""
 
 
 @dataclass(frozen=True)

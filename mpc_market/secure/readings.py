@@ -26,7 +26,7 @@ from mpc_market.secure.validity import Layout
 
 def reading_layout(market: Market) -> Layout:
     """What the words of a reading must be."""
-    return Layout(b"mpc-market reading coefficients v1", 2, 0, market.quantity_bits)
+    return Layout(b"mpc-market reading coefficients v1", 2, market.reading_words // 2, market.quantity_bits)
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,9 @@ from mpc_market.secure.shuffle import Index
 from mpc_market.secure.validity import Layout
 
 
-def words_per_order(market: Market) -> int:
-    """How many share words an order has."""
-    return 1 + market.price_bits + 2 * market.quantity_bits
-
-
 def order_layout(orders_each: int, market: Market) -> Layout:
     """What the words of a submission must be."""
-    return Layout(b"mpc-market check coefficients v1", orders_each, 1 + market.price_bits, market.quantity_bits)
+    return Layout(b"mpc-market check coefficients v1", orders_each, market.order_words, market.quantity_bits)
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,7 @@ class Submissions:
 
     Public, and the same at all parties: `order_ids`, s·K, submission by submission; `maxima` (s,), the largest quantity
     that each meter is enrolled with, in lots; `suppliers` (s,), the number 0 … `supplier_count` − 1 of its supplier.
-    Secret: `words` (s, K, words_per_order), each below p.
+    Secret: `words` (s, K, order_words), each below p.
     """
 
     order_ids: Sequence[str]
@@ -67,9 +62,9 @@ class Submissions:
 
         Raises: BookTooLargeError, InvalidSettingsError, ShareError.
         """
-        if self.words.ndim != 3 or self.words.shape[1] == 0 or self.words.shape[2] != words_per_order(market):
+        if self.words.ndim != 3 or self.words.shape[1] == 0 or self.words.shape[2] != market.order_words:
             raise ShareError(
-                f"share words of shape {self.words.shape}, not (submissions, orders each, {words_per_order(market)})"
+                f"share words of shape {self.words.shape}, not (submissions, orders each, {market.order_words})"
             )
         market.check_size(self.count * self.orders_each)
         lengths = (len(self.order_ids), len(self.maxima), len(self.suppliers))
@@ -89,7 +84,7 @@ class Submissions:
 
     def book_of(self, chosen: Index, market: Market) -> BookShares:
         """The orders of the chosen submissions as a book, submission by submission; nothing of the others is in it."""
-        words = self.words[chosen].reshape(-1, words_per_order(market))
+        words = self.words[chosen].reshape(-1, market.order_words)
         price, quantity = 1 + market.price_bits, 1 + market.price_bits + market.quantity_bits
         columns = (words[:, 0], words[:, 1:price].T, words[:, price:quantity].T)
         return BookShares(*map(np.ascontiguousarray, columns))

@@ -58,20 +58,20 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class Layout:
-    """What a submission must be: `items` times `free` bits, then the bits of a quantity and those of its rest.
+    """What a submission must be: `items` of `words` bits, the last of which are those of a quantity and of its rest.
 
     `purpose` keeps the coefficients of one kind apart from those of another.
     """
 
     purpose: bytes
     items: int
-    free: int
+    words: int
     quantity_bits: int
 
     @property
-    def words(self) -> int:
-        """Words of one item."""
-        return self.free + 2 * self.quantity_bits
+    def free(self) -> int:
+        """Words of an item before its quantity."""
+        return self.words - 2 * self.quantity_bits
 
 
 @dataclass(frozen=True)

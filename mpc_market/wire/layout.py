@@ -17,21 +17,11 @@ from mpc_market.wire.header import ORDERS_MAX
 from mpc_market.wire.identifiers import Period, Stage, order_id
 
 
-def words_per_order(market: Market) -> int:
-    """1 + price_bits + 2 · quantity_bits."""
-    return 1 + market.price_bits + 2 * market.quantity_bits
-
-
 def words_of_submission(period: Period, orders: int, market: Market) -> int:
     """How many words a submission to a round has: those of `orders` orders, or of one reading."""
     if period.stage is Stage.CLEARING:
-        return orders * words_per_order(market)
-    return words_per_reading(market)
-
-
-def words_per_reading(market: Market) -> int:
-    """4 · quantity_bits."""
-    return 4 * market.quantity_bits
+        return orders * market.order_words
+    return market.reading_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +58,7 @@ def filled(meter: str, orders: Sequence[Order], k: int) -> tuple[Order, ...]:
 
 
 def order_bits(orders: Sequence[Order], meter: str, market: Market, maximum: int) -> list[int]:
-    """The bits of a whole submission, `words_per_order` for each order. Run by the meter.
+    """The bits of a whole submission, `Market.order_words` for each order. Run by the meter.
 
     `maximum`: the meter's enrolled largest quantity, lots.
     Raises: InvalidOrderError if an order does not fit the market, the maximum or its place (ids meter/0, meter/1, …).

@@ -62,8 +62,8 @@ class ServiceRound:
 
     @property
     def words_each(self) -> int:
-        """Share words of one order: side, price bits, quantity bits, and the bits of what is left to the maximum."""
-        return 1 + self.market.price_bits + 2 * self.market.quantity_bits
+        """Share words of one order."""
+        return self.market.order_words
 
     def header(self) -> Header:
         """As a message."""

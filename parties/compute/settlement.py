@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mpc_market.rules.model import VOLUMES
 from parties.compute.channel import Channel, Header
 from parties.compute.engine import ComputeClosing, ComputeSettlement, MonthArrays, OnStage, RowArrays
 from parties.compute.job import run_job
@@ -17,7 +18,6 @@ from parties.compute.settlement_messages import (
     NOT_APPLICABLE,
     RATES,
     TOTAL_WORDS,
-    VOLUME_WORDS,
     ClosingDone,
     ClosingJob,
     SettlementDone,
@@ -64,7 +64,7 @@ async def _read_month(channel: Channel, given: ClosingJob) -> MonthArrays:
         (await read_array(channel, (given.accounts,), np.uint64)).astype(np.intp),
         (await read_array(channel, (given.lines,), np.uint64)).astype(np.intp),
         await read_array(channel, (given.lines, RATES), np.int64),
-        await read_array(channel, (given.lines, VOLUME_WORDS), np.uint64),
+        await read_array(channel, (given.lines, VOLUMES), np.uint64),
         await read_array(channel, (given.totals, TOTAL_WORDS), np.uint64),
     )
 

@@ -14,7 +14,7 @@ As in `messages`, public numbers travel in the header, everything by row as raw 
 from dataclasses import dataclass
 from math import prod
 
-from mpc_market.rules.model import Market
+from mpc_market.rules.model import VOLUMES, Market
 from mpc_market.rules.money import Cents, Scale
 from parties.compute.channel import Header
 from parties.compute.fields import (
@@ -32,7 +32,7 @@ from parties.compute.service_messages import WORD_BYTES
 
 SETTLE, SETTLED, CLOSE, CLOSED = "settle", "settled", "close", "closed"
 
-ENTRY_WORDS, GROUP_NUMBERS, TOTAL_WORDS, VOLUME_WORDS, RATES = 5, 5, 2, 7, 3
+ENTRY_WORDS, GROUP_NUMBERS, TOTAL_WORDS, RATES = 5, 5, 2, 3
 NOT_APPLICABLE = 2**64 - 1
 """In place of the number of a region or supplier."""
 
@@ -72,7 +72,7 @@ class SettlementJob:
     @property
     def words_each(self) -> int:
         """Share words of one reading."""
-        return 4 * self.market.quantity_bits
+        return self.market.reading_words
 
     def header(self) -> Header:
         """As a message."""
@@ -203,7 +203,7 @@ class ClosingDone:
     @property
     def raw_bytes(self) -> int:
         """How many bytes are behind it."""
-        return WORD_BYTES * (self.accounts + VOLUME_WORDS * self.lines + TOTAL_WORDS * self.totals)
+        return WORD_BYTES * (self.accounts + VOLUMES * self.lines + TOTAL_WORDS * self.totals)
 
     def header(self) -> Header:
         """As a message."""

@@ -16,11 +16,11 @@ from mpc_market.errors import ProtocolError, ShareError
 from mpc_market.field.mersenne import GF
 from mpc_market.field.shamir import recombine, share, threshold
 from mpc_market.network import Vector
-from mpc_market.rules.model import Market
+from mpc_market.rules.model import VOLUMES, Market
 from parties.compute.channel import Header
 from parties.compute.messages import Effort, kind
 from parties.compute.service_messages import VERDICTS, FoundVerdicts
-from parties.compute.settlement_messages import CLOSED, SETTLED, TOTAL_WORDS, VOLUME_WORDS, ClosingDone, SettlementDone
+from parties.compute.settlement_messages import CLOSED, SETTLED, TOTAL_WORDS, ClosingDone, SettlementDone
 from parties.worker import ClosingInput, ClosingResult, GroupTotal, SettlementInput, SettlementResult
 from parties.worker.settlement import check_closed, check_settled
 
@@ -87,7 +87,7 @@ class Closed:
 
     def volumes(self) -> list[list[int]]:
         """The volumes of each line (`rules.settlement.Volumes`), as its user opens them. Raises: as `due`."""
-        return _signed(_opened([result.volumes for result in self.results], VOLUME_WORDS))
+        return _signed(_opened([result.volumes for result in self.results], VOLUMES))
 
 
 _Times = tuple[float, float]

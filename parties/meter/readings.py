@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from mpc_market.errors import InputError
 from mpc_market.wire.codec import WORD_BYTES, bytes_words, words_bytes
 from mpc_market.wire.identifiers import Stage
-from mpc_market.wire.layout import Reading, reading_bits, words_per_reading
+from mpc_market.wire.layout import Reading, reading_bits
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.sharing import deal, recombine
 from mpc_market.wire.submission import NONCE_BYTES, InputShare, of_shares
@@ -97,6 +97,6 @@ def accepted_before(meter: Meter, market: Market, start: int) -> Accepted | None
 
 
 def _bits_of(prepared: Prepared, market: Market, parties: int) -> list[int]:
-    size = NONCE_BYTES + WORD_BYTES * words_per_reading(market.file.rules)
+    size = NONCE_BYTES + WORD_BYTES * market.file.rules.reading_words
     pieces = [prepared.secrets[j * size + NONCE_BYTES : (j + 1) * size] for j in range(parties)]
     return list(recombine({j: bytes_words(piece) for j, piece in enumerate(pieces)}, parties))

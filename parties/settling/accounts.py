@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Self
 
 from mpc_market.rules.groups import large_enough, shown_parts
+from mpc_market.rules.model import VOLUMES
 from mpc_market.rules.settlement import Entry, Volumes, value
 from mpc_market.rules.tariff import Rates
 from mpc_market.wire.codec import P
@@ -23,11 +24,7 @@ from parties.settling.groups import part_group, region_group, supplier_group
 
 Words = tuple[int, ...]
 
-_NAMES = [each.name for each in fields(Volumes)]
-_words = attrgetter(*_NAMES)  # millions of times a month: `astuple` copies each word deeply
-
-VOLUMES = len(_NAMES)
-"""Words of volumes: the fields of `rules.settlement.Volumes`."""
+_words = attrgetter(*(each.name for each in fields(Volumes)))  # millions of times a month: `astuple` copies deeply
 
 
 @dataclass(frozen=True, slots=True, order=True)

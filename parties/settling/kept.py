@@ -6,8 +6,9 @@ periods u32 ‖ corrections u32 ‖ estimated u32 ‖ lines u16, each: facts u8,
 from dataclasses import dataclass, field
 from typing import Self
 
+from mpc_market.rules.model import VOLUMES
 from mpc_market.wire.codec import Reader, Writer
-from parties.settling.accounts import VOLUMES, Words
+from parties.settling.accounts import Words
 
 _HALF = 2**63
 

@@ -49,7 +49,7 @@ class WorkerInput:
             )
         if self.verdicts is not None and len(self.verdicts) != count:
             raise InvalidSettingsError(f"{len(self.verdicts)} verdicts on {count} submissions")
-        due = WORD_BYTES * self.orders_each * (1 + self.market.price_bits + 2 * self.market.quantity_bits)
+        due = WORD_BYTES * self.orders_each * self.market.order_words
         for place, words in enumerate(self.words):
             if len(words) != due:
                 raise ShareError(f"the words of submission {place} are {len(words)} bytes, not {due}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 from mpc_market.errors import InvalidSettingsError, ShareError
-from mpc_market.rules.model import Market
+from mpc_market.rules.model import VOLUMES, Market
 from mpc_market.rules.money import Scale
 from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.errors import WireError
@@ -17,7 +17,6 @@ from parties.compute.settlement_messages import (
     GROUP_NUMBERS,
     NOT_APPLICABLE,
     TOTAL_WORDS,
-    VOLUME_WORDS,
     ClosingDone,
     ClosingJob,
     SettlementDone,
@@ -69,7 +68,7 @@ class SettlementInput:
         if self.verdicts is not None and len(self.verdicts) != self.checked:
             raise InvalidSettingsError(f"{len(self.verdicts)} verdicts on {self.checked} readings")
         for place, (words, metered) in enumerate(zip(self.words, self.metered, strict=True)):
-            due = WORD_BYTES * 4 * self.market.quantity_bits if metered else 0
+            due = WORD_BYTES * self.market.reading_words if metered else 0
             if len(words) != due:
                 raise ShareError(f"the words of row {place} are {len(words)} bytes, not {due}")
 
@@ -206,7 +205,7 @@ class ClosingInput:
                 struct.pack(f"<{len(self.bookings)}Q", *self.bookings),
                 struct.pack(f"<{lines}Q", *self.accounts),
                 struct.pack(f"<{3 * lines}q", *(each for rates in self.rates for each in rates)),
-                struct.pack(f"<{VOLUME_WORDS * lines}Q", *(word for words in self.volumes for word in words)),
+                struct.pack(f"<{VOLUMES * lines}Q", *(word for words in self.volumes for word in words)),
                 struct.pack(f"<{TOTAL_WORDS * totals}Q", *(word for words in self.totals for word in words)),
             ]
         except struct.error:
@@ -230,8 +229,8 @@ class ClosingResult:
     def of(cls, done: ClosingDone, raw: bytes) -> "ClosingResult":
         """From the worker's message and the raw bytes behind it. Raises: WorkerError if a word is no share."""
         words = _shares(raw)
-        middle = done.accounts + VOLUME_WORDS * done.lines
-        volumes = _chunks(words[done.accounts : middle], VOLUME_WORDS)
+        middle = done.accounts + VOLUMES * done.lines
+        volumes = _chunks(words[done.accounts : middle], VOLUMES)
         return cls(words[: done.accounts], volumes, _chunks(words[middle:], TOTAL_WORDS), done.effort)
 
 

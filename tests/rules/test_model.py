@@ -38,6 +38,12 @@ def test_every_grid_within_the_limits_is_accepted():
             assert market.orders_max * 4**quantity_bits <= 2**60 < (market.orders_max + 1) * 4**quantity_bits
 
 
+def test_words_of_orders_and_readings():
+    """1 + price_bits + 2 · quantity_bits and 4 · quantity_bits (docs/wire.md)."""
+    market = Market(price_bits=4, quantity_bits=8)
+    assert (market.order_words, market.reading_words) == (21, 32)
+
+
 @pytest.mark.parametrize(("quantity_bits", "orders"), [(20, 2**20), (24, 2**12), (16, 2**28)])
 def test_the_largest_book(quantity_bits, orders):
     market = Market(quantity_bits=quantity_bits)

@@ -1,5 +1,6 @@
 """The plaintext rule of settlement: the published table, and what must hold of every community (market.md §6)."""
 
+from dataclasses import fields
 from fractions import Fraction
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc_market.errors import InvalidOrderError, InvalidSettingsError
+from mpc_market.rules.model import VOLUMES
 from mpc_market.rules.money import Cents
 from mpc_market.rules.settlement import (
     Account,
@@ -14,6 +16,7 @@ from mpc_market.rules.settlement import (
     Entry,
     Line,
     Reading,
+    Volumes,
     amounts,
     bill,
     estimate,
@@ -37,6 +40,10 @@ LOTS = st.integers(0, 50)
 
 def pays(entry, price, rates=RATES):
     return amounts(value(entry, price), rates).total
+
+
+def test_words_of_volumes():
+    assert len(fields(Volumes)) == VOLUMES
 
 
 def test_the_published_table():

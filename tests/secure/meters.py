@@ -10,7 +10,7 @@ import numpy as np
 from mpc_market.field.mersenne import GF, Field
 from mpc_market.field.shamir import share, threshold
 from mpc_market.rules.model import Market, Order, Side
-from mpc_market.secure.submissions import Submissions, words_per_order
+from mpc_market.secure.submissions import Submissions
 from mpc_market.secure.validity import Verdict
 from tests.secure.runner import residues
 
@@ -60,7 +60,7 @@ def honest(meter: str, lines: Sequence[Line], maximum: int, market: Market, part
 
 def submissions_at(party: int, sent: Sequence[Sent], market: Market, each: int, supplier_count: int = 1) -> Submissions:
     """The submissions as one party holds them."""
-    words = np.empty((len(sent), each, words_per_order(market)), np.uint64)
+    words = np.empty((len(sent), each, market.order_words), np.uint64)
     for row, one in zip(words, sent, strict=True):
         row[...] = one.words[party]
     return Submissions(

@@ -11,12 +11,12 @@ from mpc_market.errors import AmountsTooLargeError, InvalidSettingsError, ShareE
 from mpc_market.field.mersenne import GF
 from mpc_market.field.shamir import recombine, share, threshold
 from mpc_market.network import memory_networks
-from mpc_market.rules.model import Market
+from mpc_market.rules.model import VOLUMES, Market
 from mpc_market.rules.money import Cents, Scale
 from mpc_market.rules.settlement import Account, Booking, Entry, Line, Reading, Volumes, bill, estimate, settle, value
 from mpc_market.rules.tariff import Rates
 from mpc_market.secure.cents import to_cents
-from mpc_market.secure.closing import VOLUMES, Month
+from mpc_market.secure.closing import Month
 from tests.secure.listening import listening
 from tests.secure.runner import recombined, residues, run_parties
 from tests.secure.settlements import (

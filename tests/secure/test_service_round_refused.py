@@ -13,7 +13,7 @@ from mpc_market.network import memory_networks
 from mpc_market.rules.model import Market, Rationing, Side
 from mpc_market.secure.clearing import Method
 from mpc_market.secure.round import prepare_round
-from mpc_market.secure.submissions import Submissions, words_per_order
+from mpc_market.secure.submissions import Submissions
 from tests.secure.meters import honest
 from tests.secure.service_rounds import Round, attempt_round, run_round
 from tests.secure.test_nothing_is_shown import assert_shows_nothing
@@ -69,7 +69,7 @@ def test_different_stored_verdicts_are_noticed():
 
 
 def large(count: int, market: Market) -> dict:
-    words = np.zeros((count, 1, words_per_order(market)), np.uint64)
+    words = np.zeros((count, 1, market.order_words), np.uint64)
     ids, zeros = [str(i) for i in range(count)], np.zeros(count, np.uint64)
     return {"market": market, "submissions": Submissions(ids, zeros, zeros.astype(np.intp), 1, words)}
 

@@ -15,7 +15,7 @@ from plain_settling import NO_EFFORT, close_in_the_clear, settle_in_the_clear, t
 from mpc_market.errors import MarketError
 from mpc_market.network import MemoryNetwork, memory_networks
 from mpc_market.secure.service_round import compute_service_round
-from mpc_market.secure.submissions import Submissions, words_per_order
+from mpc_market.secure.submissions import Submissions
 from parties.net import Address
 from parties.service.workers import AttemptError, Computed, OnVerdicts, Task, Way
 from parties.worker import ClosingInput, ClosingResult, SettlementInput, SettlementResult
@@ -162,7 +162,7 @@ async def _cleared(network: MemoryNetwork, task: Task, settle: Callable, stages:
 
 
 def submissions_of(task: Task) -> Submissions:
-    words = np.frombuffer(b"".join(task.words), "<u8").reshape(-1, task.orders, words_per_order(task.rules))
+    words = np.frombuffer(b"".join(task.words), "<u8").reshape(-1, task.orders, task.rules.order_words)
     return Submissions(
         [f"{meter}/{k}" for meter in task.meters for k in range(task.orders)],
         np.array(task.maxima, np.uint64),

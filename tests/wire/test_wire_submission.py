@@ -12,7 +12,7 @@ from mpc_market.wire.codec import P, Reader, Writer
 from mpc_market.wire.errors import ContextError, SealError, SignatureError, WireError
 from mpc_market.wire.header import Header
 from mpc_market.wire.identifiers import Period
-from mpc_market.wire.layout import filled, idle_order, order_bits, words_per_order
+from mpc_market.wire.layout import filled, idle_order, order_bits
 from mpc_market.wire.receipt import Receipt, accepted, check_receipt, receipt_for
 from mpc_market.wire.sealing import SEAL_OVERHEAD, seal
 from mpc_market.wire.sharing import recombine
@@ -44,7 +44,7 @@ def test_the_parties_together_hold_the_bits_of_the_order(data, parties, k):
         for j in range(parties)
     }
     bits = list(recombine({j: share.words for j, share in shares.items()}, parties))
-    size = words_per_order(played.settings)
+    size = played.settings.order_words
     assert len(bits) == k * size == k * (1 + 4 + 13 + 13)
     for (side, price, quantity), start in zip(book[0], range(0, k * size, size), strict=True):
         order = bits[start : start + size]
@@ -152,7 +152,7 @@ def test_the_seal_of_another_submission_party_or_number_is_refused(played):
         with pytest.raises(SealError, match="another submission or party"):
             open_seal(box, played.sealing[0], header, 0, played.settings)
     # the text for party 1, sealed to party 0
-    share = InputShare(bytes(32), (1,) * words_per_order(played.settings))
+    share = InputShare(bytes(32), (1,) * played.settings.order_words)
     with pytest.raises(SealError, match="another submission or party"):
         open_seal(
             seal(played.sealing[0].public, sealed_text(first.header, 1, share)),
@@ -166,7 +166,7 @@ def test_the_seal_of_another_submission_party_or_number_is_refused(played):
 
 
 def test_another_share_than_the_signed_one_is_refused(played):
-    header, size = played.submissions[0].header, words_per_order(played.settings)
+    header, size = played.submissions[0].header, played.settings.order_words
     for share in (InputShare(bytes(32), (1,) * size), InputShare(b"\x01" * 32, (0,) * size)):
         box = seal(played.sealing[0].public, sealed_text(header, 0, share))
         with pytest.raises(SealError, match="another share than the header says"):
@@ -182,7 +182,7 @@ def test_bad_number_of_words_is_refused(played, count):
 
 
 def test_bad_bytes_in_a_seal_are_refused(played):
-    header, size = played.submissions[0].header, words_per_order(played.settings)
+    header, size = played.submissions[0].header, played.settings.order_words
     text = sealed_text(header, 0, InputShare(bytes(32), (1,) * size))
     too_large = text[:-8] + P.to_bytes(8, "little")
     for plaintext in (b"", text[:-1], text + b"\x00", too_large, text[:40], b"\x02" + text[1:]):

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_market.errors import MarketError, ProtocolError
-from mpc_market.rules.model import Market
+from mpc_market.rules.model import VOLUMES, Market
 from mpc_market.rules.money import Cents, Scale
 from mpc_market.secure.closing import Month
 from mpc_market.secure.group_totals import Group, Kind
@@ -28,7 +28,7 @@ from mpc_market.wire.codec import P
 from parties.compute.channel import Channel
 from parties.compute.messages import Effort
 from parties.compute.settlement import _raw_settled, _read_month, _read_rows
-from parties.compute.settlement_messages import VOLUME_WORDS, ClosingDone, ClosingJob, SettlementDone, SettlementJob
+from parties.compute.settlement_messages import ClosingDone, ClosingJob, SettlementDone, SettlementJob
 from parties.worker import ClosingInput, ClosingResult, GroupTotal, SettlementInput, SettlementResult, WorkerError
 from parties.worker.settlement import check_closed, check_settled
 from tests.hostile.spoiling import TROUBLE, spoilt, spoilt_fields
@@ -42,7 +42,7 @@ ROWS = SettlementInput(
 SCALE = Scale(MARKET, -3, 2, 4, Cents(1, 100))
 MONTH = ClosingInput(
     SCALE, ["ä", "b"], [3, 1], [0, 0, 1], [(7, 2, 1), (6, -2, 1), (7, 2, 1)],
-    [tuple(range(k, k + VOLUME_WORDS)) for k in range(3)], [(1, 2)],
+    [tuple(range(k, k + VOLUMES)) for k in range(3)], [(1, 2)],
 )  # fmt: skip
 EFFORT = Effort(3, 5, 0.5, 7, {})
 
@@ -174,7 +174,7 @@ def test_the_answer_is_read_by_row_and_group() -> None:
     assert len(MONTH_BEHIND) == MONTH_DONE.raw_bytes == check_closed(MONTH, MONTH_DONE)
     month = ClosingResult.of(MONTH_DONE, MONTH_BEHIND)
     assert (month.due, month.totals) == ((0, 1), ((23, 24),))
-    assert month.volumes == tuple(tuple(range(at, at + VOLUME_WORDS)) for at in (2, 9, 16))
+    assert month.volumes == tuple(tuple(range(at, at + VOLUMES)) for at in (2, 9, 16))
 
 
 FIRST_GROUP = 2 + 8 * (2 + 10)
