@@ -21,11 +21,11 @@ from benchmarks.record import Record, Row
 from mpc_market.field import kernels
 from mpc_market.field.keystream import KEY_BYTES, Keystream
 from mpc_market.field.mersenne import BLOCK, GF, Vector
-from mpc_market.secure.keys import Group, Keys
+from mpc_market.secure.keys import Holders, Keys
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares
 from mpc_market.secure.shuffle import Shuffle
-from mpc_market.secure.workers import Workers
+from mpc_market.secure.threads import Threads
 
 NAME = "kernels"
 QUESTION = "What do the field's kernels cost per element, with one and with two threads, in one process?"
@@ -53,29 +53,29 @@ class SilentNetwork:
         """Nothing is queued."""
 
 
-def _session(n: int, workers: Workers) -> Session:
+def _session(n: int, threads: Threads) -> Session:
     """A session with fresh keys for one repetition."""
-    shared: dict[Group, bytes] = {pair: secrets.token_bytes(32) for pair in ((0, 1), (0, 2))}
-    return Session(SilentNetwork(4 * n), Keys(0, 3, shared), workers)
+    shared: dict[Holders, bytes] = {pair: secrets.token_bytes(32) for pair in ((0, 1), (0, 2))}
+    return Session(SilentNetwork(4 * n), Keys(0, 3, shared), threads)
 
 
 def _uniform(n: int) -> Vector:
     return Keystream(secrets.token_bytes(KEY_BYTES)).words(n)
 
 
-def _multiply(n: int, workers: Workers) -> Callable[[], float]:
+def _multiply(n: int, threads: Threads) -> Callable[[], float]:
     a, b, out = _uniform(n), _uniform(n), np.empty(n, np.uint64)
     p, e = np.uint64(GF.modulus), np.uint64(GF.exponent)
-    parts = workers.stretches(n, BLOCK)
+    parts = threads.stretches(n, BLOCK)
     tasks = [partial(kernels.multiply, a[part], b[part], out[part], p, e) for part in parts]
-    return lambda: _timed(lambda: workers.run(tasks))
+    return lambda: _timed(lambda: threads.run(tasks))
 
 
-def _keystream(n: int, workers: Workers) -> Callable[[], float]:
+def _keystream(n: int, threads: Threads) -> Callable[[], float]:
     def draw() -> None:
         stream = Keystream(secrets.token_bytes(KEY_BYTES))
-        counts = [part.stop - part.start for part in workers.stretches(n, BLOCK)]
-        workers.run(
+        counts = [part.stop - part.start for part in threads.stretches(n, BLOCK)]
+        threads.run(
             [partial(_in_blocks, part, count) for part, count in zip(stream.split(counts), counts, strict=True)]
         )
 
@@ -87,31 +87,31 @@ def _in_blocks(stream: Keystream, count: int) -> None:
         stream.words(min(BLOCK, count - start))
 
 
-def _reshare(n: int, workers: Workers) -> Callable[[], float]:
+def _reshare(n: int, threads: Threads) -> Callable[[], float]:
     a, b = Shares(_uniform(n), GF), Shares(_uniform(n), GF)
-    return lambda: _timed_async(_session(n, workers), lambda session: session.reshare(a * b))
+    return lambda: _timed_async(_session(n, threads), lambda session: session.reshare(a * b))
 
 
-def _permutation(n: int, workers: Workers) -> Callable[[], float]:
+def _permutation(n: int, threads: Threads) -> Callable[[], float]:
     def once() -> float:
-        session = _session(n, workers)
-        return _timed(lambda: Shuffle(session, n, "drawn")) / 2  # two of the three groups are party 0's
+        session = _session(n, threads)
+        return _timed(lambda: Shuffle(session, n, "drawn")) / 2  # party 0 is in two of the three sets of holders
 
     return once
 
 
-def _shuffle(n: int, workers: Workers) -> Callable[[], float]:
+def _shuffle(n: int, threads: Threads) -> Callable[[], float]:
     table = Shares(_uniform(2 * n).reshape(n, 2), GF)
 
     def once() -> float:
-        session = _session(n, workers)
+        session = _session(n, threads)
         shuffle = Shuffle(session, n, "measured")
         return _timed_async(session, lambda _: shuffle.shuffle(session, table)) / 6  # three passes over two columns
 
     return once
 
 
-KERNELS: dict[str, tuple[str, Callable[[int, Workers], Callable[[], float]]]] = {
+KERNELS: dict[str, tuple[str, Callable[[int, Threads], Callable[[], float]]]] = {
     "multiply": ("product of two field elements", _multiply),
     "keystream": ("field element drawn from AES-CTR", _keystream),
     "reshare": ("product, dealt, sent and put together again", _reshare),
@@ -124,13 +124,13 @@ KERNELS: dict[str, tuple[str, Callable[[int, Workers], Callable[[], float]]]] = 
 def measure(kernel: str, threads: int, elements: int = ELEMENTS, repetitions: int = REPETITIONS) -> Row:
     """The median time per element, after one run that is not counted."""
     meaning, prepare = KERNELS[kernel]
-    workers = Workers(threads)
+    pool = Threads(threads)
     try:
-        once = prepare(elements, workers)
+        once = prepare(elements, pool)
         once()
         seconds = [once() for _ in range(repetitions)]
     finally:
-        workers.close()
+        pool.close()
     return {
         "kernel": kernel,
         "element": meaning,

@@ -141,6 +141,12 @@ class Field:
         else:
             kernel(*(v for _, v in terms), out, *numbers, self._p, self._e)
 
+    def combined(self, terms: Sequence[tuple[int, Vector]]) -> Vector:
+        """Σ c_k · v_k as a new vector: see `combine`."""
+        out = np.empty(len(terms[0][1]), np.uint64)
+        self.combine(terms, out)
+        return out
+
     def _combine_any(self, terms: Sequence[tuple[int, Vector]], out: Vector) -> None:
         total = np.zeros(out.size, np.uint64)
         for c, v in terms:

@@ -46,10 +46,8 @@ def share(values: Vector, parties: int, field: Field = GF, degree: int | None = 
     coefficients = [stream.words(secret.size) for _ in range(degree)]
     dealt = []
     for point in range(1, parties + 1):
-        out = np.empty_like(secret)
         terms = [(1, secret), *((point**k, c) for k, c in enumerate(coefficients, 1))]
-        field.combine(terms, out)
-        dealt.append(out.reshape(values.shape))
+        dealt.append(field.combined(terms).reshape(values.shape))
     return dealt
 
 
@@ -76,6 +74,4 @@ def _interpolate(shares: Sequence[Vector], base: tuple[int, ...], at: int, field
     terms = [
         (field.centred(residue(c, field)), flat(shares[x - 1])) for c, x in zip(lagrange(base, at), base, strict=True)
     ]
-    out = np.empty(shares[0].size, np.uint64)
-    field.combine(terms, out)
-    return out.reshape(shares[0].shape)
+    return field.combined(terms).reshape(shares[0].shape)

@@ -16,16 +16,14 @@ from mpc_market.secure.book import BookShares
 from mpc_market.secure.compare import is_negative
 from mpc_market.secure.cut import Query, find_cuts
 from mpc_market.secure.cut import masks_needed as cut_masks
+from mpc_market.secure.digits import digit_bounds, indicators
 from mpc_market.secure.material import Material, Needs
-from mpc_market.secure.prices import OnStage, Prices
+from mpc_market.secure.prices import Prices
 from mpc_market.secure.randombits import Masks, weighted_sum
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import InnerProduct, Product, Shares, concatenate, dot, weighted
-from mpc_market.secure.shuffle import Index, Permutations, inverse
-from mpc_market.secure.sort import digit_bounds, indicators
-
-DIGIT_BITS = 3
-"""Bits per digit at most: wider digits cost fewer rounds and more products."""
+from mpc_market.secure.shuffle import Permutations, inverse
+from mpc_market.secure.types import Index, OnStage
 
 
 @dataclass
@@ -73,7 +71,7 @@ class BySelection:
     @staticmethod
     def needs(n: int, market: Market) -> Needs:
         """What a clearing of n orders uses of masks."""
-        bounds = digit_bounds(market.price_bits, DIGIT_BITS)
+        bounds = digit_bounds(market.price_bits)
         needs = Needs(n, sum(2 * (2 ** (stop - start) - 1) for start, stop in bounds) + cut_masks(2 * n))
         if market.rationing is Rationing.PRO_RATA:
             rationing.add_needs(needs, market)
@@ -94,7 +92,7 @@ class BySelection:
             if self._pro_rata:
                 self._nonzero = (await rationing.is_nonzero(branch, quantity_bits)).take(first)
 
-        digits = [price_bits[start:stop] for start, stop in reversed(digit_bounds(len(price_bits), DIGIT_BITS))]
+        digits = [price_bits[start:stop] for start, stop in reversed(digit_bounds(len(price_bits)))]
         _, _, *self._digits = await session.together(
             bought, nonzero, *(partial(indicators, digit=digit) for digit in digits)
         )
@@ -160,7 +158,7 @@ class BySelection:
             on_stage("rationing")
             assert self._equal is not None
             (buys,) = await session.reshare(self._side * self._equal)
-            groups = rationing.Groups(self._equal - buys, buys, self._quantity, self._nonzero)
-            accepted = await rationing.ration(session, self._market, groups, accepted, material)
+            orders = rationing.OrdersAtPrice(self._equal - buys, buys, self._quantity, self._nonzero)
+            accepted = await rationing.ration(session, self._market, orders, accepted, material)
         on_stage("deliver")
         return accepted.take(inverse(self._tickets))

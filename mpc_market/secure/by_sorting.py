@@ -11,12 +11,13 @@ from mpc_market.secure.book import BookShares
 from mpc_market.secure.cut import Cut, Query, find_cuts
 from mpc_market.secure.cut import masks_needed as cut_masks
 from mpc_market.secure.material import Material, Needs
-from mpc_market.secure.prices import OnStage, Prices
+from mpc_market.secure.prices import Prices
 from mpc_market.secure.randombits import weighted_sum
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares, concatenate, dot
-from mpc_market.secure.shuffle import Index, Permutations
+from mpc_market.secure.shuffle import Permutations
 from mpc_market.secure.sort import SortedBook, shuffle_names, sort
+from mpc_market.secure.types import Index, OnStage
 
 
 class BySorting:
@@ -90,8 +91,8 @@ class BySorting:
         if self._market.rationing is Rationing.PRO_RATA:
             on_stage("rationing")
             quantity, side, price, nonzero = self._sorted.columns
-            sells, buys = await rationing.find_groups(session, side, price, self._at_price, material.masks)
-            groups = rationing.Groups(sells, buys, quantity, nonzero)
-            accepted = await rationing.ration(session, self._market, groups, accepted, material)
+            sells, buys = await rationing.find_at_price(session, side, price, self._at_price, material.masks)
+            orders = rationing.OrdersAtPrice(sells, buys, quantity, nonzero)
+            accepted = await rationing.ration(session, self._market, orders, accepted, material)
         on_stage("deliver")
         return await self._sorted.restore(session, accepted)

@@ -18,10 +18,11 @@ from mpc_market.secure.book import BookShares
 from mpc_market.secure.by_selection import BySelection
 from mpc_market.secure.by_sorting import BySorting
 from mpc_market.secure.material import Material, Needs, make_material, prepare_material
-from mpc_market.secure.prices import OnStage, open_price
+from mpc_market.secure.prices import open_price
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares
-from mpc_market.secure.shuffle import Index, Permutations
+from mpc_market.secure.shuffle import Permutations
+from mpc_market.secure.types import Index, OnStage
 
 
 class Method(Enum):

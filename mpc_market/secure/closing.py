@@ -8,7 +8,7 @@ Here the lines of an account become its amount due,
 
 Leaks: uniform numbers, in comparisons. Nothing else is opened. What is returned are fresh shares, to be revealed by
 others: an amount due to the supplier (cents; no volumes, and not what was rounded off), the lines to the user, totals
-of corrections to whom they are of. Each polynomial is made for this reveal alone (`group_totals.refreshed`), so what a
+of corrections to whom they are of. Each polynomial is made for this reveal alone (`Session.refresh`), so what a
 supplier is shown cannot be held against what users or other readers are shown.
 """
 
@@ -26,12 +26,11 @@ from mpc_market.field.mersenne import GF, Vector
 from mpc_market.network import Network
 from mpc_market.rules.model import VOLUMES
 from mpc_market.rules.money import Scale
+from mpc_market.secure.attempt import attempt
 from mpc_market.secure.cents import to_cents
-from mpc_market.secure.group_totals import refreshed, sums
-from mpc_market.secure.prices import OnStage
-from mpc_market.secure.round import begin_attempt
+from mpc_market.secure.inputs import check_range, check_shares
 from mpc_market.secure.shares import Shares
-from mpc_market.secure.shuffle import Index
+from mpc_market.secure.types import Index, OnStage
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,10 @@ class Month:
         shapes = (self.rates.shape, self.volumes.shape, self.totals.shape[1:])
         if shapes != ((lines, 3), (lines, VOLUMES), (2,)):
             raise ShareError(f"rates, volumes and totals of shapes {shapes} for {lines} lines")
-        if np.any((self.accounts < 0) | (self.accounts >= accounts)):
-            raise InvalidSettingsError(f"numbers of accounts must be from 0 to {accounts - 1}")
+        check_range("numbers of accounts", self.accounts, accounts)
         if np.any(np.abs(self.rates) > scale.widest_price) or np.any(self.bookings < 0):
             raise InvalidSettingsError(f"rates must be at most {scale.widest_price} in size, bookings not negative")
-        if not (GF.is_canonical(self.volumes) and GF.is_canonical(self.totals)):
-            raise ShareError("a share is not below 2^61 − 1")
+        check_shares(self.volumes, self.totals)
 
     def public(self) -> tuple[object, ...]:
         """What all parties must have been given alike, besides the ids."""
@@ -107,16 +104,13 @@ async def close_month(
     scale.cents.check_exact(largest)
     on_stage("keys")
     settings = ("closing", scale, *month.public())
-    session, rounds = await begin_attempt(network, [each.encode() for each in month.ids], settings, None, threads)
-    try:
+    async with attempt(network, [each.encode() for each in month.ids], settings, threads) as session:
         on_stage("cents")
-        exact = sums(_amounts(month).reshape(1, -1), month.accounts, len(month.bookings))[0]
+        exact = _amounts(month).reshape(1, -1).sums_by(month.accounts, len(month.bookings))[0]
         due = await to_cents(session, exact, scale.cents, largest)
         on_stage("bills")
-        fresh = await refreshed(session, due, Shares(month.volumes), Shares(month.totals))
-    finally:
-        session.workers.close()
-    return MonthShares(rounds + session.rounds, *(each.words for each in fresh))
+        fresh = await session.refresh(due, Shares(month.volumes), Shares(month.totals))
+    return MonthShares(session.rounds, *(each.words for each in fresh))
 
 
 def _amounts(month: Month) -> Shares:

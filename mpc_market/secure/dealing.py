@@ -76,11 +76,11 @@ def product_dealings(parties: int, field: Field = GF) -> tuple[Dealing, ...]:
 
 
 @cache
-def group_dealings(parties: int, group: tuple[int, ...], field: Field = GF) -> dict[int, Dealing]:
-    """The dealings of a group of t + 1 parties, z_i their shares of degree t: the t parties outside draw."""
-    outside = tuple(k for k in range(parties) if k not in group)
-    weights = lagrange(tuple(i + 1 for i in group), 0)
-    return {i: plan(parties, i, w, outside, field) for i, w in zip(group, weights, strict=True)}
+def holder_dealings(parties: int, holders: tuple[int, ...], field: Field = GF) -> dict[int, Dealing]:
+    """The dealings of t + 1 holders, z_i their shares of degree t: the t other parties draw."""
+    outside = tuple(k for k in range(parties) if k not in holders)
+    weights = lagrange(tuple(i + 1 for i in holders), 0)
+    return {i: plan(parties, i, w, outside, field) for i, w in zip(holders, weights, strict=True)}
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Totals over groups of rows, and fresh shares of what is to be revealed."""
+"""Totals over groups of users, of each period: which may be shown, and sums over them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc_market.field.mersenne import Vector
 from mpc_market.rules.groups import large_enough, shown_parts
 from mpc_market.secure.readings import Readings
-from mpc_market.secure.session import Session
-from mpc_market.secure.shares import Shares, public
-from mpc_market.secure.shuffle import Index
+from mpc_market.secure.shares import Shares
+from mpc_market.secure.types import Index
 
 
 class Kind(IntEnum):
@@ -61,7 +59,7 @@ def _groups(period: int, users: NDArray[np.intp], minimum: int) -> Iterator[Grou
 def totals_of(groups: list[Group], readings: Readings, rows: Index, values: Shares) -> Shares:
     """Sums of values (w, v), a column for each of the `rows`, over groups: shape (w, groups). Local."""
     cells, shape = _cells(readings, rows)
-    table = sums(values, cells, prod(shape)).reshape(len(values), *shape)
+    table = values.sums_by(cells, prod(shape)).reshape(len(values), *shape)
     out = np.empty((len(table), len(groups)), np.uint64)
     for place, group in enumerate(groups):
         chosen = table.words[:, group.period, _some(group.region), _some(group.supplier)].reshape(len(table), -1)
@@ -79,25 +77,3 @@ def _cells(readings: Readings, rows: Index) -> tuple[Index, tuple[int, int, int]
 def _some(number: int | None) -> slice:
     """That one, or all."""
     return slice(None) if number is None else slice(number, number + 1)
-
-
-def sums(values: Shares, keys: Index, count: int) -> Shares:
-    """The sums of values (w, n) by key: shape (w, count). Local."""
-    by_key = np.argsort(keys, kind="stable")
-    ends = np.cumsum(np.bincount(keys, minlength=count))
-    running = np.zeros((len(values), len(keys) + 1), np.uint64)
-    running[:, 1:] = values.take(by_key).prefix_sums().words
-    upto = Shares(running[:, ends], values.field)
-    before: Vector = running[:, np.concatenate([np.zeros(1, np.intp), ends[:-1]])]
-    return upto - Shares(before, values.field)
-
-
-async def refreshed(session: Session, *secrets: Shares) -> list[Shares]:
-    """The same secrets under fresh polynomials, uniform among those through the secrets.
-
-    What is revealed to a reader is refreshed first. It sees all m shares, and so the secret and a polynomial made for
-    this reveal alone: it cannot be held against another reveal, or against what t parties hold of anything else.
-    Cost: 1 communication round, m − 1 − t words per element.
-    """
-    one = public([1], session.field)
-    return await session.reshare(*(secret * one for secret in secrets))

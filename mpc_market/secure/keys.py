@@ -1,8 +1,8 @@
 """The keys of one attempt at one round, agreed among the compute parties and never used again.
 
 Every pair of parties agrees on a secret with fresh X25519 keys [RFC 7748] inside the authenticated channel; every
-group of t + 1 parties shares a secret too (for t = 1 that of the pair, otherwise dealt by its lowest member, sealed
-to each other member). Streams for separate purposes come from these by HKDF-SHA256 [RFC 5869].
+t + 1 parties hold a secret together too (for t = 1 that of the pair, otherwise dealt by the lowest of them, sealed to
+each other). Streams for separate purposes come from these by HKDF-SHA256 [RFC 5869].
 """
 
 import secrets
@@ -23,7 +23,9 @@ from mpc_market.field.shamir import threshold
 from mpc_market.network import Network
 
 _SECRET_BYTES = 32
-Group = tuple[int, ...]
+
+Holders = tuple[int, ...]
+"""The parties that hold a secret together, in ascending sequence: a pair, or t + 1 of them."""
 
 
 def to_words(data: bytes) -> Vector:
@@ -36,27 +38,27 @@ def to_bytes(words: Vector) -> bytes:
     return words.astype("<u8").tobytes()
 
 
-def groups(parties: int) -> tuple[Group, ...]:
-    """All C(m, t) groups of t + 1 parties: whichever t are curious, one group avoids them."""
+def holder_sets(parties: int) -> tuple[Holders, ...]:
+    """All C(m, t) sets of t + 1 holders: whichever t parties are curious, one set avoids them."""
     return tuple(combinations(range(parties), threshold(parties) + 1))
 
 
 class Keys:
-    """The secrets that one party holds in one attempt: by group of holders."""
+    """The secrets that one party holds in one attempt: by their holders."""
 
     __slots__ = ("_given", "_secrets", "field", "parties", "party")
 
-    def __init__(self, party: int, parties: int, shared: Mapping[Group, bytes], field: Field = GF) -> None:
+    def __init__(self, party: int, parties: int, shared: Mapping[Holders, bytes], field: Field = GF) -> None:
         self.party = party
         self.parties = parties
         self.field = field
-        self._given: set[tuple[Group, str]] = set()
+        self._given: set[tuple[Holders, str]] = set()
         self._secrets = dict(shared)
 
     def __repr__(self) -> str:
         return f"Keys(party={self.party}, parties={self.parties})"
 
-    def stream(self, holders: Group, purpose: str) -> Keystream:
+    def stream(self, holders: Holders, purpose: str) -> Keystream:
         """The stream that exactly `holders` can draw for `purpose`; it is given once, so no material is used twice.
 
         Raises: ReuseError.
@@ -86,11 +88,11 @@ async def agree_keys(network: Network, first_label: int = 0) -> Keys:
     public = {peer: PublicKey(to_bytes(await network.receive(peer, first_label, 4))) for peer in peers}
     shared = {_pair(network.party, peer): _pair_secret(own, public[peer], peer) for peer in peers}
     if threshold(network.parties) > 1:
-        shared |= await _deal_group_secrets(network, own, public, first_label + 1)
+        shared |= await _deal_secrets(network, own, public, first_label + 1)
     return Keys(network.party, network.parties, shared)
 
 
-def _pair(a: int, b: int) -> Group:
+def _pair(a: int, b: int) -> Holders:
     return (min(a, b), max(a, b))
 
 
@@ -104,25 +106,25 @@ def _pair_secret(own: PrivateKey, peer_key: PublicKey, peer: int) -> bytes:
     return HKDF(SHA256(), _SECRET_BYTES, None, info).derive(agreed)
 
 
-async def _deal_group_secrets(
+async def _deal_secrets(
     network: Network, own: PrivateKey, public: Mapping[int, PublicKey], label: int
-) -> dict[Group, bytes]:
-    """The lowest member of every group draws its secret and seals it to the others, one bundle per pair."""
+) -> dict[Holders, bytes]:
+    """The lowest of every t + 1 holders draws their secret and seals it to the others, one bundle per pair."""
     me = network.party
-    mine = [group for group in groups(network.parties) if me in group]
-    shared = {group: secrets.token_bytes(_SECRET_BYTES) for group in mine if group[0] == me}
+    mine = [holders for holders in holder_sets(network.parties) if me in holders]
+    shared = {holders: secrets.token_bytes(_SECRET_BYTES) for holders in mine if holders[0] == me}
     for peer in public:
-        bundle = b"".join(shared[group] for group in mine if group[0] == me and peer in group)
+        bundle = b"".join(shared[holders] for holders in mine if holders[0] == me and peer in holders)
         if bundle:
             network.send(peer, label, to_words(Box(own, public[peer]).encrypt(bundle)))
     for peer in public:
-        dealt = [group for group in mine if group[0] == peer]
+        dealt = [holders for holders in mine if holders[0] == peer]
         if dealt:
             size = Box.NONCE_SIZE + 16 + _SECRET_BYTES * len(dealt)  # 16: the authenticator
             sealed = to_bytes(await network.receive(peer, label, size // 8))
             try:
                 bundle = Box(own, public[peer]).decrypt(sealed)
             except CryptoError as error:
-                raise PeerError(peer, "sent group secrets that do not open") from error
-            shared |= {group: bundle[_SECRET_BYTES * k : _SECRET_BYTES * (k + 1)] for k, group in enumerate(dealt)}
+                raise PeerError(peer, "sent secrets that do not open") from error
+            shared |= {each: bundle[_SECRET_BYTES * k : _SECRET_BYTES * (k + 1)] for k, each in enumerate(dealt)}
     return shared

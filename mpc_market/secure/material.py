@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mpc_market.secure.compare import sign_ranges, truncation_ranges
-from mpc_market.secure.keys import groups
 from mpc_market.secure.prices import PRICE_MASKS
 from mpc_market.secure.randombits import Masks, random_masks
 from mpc_market.secure.session import Session
@@ -72,7 +71,7 @@ async def prepare_material(session: Session, needs: Needs) -> Material:
     Cost: as `make_material`; for roundings about 300 words each.
     """
     material = await make_material(session, needs)
-    material.permutations.prepare(session, needs.shuffles, groups(session.parties), needs.n)
+    material.permutations.prepare(session, needs.shuffles, needs.n)
     if 0 < needs.roundings <= ROUNDING_MAX:
         material.roundings = await material.rounding_masks(session, needs.roundings)
     return material

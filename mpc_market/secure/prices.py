@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpc_market.secure.compare import lowest_bit
 from mpc_market.secure.randombits import Masks
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares, concatenate
-
-OnStage = Callable[[str], None]
-"""Called with the name of a stage of the clearing when it begins."""
 
 
 @dataclass

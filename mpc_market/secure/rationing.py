@@ -1,6 +1,7 @@
 """Pro rata on shares: the orders of one side at the price of the cut share what they were given (market.md §4).
 
-Everything is in sorted sequence, where each of the two groups (sells, buys) is one stretch of the book.
+Vectors are in any sequence in which the sells at the price, and the buys at it, each stand in the sequence of their
+tickets: that of the tickets themselves, or a sorted book.
 """
 
 from __future__ import annotations
@@ -35,29 +36,31 @@ def _total_bits(n: int, market: Market) -> int:
     return int(n * (2**market.quantity_bits - 1)).bit_length()
 
 
-async def ration(session: Session, market: Market, book: Groups, accepted: Shares, material: Material) -> Shares:
-    """The accepted quantities under pro rata, from those under the lottery. Shape (n,) → (n,), sorted.
+async def ration(
+    session: Session, market: Market, orders: OrdersAtPrice, accepted: Shares, material: Material
+) -> Shares:
+    """The accepted quantities under pro rata, from those under the lottery. Shape (n,) → (n,).
 
     Leaks: nothing but what the comparisons open (uniform).
     Cost (m = 3): 5 rounds, 8 per 6 bits of the quotient, 15 for the left-over lots and 11 for every 131,072 orders;
     about 300 words per order.
     """
-    sells, buys = book.sells, book.buys
-    # 1. What each group wants, G, and what it was given, A.
+    sells, buys = orders.sells, orders.buys
+    # 1. What the orders at the price want, G, and what they were given, A: sells, then buys.
     wanted_s, wanted_b, given_s, given_b = await session.reshare(
-        sells * book.quantity, buys * book.quantity, dot(sells, accepted), dot(buys, accepted)
+        sells * orders.quantity, buys * orders.quantity, dot(sells, accepted), dot(buys, accepted)
     )
     wanted = concatenate([wanted_s.sum(), wanted_b.sum()])
     given = concatenate([given_s, given_b])
     # 2. The share served: q = ⌊2^F · A / G⌋.
     bits = fraction_bits(market)
     q = await divide.divide(session, given, wanted, bits, _total_bits(len(sells), market), material.masks)
-    # 3. base_i = ⌊v_i · q / 2^F⌋, 0 outside the groups.
+    # 3. base_i = ⌊v_i · q / 2^F⌋, 0 for all other orders.
     (shared_out,) = await session.reshare(q[:1] * wanted_s + q[1:] * wanted_b)
     base = await _rounded_down(session, shared_out, bits, material)
-    # 4. The left-over lots A − Σ base go to the first orders of the group that want anything, one each.
+    # 4. The left-over lots A − Σ base go to the first orders of that side that want anything, one each.
     base_s, base_b, eligible_s, eligible_b = await session.reshare(
-        dot(sells, base), dot(buys, base), sells * book.nonzero, buys * book.nonzero
+        dot(sells, base), dot(buys, base), sells * orders.nonzero, buys * orders.nonzero
     )
     cuts = await find_cuts(
         session,
@@ -68,7 +71,7 @@ async def ration(session: Session, market: Market, book: Groups, accepted: Share
         material.masks,
     )
     inside_s, inside_b = await session.reshare(*(cut.items * cut.selected[0] for cut in cuts))
-    # 5. Outside the groups what the lottery gave, inside base and left-over lot.
+    # 5. Orders at other prices have what the lottery gave, those at the price base and left-over lot.
     (correction,) = await session.reshare(
         cuts[0].spread(eligible_s, inside_s) + cuts[1].spread(eligible_b, inside_b) - (sells + buys) * accepted
     )
@@ -76,8 +79,10 @@ async def ration(session: Session, market: Market, book: Groups, accepted: Share
 
 
 @dataclass
-class Groups:
-    """The columns of the sorted book that rationing needs, each (n,): who is in a group, quantities, [v_i > 0]."""
+class OrdersAtPrice:
+    """The columns of a book that rationing needs, each (n,): which orders are sells and which buys at the price,
+    quantities, [v_i > 0].
+    """
 
     sells: Shares
     buys: Shares
@@ -85,12 +90,12 @@ class Groups:
     nonzero: Shares
 
 
-async def find_groups(
+async def find_at_price(
     session: Session, side: Shares, price: Shares, at_price: Shares, masks: Masks
 ) -> tuple[Shares, Shares]:
     """Indicators of the sells and of the buys at the price a. Shapes (n,), scalar → (n,), (n,).
 
-    In a sorted book 2·price + side does not fall, so the groups lie between the cuts at 2a − 1, 2a and 2a + 1.
+    In a sorted book 2·price + side does not fall, so they lie between the cuts at 2a − 1, 2a and 2a + 1.
     Cost: 16 rounds.
     """
     key = price.times(2) + side

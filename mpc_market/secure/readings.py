@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from mpc_market.errors import InvalidSettingsError, ShareError
 from mpc_market.field.mersenne import GF, Vector
 from mpc_market.rules.model import Market
-from mpc_market.secure.shuffle import Index
+from mpc_market.secure.inputs import check_range, check_shares
+from mpc_market.secure.types import Index
 from mpc_market.secure.validity import Layout
 
 
@@ -79,12 +80,10 @@ class Readings:
             ("numbers of suppliers", self.suppliers, self.supplier_count),
             ("numbers of regions", self.regions, self.region_count),
         ):
-            if np.any((numbers < 0) | (numbers >= stop)):
-                raise InvalidSettingsError(f"{name} must be from 0 to {stop - 1}")
+            check_range(name, numbers, stop)
         if np.any(self.counted & ~self.metered):
             raise InvalidSettingsError("an estimate belongs to no total")
-        if not (GF.is_canonical(self.words) and GF.is_canonical(self.traded)):
-            raise ShareError("a share is not below 2^61 − 1")
+        check_shares(self.words, self.traded)
 
     @property
     def _columns(self) -> tuple[NDArray[np.generic], ...]:

@@ -6,13 +6,19 @@ Nobody can choose the seed: a part is fixed before any other is seen.
 import secrets
 from hashlib import blake2b
 
-from mpc_market.errors import PeerError
+from mpc_market.errors import InvalidSettingsError, PeerError
 from mpc_market.network import Network
 from mpc_market.secure.keys import to_bytes, to_words
 
 SEED_BYTES = 32
 SEED_ROUNDS = 2
 """Communication rounds of `agree_seed`."""
+
+
+def check_seed_length(name: str, seed: bytes) -> None:
+    """Raises: InvalidSettingsError if the seed has another length."""
+    if len(seed) != SEED_BYTES:
+        raise InvalidSettingsError(f"the {name} has {len(seed)} bytes, not {SEED_BYTES}")
 
 
 def commitment(party: int, part: bytes) -> bytes:

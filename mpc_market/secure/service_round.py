@@ -8,31 +8,24 @@ out before anything is computed with it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
 
-from mpc_market.errors import InvalidSettingsError
 from mpc_market.field.mersenne import Vector
 from mpc_market.network import Network
 from mpc_market.rules.model import Market
+from mpc_market.secure.attempt import Preparation, attempt
 from mpc_market.secure.clearing import Method, clear
-from mpc_market.secure.prices import OnStage
-from mpc_market.secure.round import Preparation, begin_attempt
-from mpc_market.secure.seed import SEED_BYTES
+from mpc_market.secure.seed import check_seed_length
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares
-from mpc_market.secure.shuffle import Index
 from mpc_market.secure.submissions import Submissions, order_layout
 from mpc_market.secure.tickets import ticket_index
-from mpc_market.secure.totals import Traded, find_traded
-from mpc_market.secure.validity import Verdict, Verdicts, find_verdicts
-
-OnVerdicts = Callable[[Verdicts], Awaitable[None]]
-"""Called with new verdicts; returns when all parties have signed and stored the same ones, and raises if they have
-not."""
+from mpc_market.secure.traded import Traded, find_traded
+from mpc_market.secure.types import Index, OnStage, OnVerdicts, Verdicts
+from mpc_market.secure.validity import Verdict, check_known, find_verdicts
 
 
 @dataclass(frozen=True)
@@ -94,8 +87,7 @@ async def compute_service_round(
     on_stage("keys")
     settings = (market, method, check_seed, ticket_seed, *_public(submissions, verdicts))
     encoded_ids = [order_id.encode() for order_id in submissions.order_ids]
-    session, rounds = await begin_attempt(network, encoded_ids, settings, preparation, threads)
-    try:
+    async with attempt(network, encoded_ids, settings, threads, preparation) as session:
         if verdicts is None:
             on_stage("validity")
             layout = order_layout(submissions.orders_each, market)
@@ -106,12 +98,10 @@ async def compute_service_round(
         on_stage("book")
         tickets = ticket_index(ticket_seed, [encoded_ids[i] for i in submissions.orders_of(valid).tolist()])
         shares = await _clear(session, submissions, valid, market, tickets, method, preparation, on_stage)
-    finally:
-        session.workers.close()
     users = np.bincount(submissions.suppliers[valid], minlength=submissions.supplier_count)
     price, accepted, traded = shares
     shown = (traded.users, traded.bought, traded.sold)
-    return ServiceRoundShares(price, verdicts, valid, users, rounds + session.rounds, accepted, *shown)
+    return ServiceRoundShares(price, verdicts, valid, users, session.rounds, accepted, *shown)
 
 
 async def _clear(
@@ -140,14 +130,9 @@ def _check_input(
     submissions: Submissions, market: Market, check_seed: bytes, ticket_seed: bytes, verdicts: Verdicts | None
 ) -> None:
     submissions.check(market)
-    for name, seed in (("check", check_seed), ("ticket", ticket_seed)):
-        if len(seed) != SEED_BYTES:
-            raise InvalidSettingsError(f"the {name} seed has {len(seed)} bytes, not {SEED_BYTES}")
-    if verdicts is not None:
-        if verdicts.shape != (submissions.count,):
-            raise InvalidSettingsError(f"verdicts of shape {verdicts.shape} on {submissions.count} submissions")
-        if np.any(verdicts > max(Verdict)):
-            raise InvalidSettingsError(f"verdicts must be from 0 to {max(Verdict):d}")
+    check_seed_length("check seed", check_seed)
+    check_seed_length("ticket seed", ticket_seed)
+    check_known(verdicts, submissions.count)
 
 
 def _public(submissions: Submissions, verdicts: Verdicts | None) -> tuple[object, ...]:

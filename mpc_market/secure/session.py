@@ -25,8 +25,8 @@ from mpc_market.network import Network
 from mpc_market.secure.dealing import Dealing, own_dealings, product_dealings
 from mpc_market.secure.keys import Keys
 from mpc_market.secure.local import LocalVector, evaluate, merged
-from mpc_market.secure.shares import InnerProduct, Product, Shares
-from mpc_market.secure.workers import Workers
+from mpc_market.secure.shares import InnerProduct, Product, Shares, public
+from mpc_market.secure.threads import Threads
 
 _LABELS_PER_BRANCH = 1 << 16
 BRANCHES = 64  # children of one branch at most; five levels fit in a label of 48 bits
@@ -35,10 +35,10 @@ BRANCHES = 64  # children of one branch at most; five levels fit in a label of 4
 class Session:
     """What one compute party needs to take part in a protocol."""
 
-    def __init__(self, network: Network, keys: Keys, workers: Workers | None = None, *, branch: int = 1) -> None:
+    def __init__(self, network: Network, keys: Keys, threads: Threads | None = None, *, branch: int = 1) -> None:
         self.network = network
         self.keys = keys
-        self.workers = workers or Workers()
+        self.threads = threads or Threads()
         self.party = network.party
         self.parties = network.parties
         self.threshold = threshold(network.parties)
@@ -59,7 +59,7 @@ class Session:
         self._children += 1
         if self._children >= BRANCHES:
             raise ReuseError(f"a session has at most {BRANCHES - 1} branches: labels would repeat")
-        return Session(self.network, self.keys, self.workers, branch=self._branch * BRANCHES + self._children)
+        return Session(self.network, self.keys, self.threads, branch=self._branch * BRANCHES + self._children)
 
     async def together(self, *parts: Callable[[Session], Awaitable[Any]]) -> list[Any]:
         """Run parts side by side; their communication rounds coincide."""
@@ -123,10 +123,8 @@ class Session:
         received = {**await self.exchange(outgoing, incoming), me: words}
         holders = sorted(received)
         weights = lagrange(tuple(i + 1 for i in holders), 0)
-        out = np.empty(words.size, np.uint64)
-        self.field.combine(
-            [(self.field.centred(residue(w, self.field)), received[i]) for w, i in zip(weights, holders, strict=True)],
-            out,
+        out = self.field.combined(
+            [(self.field.centred(residue(w, self.field)), received[i]) for w, i in zip(weights, holders, strict=True)]
         )
         return out.reshape(secret.shape)
 
@@ -152,6 +150,17 @@ class Session:
         local = [evaluate(product, self.field) for product in products]
         words = await self.deal("reshare", dict(enumerate(product_dealings(self.parties, self.field))), local)
         return self._split(words, [product.shape for product in products])
+
+    async def refresh(self, *secrets: Shares) -> list[Shares]:
+        """The same secrets under fresh polynomials, uniform among those through the secrets.
+
+        What is revealed to a reader is refreshed first. It sees all m shares, and so the secret and a polynomial made
+        for this reveal alone: it cannot be held against another reveal, or against what t parties hold of anything
+        else.
+        Cost: 1 round, m − 1 − t words per element.
+        """
+        one = public([1], self.field)
+        return await self.reshare(*(secret * one for secret in secrets))
 
     async def deal_own(self, dealers: Sequence[int], size: int, own: Vector | None) -> list[Shares]:
         """Shares of a vector that each dealer alone knows (`own`; None for a party that is no dealer).
@@ -197,7 +206,7 @@ class Session:
         ]
         start = 0
         for vector in merged(local):
-            stretches = self.workers.stretches(vector.size, vector.block)
+            stretches = self.threads.stretches(vector.size, vector.block)
             counts = [stretch.stop - stretch.start for stretch in stretches]
             own_parts = {j: stream.split(counts) for j, stream in own.items()} if counts else {}
             drawn_parts = [(c, stream.split(counts)) for c, stream in drawn] if counts else []
@@ -214,7 +223,7 @@ class Session:
                 )
                 for k, stretch in enumerate(stretches)
             ]
-            self.workers.run([task.deal for task in tasks])
+            self.threads.run([task.deal for task in tasks])
             start += vector.size
         return out, outgoing
 

@@ -11,7 +11,7 @@ residual export is max(d, 0) − d, amounts are public multiples, a bill is a su
 
 Leaks: the verdicts (see `validity`), and one uniform number for each row, in its comparison. Nothing else is opened.
 What is revealed is revealed by others, from what is returned here: to each reader only its own totals. They are fresh
-shares (`group_totals.refreshed`). Entries are kept by the parties; nobody is shown them but an arbiter in a dispute.
+shares (`Session.refresh`). Entries are kept by the parties; nobody is shown them but an arbiter in a dispute.
 """
 
 from __future__ import annotations
@@ -26,19 +26,17 @@ from mpc_market.errors import InvalidSettingsError
 from mpc_market.field.mersenne import Vector
 from mpc_market.network import Network
 from mpc_market.rules.model import Market
+from mpc_market.secure.attempt import attempt
 from mpc_market.secure.chunks import in_chunks
 from mpc_market.secure.compare import is_negative, sign_ranges
-from mpc_market.secure.group_totals import Group, refreshed, shown_groups, totals_of
-from mpc_market.secure.prices import OnStage
+from mpc_market.secure.group_totals import Group, shown_groups, totals_of
 from mpc_market.secure.randombits import random_masks
 from mpc_market.secure.readings import Readings, reading_layout
-from mpc_market.secure.round import begin_attempt
-from mpc_market.secure.seed import SEED_BYTES
-from mpc_market.secure.service_round import OnVerdicts
+from mpc_market.secure.seed import check_seed_length
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares, stack
-from mpc_market.secure.shuffle import Index
-from mpc_market.secure.validity import Verdict, Verdicts, find_verdicts
+from mpc_market.secure.types import Index, OnStage, OnVerdicts, Verdicts
+from mpc_market.secure.validity import Verdict, check_known, find_verdicts
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,7 @@ async def settle_periods(
     on_stage("keys")
     known = None if verdicts is None else sha256(verdicts.tobytes()).digest()
     settings = ("settlement", market, check_seed, minimum_group, known, *readings.public())
-    session, rounds = await begin_attempt(network, [each.encode() for each in readings.ids], settings, None, threads)
-    try:
+    async with attempt(network, [each.encode() for each in readings.ids], settings, threads) as session:
         if verdicts is None:
             on_stage("validity")
             maxima, layout = readings.maxima[readings.metered], reading_layout(market)
@@ -104,10 +101,8 @@ async def settle_periods(
         entries = await _entries(session, readings, settled, market)
         on_stage("totals")
         groups, totals = await _totals(session, readings, settled, entries, minimum_group)
-    finally:
-        session.workers.close()
     return SettlementShares(
-        verdicts, settled, groups, rounds + session.rounds, np.ascontiguousarray(entries.words.T), totals.words
+        verdicts, settled, groups, session.rounds, np.ascontiguousarray(entries.words.T), totals.words
     )
 
 
@@ -134,7 +129,7 @@ async def _totals(
     rows = settled[places]
     groups = shown_groups(readings, rows, minimum_group)
     totals = totals_of(groups, readings, rows, entries[2:4].take(places))
-    (fresh,) = await refreshed(session, Shares(np.ascontiguousarray(totals.words.T)))
+    (fresh,) = await session.refresh(Shares(np.ascontiguousarray(totals.words.T)))
     return groups, fresh
 
 
@@ -142,12 +137,7 @@ def _check_input(
     readings: Readings, market: Market, check_seed: bytes, minimum_group: int, verdicts: Verdicts | None
 ) -> None:
     readings.check(market)
-    if len(check_seed) != SEED_BYTES:
-        raise InvalidSettingsError(f"the check seed has {len(check_seed)} bytes, not {SEED_BYTES}")
+    check_seed_length("check seed", check_seed)
+    check_known(verdicts, len(readings.words))
     if minimum_group < 1:
         raise InvalidSettingsError(f"minimum_group is {minimum_group}, not at least 1")
-    if verdicts is not None:
-        if verdicts.shape != (len(readings.words),):
-            raise InvalidSettingsError(f"verdicts of shape {verdicts.shape} on {len(readings.words)} readings")
-        if np.any(verdicts > max(Verdict)):
-            raise InvalidSettingsError(f"verdicts must be from 0 to {max(Verdict):d}")

@@ -90,6 +90,15 @@ class Shares:
         """x_0 + … + x_i for every i, along the last axis."""
         return Shares(self.field.prefix_sums(self.words), self.field)
 
+    def sums_by(self, keys: NDArray[np.intp], count: int) -> Shares:
+        """Of a table the sums of columns with one key, 0 … count − 1: shapes (w, n), (n,) → (w, count)."""
+        by_key = np.argsort(keys, kind="stable")
+        ends = np.cumsum(np.bincount(keys, minlength=count))
+        running = np.zeros((len(self), len(keys) + 1), np.uint64)
+        running[:, 1:] = self.take(by_key).prefix_sums().words
+        before = running[:, np.concatenate([np.zeros(1, np.intp), ends[:-1]])]
+        return Shares(self.field.subtract(running[:, ends], before), self.field)
+
     def __mul__(self, other: Shares) -> Product:
         return Product([(1, self, other)], np.broadcast_shapes(self.shape, other.shape))
 

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
 from mpc_market.errors import ProtocolError
 from mpc_market.field.mersenne import Vector
+from mpc_market.secure.digits import digit_bounds, indicators
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares, stack
-from mpc_market.secure.shuffle import Index, Permutations, Shuffle, inverse
-
-DIGIT_BITS = 3
-"""Bits per digit at most: wider digits cost fewer rounds and more products."""
+from mpc_market.secure.shuffle import Permutations, Shuffle, inverse
+from mpc_market.secure.types import Index
 
 
 class SortedBook:
@@ -45,7 +43,7 @@ class SortedBook:
 
 def shuffle_names(bits: int) -> list[str]:
     """The shuffles that sorting by a key of `bits` bits uses."""
-    return [*(f"digit {k}" for k in range(2, len(digit_bounds(bits, DIGIT_BITS)) + 1)), "payload"]
+    return [*(f"digit {k}" for k in range(2, len(digit_bounds(bits)) + 1)), "payload"]
 
 
 async def sort(
@@ -59,7 +57,7 @@ async def sort(
     Raises: ProtocolError if what is opened is no permutation: a party did not follow the protocol.
     """
     n = key.shape[1]
-    digits = [key[start:stop] for start, stop in digit_bounds(len(key), DIGIT_BITS)]
+    digits = [key[start:stop] for start, stop in digit_bounds(len(key))]
     # The sequence before the first digit is public: nothing need be shuffled.
     lowest = await indicators(session, digits[0].take(first))
     place = (await stable_destinations(session, lowest)).take(inverse(first)).reshape(n, 1)
@@ -78,31 +76,6 @@ async def sort(
     opened = await open_permutation(session, table[0])
     rank = inverse(opened)
     return SortedBook([table[k].take(rank) for k in range(1, len(table))], shuffle, opened)
-
-
-def digit_bounds(bits: int, width: int) -> list[tuple[int, int]]:
-    """Cut `bits` bits into digits of nearly equal width, at most `width`: (start, stop), low digit first."""
-    count = -(-bits // width)
-    bounds = [-(-bits * k // count) for k in range(count + 1)]
-    return list(pairwise(bounds))
-
-
-async def indicators(session: Session, digit: Shares) -> Shares:
-    """For each value of a digit whether an order has it: shape (w, n) → (2^w, n).
-
-    Cost: w − 1 rounds, 2^w − w − 1 words per order.
-    """
-    ones = [1 - digit[0], digit[0]]
-    for k in range(1, len(digit)):
-        bit = digit[k]
-        # The indicators add up to 1, so the last product is the bit less the others.
-        upper = await session.reshare(*(one * bit for one in ones[:-1]))
-        rest = bit
-        for product in upper:
-            rest = rest - product
-        upper.append(rest)
-        ones = [one - product for one, product in zip(ones, upper, strict=True)] + upper
-    return stack(ones)
 
 
 async def stable_destinations(session: Session, ones: Shares) -> Shares:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_market.errors import InvalidSettingsError, ShareError
-from mpc_market.field.mersenne import GF, Vector
+from mpc_market.field.mersenne import Vector
 from mpc_market.rules.model import Market
 from mpc_market.secure.book import BookShares
-from mpc_market.secure.shuffle import Index
+from mpc_market.secure.inputs import check_range, check_shares
+from mpc_market.secure.types import Index
 from mpc_market.secure.validity import Layout
 
 
@@ -73,10 +74,9 @@ class Submissions:
                 f"{lengths[0]} order ids, {lengths[1]} maxima and {lengths[2]} suppliers for {self.count} submissions "
                 f"of {self.orders_each} orders"
             )
-        _check_range("enrolled maxima in lots", self.maxima, 2**market.quantity_bits)
-        _check_range("numbers of suppliers", self.suppliers, self.supplier_count)
-        if not GF.is_canonical(self.words):
-            raise ShareError("a share is not below 2^61 − 1")
+        check_range("enrolled maxima in lots", self.maxima, 2**market.quantity_bits)
+        check_range("numbers of suppliers", self.suppliers, self.supplier_count)
+        check_shares(self.words)
 
     def orders_of(self, chosen: Index) -> Index:
         """Where the orders of the chosen submissions stand among all orders."""
@@ -88,9 +88,3 @@ class Submissions:
         price, quantity = 1 + market.price_bits, 1 + market.price_bits + market.quantity_bits
         columns = (words[:, 0], words[:, 1:price].T, words[:, price:quantity].T)
         return BookShares(*map(np.ascontiguousarray, columns))
-
-
-def _check_range(what: str, numbers: Vector | Index, stop: int) -> None:
-    outside = np.flatnonzero((numbers < 0) | (numbers >= stop))
-    if outside.size:
-        raise InvalidSettingsError(f"{what} must be from 0 to {stop - 1}: that of submission {outside[0]} is not")

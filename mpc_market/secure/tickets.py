@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from mpc_market.secure.shuffle import Index
+from mpc_market.secure.types import Index
 
 
 def ticket_index(seed: bytes, order_ids: Sequence[bytes]) -> Index:

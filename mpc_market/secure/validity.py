@@ -32,17 +32,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from numpy.typing import NDArray
 
+from mpc_market.errors import InvalidSettingsError
 from mpc_market.field.keystream import KEY_BYTES, Keystream
 from mpc_market.field.mersenne import GF, Field, Vector, blocks
 from mpc_market.field.shamir import lagrange, residue
+from mpc_market.secure.inputs import check_range
 from mpc_market.secure.pseudorandom import additive_zeros, random_shares
 from mpc_market.secure.session import Session
+from mpc_market.secure.types import Verdicts
 
 _COLUMNS = 2048
 """Submissions worked on at a time, so that their words stay in the cache."""
-
-Verdicts = NDArray[np.uint8]
-"""One `Verdict` for each submission, in the sequence of the set; public."""
 
 
 class Verdict(IntEnum):
@@ -120,10 +120,18 @@ async def find_verdicts(session: Session, words: Vector, maxima: Vector, layout:
     blinded = field.add(part, additive_zeros(session, "validity zero", count))
     opened = await session.show_all(np.stack([masked, blinded]))
     off = _beyond_degree(session.threshold, opened[:, 0], field)
-    total = _combined([(1, each) for each in opened[:, 1]], field)
+    total = field.combined([(1, each) for each in opened[:, 1]])
     verdicts = np.where(total != 0, Verdict.NOT_AN_ORDER, Verdict.VALID)
     verdicts[off] = Verdict.OFF_POLYNOMIAL
     return verdicts.astype(np.uint8)
+
+
+def check_known(verdicts: Verdicts | None, count: int) -> None:
+    """Refuse known verdicts that are not on `count` submissions or readings. Raises: InvalidSettingsError."""
+    if verdicts is not None:
+        if verdicts.shape != (count,):
+            raise InvalidSettingsError(f"verdicts of shape {verdicts.shape}, not ({count},)")
+        check_range("verdicts", verdicts, len(Verdict))
 
 
 def _local_sums(words: Vector, maxima: Vector, layout: Layout, coefficients: Coefficients) -> tuple[Vector, Vector]:
@@ -151,11 +159,5 @@ def _beyond_degree(degree: int, shares: Vector, field: Field) -> NDArray[np.bool
     off = np.zeros(shares.shape[1], np.bool_)
     for party in range(degree + 1, len(shares)):
         weights = [field.centred(residue(weight, field)) for weight in lagrange(base, party + 1)]
-        off |= _combined(list(zip(weights, shares, strict=False)), field) != shares[party]
+        off |= field.combined(list(zip(weights, shares, strict=False))) != shares[party]
     return off
-
-
-def _combined(terms: list[tuple[int, Vector]], field: Field) -> Vector:
-    out = np.empty(len(terms[0][1]), np.uint64)
-    field.combine(terms, out)
-    return out

@@ -6,14 +6,16 @@ from functools import partial
 
 from mpc_market.network import Network
 from mpc_market.rules.model import Market
+from mpc_market.secure.attempt import Preparation
 from mpc_market.secure.book import BookShares
 from mpc_market.secure.clearing import Method
 from mpc_market.secure.closing import Month, MonthShares, close_month
 from mpc_market.secure.readings import Readings
-from mpc_market.secure.round import Preparation, RoundShares, compute_round, prepare_round
-from mpc_market.secure.service_round import OnVerdicts, ServiceRoundShares, compute_service_round
+from mpc_market.secure.round import RoundShares, compute_round, prepare_round
+from mpc_market.secure.service_round import ServiceRoundShares, compute_service_round
 from mpc_market.secure.settlement import SettlementShares, settle_periods
 from mpc_market.secure.submissions import Submissions
+from mpc_market.secure.types import OnVerdicts
 from parties.compute.engine import BookArrays, Engine, MonthArrays, RowArrays, SubmissionArrays
 from parties.compute.process import main
 from parties.compute.service_messages import ServiceRound

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from mpc_market.secure.closing import MonthShares
     from mpc_market.secure.round import RoundShares
-    from mpc_market.secure.service_round import OnVerdicts, ServiceRoundShares
+    from mpc_market.secure.service_round import ServiceRoundShares
     from mpc_market.secure.settlement import SettlementShares
-    from mpc_market.secure.validity import Verdicts
+    from mpc_market.secure.types import OnVerdicts, Verdicts
 
 BookArrays = tuple[Vector, Vector, Vector]
 """One party's shares of the sides (n,), the price bits (bits, n) and the quantity bits (bits, n)."""

@@ -24,8 +24,7 @@ from parties.compute.service_messages import PROCEED, FoundVerdicts
 from parties.net.network import PartyNetwork
 
 if TYPE_CHECKING:
-    from mpc_market.secure.service_round import OnVerdicts
-    from mpc_market.secure.validity import Verdicts
+    from mpc_market.secure.types import OnVerdicts, Verdicts
 
 PART_SECONDS = 10.0
 """How long a party that has its result stays for the others to get theirs."""

@@ -1,6 +1,6 @@
 """What a compute party's process does: connect with its peers, then compute one round or job after the other.
 
-Every one begins with fresh keys and its own labels (`secure.round.begin_attempt`, `PartyNetwork.begin_round`): what one
+Every one begins with fresh keys and its own labels (`secure.attempt`, `PartyNetwork.begin_round`): what one
 has drawn or sent is of no use in another.
 """
 

@@ -27,8 +27,8 @@ from parties.net.network import PartyNetwork
 
 if TYPE_CHECKING:
     from mpc_market.secure.closing import MonthShares
-    from mpc_market.secure.service_round import OnVerdicts
     from mpc_market.secure.settlement import SettlementShares
+    from mpc_market.secure.types import OnVerdicts
 
 
 async def run_settlement(

@@ -11,7 +11,7 @@ import numpy as np
 
 from mpc_market.field.mersenne import Field, Vector
 from mpc_market.network import MemoryNetwork, memory_networks
-from mpc_market.secure.keys import Group, Keys
+from mpc_market.secure.keys import Holders, Keys
 
 FIELD = Field(5)
 """The smallest field that has an evaluation point for each of seven parties: p = 31."""
@@ -27,11 +27,11 @@ class Enumeration:
         self.rows = FIELD.modulus**count
         self.chosen = chosen
         self.count = count
-        self.columns: dict[tuple[Group, str], Vector] = {}
+        self.columns: dict[tuple[Holders, str], Vector] = {}
         self.networks = [Listener(network) for network in memory_networks(parties)]
         self.keys = [EnumeratingKeys(party, parties, self) for party in range(parties)]
 
-    def stream(self, holders: Group, purpose: str) -> "TableStream":
+    def stream(self, holders: Holders, purpose: str) -> "TableStream":
         if self.chosen not in purpose:
             return TableStream(np.zeros(self.rows, np.uint64))
         name = (holders, purpose)
@@ -63,9 +63,9 @@ class EnumeratingKeys(Keys):
     def __init__(self, party: int, parties: int, enumeration: Enumeration) -> None:
         super().__init__(party, parties, {}, FIELD)
         self.enumeration = enumeration
-        self.asked: list[tuple[Group, str]] = []
+        self.asked: list[tuple[Holders, str]] = []
 
-    def stream(self, holders: Group, purpose: str) -> "TableStream":  # type: ignore[override]
+    def stream(self, holders: Holders, purpose: str) -> "TableStream":  # type: ignore[override]
         assert self.party in holders, f"party {self.party} asks for a stream of {holders}"
         self.asked.append((holders, purpose))
         return self.enumeration.stream(holders, purpose)

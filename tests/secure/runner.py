@@ -17,10 +17,10 @@ import numpy as np
 from mpc_market.field.mersenne import GF, Field, Vector
 from mpc_market.field.shamir import recombine, share, threshold
 from mpc_market.network import Network, memory_networks
-from mpc_market.secure.keys import Keys, groups
+from mpc_market.secure.keys import Keys, holder_sets
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares
-from mpc_market.secure.workers import Workers
+from mpc_market.secure.threads import Threads
 
 Protocol = Callable[..., Awaitable[Any]]
 Secret = Sequence[int] | np.ndarray
@@ -33,11 +33,11 @@ def run_parties(
     field: Field = GF,
     keys: Sequence[Keys] | None = None,
     networks: Sequence[Network] | None = None,
-    workers: Sequence[Workers] | None = None,
+    threads: Sequence[Threads] | None = None,
 ) -> list[Any]:
     """What `protocol(session, *shares)` returns at each party; secrets are dealt, signed ones as residues."""
     dealt = [share(residues(secret, field), parties, field) for secret in secrets]
-    options = {"keys": keys, "networks": networks, "workers": workers}
+    options = {"keys": keys, "networks": networks, "threads": threads}
     return run_on_shares(protocol, *dealt, parties=parties, field=field, **options)
 
 
@@ -48,12 +48,12 @@ def run_on_shares(
     field: Field = GF,
     keys: Sequence[Keys] | None = None,
     networks: Sequence[Network] | None = None,
-    workers: Sequence[Workers] | None = None,
+    threads: Sequence[Threads] | None = None,
 ) -> list[Any]:
     """The same for secrets that were dealt before: one list of m share vectors each."""
     ends = networks or memory_networks(parties)
-    threads = workers or [Workers()] * parties
-    sessions = [Session(*own) for own in zip(ends, keys or dealt_keys(parties, field), threads, strict=True)]
+    pools = threads or [Threads()] * parties
+    sessions = [Session(*own) for own in zip(ends, keys or dealt_keys(parties, field), pools, strict=True)]
 
     async def main() -> list[Any]:
         return await asyncio.gather(
@@ -65,10 +65,10 @@ def run_on_shares(
 
 def dealt_keys(parties: int, field: Field = GF) -> list[Keys]:
     """Fresh keys of one attempt, as if the parties had agreed on them."""
-    holders = {*groups(parties), *combinations(range(parties), 2)}
-    shared = {group: secrets.token_bytes(32) for group in holders}
+    every = {*holder_sets(parties), *combinations(range(parties), 2)}
+    shared = {holders: secrets.token_bytes(32) for holders in every}
     return [
-        Keys(party, parties, {group: key for group, key in shared.items() if party in group}, field)
+        Keys(party, parties, {holders: key for holders, key in shared.items() if party in holders}, field)
         for party in range(parties)
     ]
 

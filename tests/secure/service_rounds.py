@@ -13,7 +13,8 @@ from mpc_market.rules.model import Clearing, Market, Rationing, Side
 from mpc_market.secure.clearing import Method
 from mpc_market.secure.round import prepare_round
 from mpc_market.secure.service_round import ServiceRoundShares, compute_service_round
-from mpc_market.secure.validity import Verdict, Verdicts
+from mpc_market.secure.types import Verdicts
+from mpc_market.secure.validity import Verdict
 from tests.books import KINDS, random_book
 from tests.secure.meters import KINDS_OF_CHEATS, Sent, every_cheat, honest, submissions_at
 

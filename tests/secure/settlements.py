@@ -17,7 +17,8 @@ from mpc_market.rules.settlement import Entry, Reading, Volumes, estimate, settl
 from mpc_market.secure.closing import Month, MonthShares, close_month
 from mpc_market.secure.readings import Readings
 from mpc_market.secure.settlement import SettlementShares, settle_periods
-from mpc_market.secure.validity import Verdict, Verdicts
+from mpc_market.secure.types import Verdicts
+from mpc_market.secure.validity import Verdict
 from tests.secure.meters import deal
 from tests.secure.runner import residues
 

@@ -13,7 +13,7 @@ from mpc_market.rules.model import Market, Rationing
 from mpc_market.secure import clearing, divide, prices
 from mpc_market.secure.clearing import Method
 from mpc_market.secure.cut import block_shape
-from mpc_market.secure.sort import DIGIT_BITS
+from mpc_market.secure.digits import DIGIT_BITS
 from tests.books import KINDS
 from tests.secure.campaign import CELLS, GRIDS, LARGE_SIZES, SIZES, Job, Report, plan, run
 from tests.secure.uniformity import assert_counts_uniform

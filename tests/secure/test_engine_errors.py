@@ -154,14 +154,14 @@ def test_a_public_key_of_small_order(parties, key):
     assert_blamed(raised, 1, "X25519 public key of small order")
 
 
-def test_group_secrets_that_do_not_open():
+def test_secrets_of_holders_that_do_not_open():
     def flip(_peer, _label, words):
         words[-1] ^= np.uint64(1)
         return words
 
-    for number in range(3):  # party 0 deals for groups with each of the others
+    for number in range(3):  # party 0 deals for holders that include each of the others
         raised = errors(0, on(number, flip, range(2, 3)), parties=5)
-        assert_blamed(raised, 0, "group secrets that do not open")
+        assert_blamed(raised, 0, "secrets that do not open")
 
 
 @pytest.mark.parametrize("label", [3, 4])

@@ -19,7 +19,7 @@ from mpc_market.rules.ticket import ticket_order
 from mpc_market.secure import keys as keys_module
 from mpc_market.secure import randombits, seed, tickets
 from mpc_market.secure.clearing import Method
-from mpc_market.secure.keys import Keys, agree_keys, groups, to_bytes, to_words
+from mpc_market.secure.keys import Keys, agree_keys, holder_sets, to_bytes, to_words
 from mpc_market.secure.seed import agree_seed
 from mpc_market.secure.tickets import ticket_index
 from tests.books import random_book
@@ -46,16 +46,16 @@ def words_of(keys: Keys, holders: tuple[int, ...], purpose: str = "test") -> tup
 @every_m
 def test_holders_agree_and_nobody_else_can(parties):
     held = agree(agree_keys, parties)
-    every_group = {*groups(parties), *combinations(range(parties), 2)}
+    every_set = {*holder_sets(parties), *combinations(range(parties), 2)}
     seen = set()
-    for holders in every_group:
+    for holders in every_set:
         drawn = {words_of(held[party], holders) for party in holders}
         assert len(drawn) == 1
         seen |= drawn
         for party in set(range(parties)) - set(holders):
             with pytest.raises(KeyError):
                 held[party].stream(holders, "test")
-    assert len(seen) == len(every_group), "two groups share a secret"
+    assert len(seen) == len(every_set), "two sets of holders share a secret"
 
 
 @every_m
@@ -63,7 +63,7 @@ def test_purposes_and_attempts_have_streams_of_their_own(parties):
     drawn = Counter(
         words_of(held[0], holders, purpose)
         for held in (agree(agree_keys, parties) for _ in range(2))
-        for holders in groups(parties)
+        for holders in holder_sets(parties)
         if 0 in holders
         for purpose in ("reshare 0 to 1 1", "reshare 1 to 0 1", "reshare 0 to 1 11", "own 0 to 1 1", "")
     )
@@ -79,11 +79,11 @@ def test_a_stream_is_given_once():
         keys.stream((0, 1), "test")
 
 
-def test_groups():
+def test_holder_sets():
     for parties in (3, 5, 7):
         t = threshold(parties)
-        assert list(groups(parties)) == list(combinations(range(parties), t + 1))
-    assert [len(groups(parties)) for parties in (3, 5, 7)] == [3, 10, 35]
+        assert list(holder_sets(parties)) == list(combinations(range(parties), t + 1))
+    assert [len(holder_sets(parties)) for parties in (3, 5, 7)] == [3, 10, 35]
 
 
 def test_words_and_bytes():

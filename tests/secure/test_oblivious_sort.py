@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from mpc_market.errors import ProtocolError
 from mpc_market.field.mersenne import BLOCK
 from mpc_market.network import memory_networks
-from mpc_market.secure.sort import indicators, open_permutation, sort, stable_destinations
+from mpc_market.secure.digits import indicators
+from mpc_market.secure.sort import open_permutation, sort, stable_destinations
 from tests.secure.listening import listening
 from tests.secure.runner import recombined, run_parties
 from tests.secure.uniformity import assert_uniform, ranks

@@ -14,7 +14,7 @@ from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Clearing, Market, Order, Rationing
 from mpc_market.secure.book import share_book
 from mpc_market.secure.clearing import Method
-from mpc_market.secure.keys import groups
+from mpc_market.secure.keys import holder_sets
 from mpc_market.secure.round import RoundShares, compute_round, prepare_round
 from mpc_market.secure.session import Session
 from mpc_market.secure.shuffle import Permutations
@@ -130,17 +130,17 @@ def test_prepared_traffic_is_the_same_whatever_the_orders(market, method):
 def test_a_permutation_prepared_for_more_rows_is_uniform():
     """Which rows are left out must not show in the sequence of the others."""
     session = Session(memory_networks(3)[0], dealt_keys(3)[0])
-    names, group = [str(k) for k in range(1500)], groups(3)[0]
+    names, holders = [str(k) for k in range(1500)], holder_sets(3)[0]
     permutations = Permutations()
-    permutations.prepare(session, names, groups(3), 6)
-    taken = np.array([permutations.take(session, name, group, 4) for name in names])
+    permutations.prepare(session, names, 6)
+    taken = np.array([permutations.take(session, name, holders, 4) for name in names])
     assert_uniform(ranks(taken), 24)
 
 
 def test_a_prepared_permutation_is_taken_once():
     session = Session(memory_networks(3)[0], dealt_keys(3)[0])
     permutations = Permutations()
-    permutations.prepare(session, ["name"], groups(3), 30)
+    permutations.prepare(session, ["name"], 30)
     permutations.take(session, "name", (0, 1), 30)
     with pytest.raises(ReuseError):
         permutations.take(session, "name", (0, 1), 30)

@@ -1,4 +1,4 @@
-"""Pro rata on shares: the two groups at the price of the cut, against market.md §4 in plain Python."""
+"""Pro rata on shares: sells and buys at the price of the cut, against market.md §4 in plain Python."""
 
 import random
 
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from mpc_market.rules.model import Market, Rationing
 from mpc_market.secure import chunks
 from mpc_market.secure.material import Needs, make_material
-from mpc_market.secure.rationing import Groups, add_needs, is_nonzero, ration
+from mpc_market.secure.rationing import OrdersAtPrice, add_needs, is_nonzero, ration
 from tests.secure.runner import recombined, run_parties
 
 every_m = pytest.mark.parametrize("parties", [3, 5, 7])
 SIZES = [1, 2, 3, 4, 5, 8, 9, 10, 15, 16, 17, 25, 26]
 SELL, BUY, OTHER = "sell", "buy", "other"
 Line = tuple[str, int, int]
-"""Which group an order is in, its quantity, and what the lottery rule gives it."""
+"""The side of an order at the price, or another price; its quantity, and what the lottery rule gives it."""
 
 
 def rationed(lines: list[Line], bits: int, parties: int = 3) -> list[int]:
@@ -26,11 +26,11 @@ def rationed(lines: list[Line], bits: int, parties: int = 3) -> list[int]:
         needs = Needs(accepted.size, 0)
         add_needs(needs, market)
         material = await make_material(session, needs)
-        return await ration(session, market, Groups(sells, buys, quantity, nonzero), accepted, material)
+        return await ration(session, market, OrdersAtPrice(sells, buys, quantity, nonzero), accepted, material)
 
     columns = (
-        [group == SELL for group, _, _ in lines],
-        [group == BUY for group, _, _ in lines],
+        [kind == SELL for kind, _, _ in lines],
+        [kind == BUY for kind, _, _ in lines],
         [quantity for _, quantity, _ in lines],
         [quantity > 0 for _, quantity, _ in lines],
         [accepted for _, _, accepted in lines],
@@ -42,15 +42,15 @@ def expected(lines: list[Line], bits: int) -> list[int]:
     """q = ⌊2^F · A / G⌋, base_i = ⌊v_i · q / 2^F⌋, and the lots left over one each in ticket order."""
     result = [accepted for _, _, accepted in lines]
     for side in (SELL, BUY):
-        group = [i for i, (kind, _, _) in enumerate(lines) if kind == side]
-        wanted, given_ = sum(lines[i][1] for i in group), sum(lines[i][2] for i in group)
+        own = [i for i, (kind, _, _) in enumerate(lines) if kind == side]
+        wanted, given_ = sum(lines[i][1] for i in own), sum(lines[i][2] for i in own)
         if not 0 < given_ < wanted:
             continue
         q = (given_ << (60 - bits)) // wanted
-        for i in group:
+        for i in own:
             result[i] = lines[i][1] * q >> (60 - bits)
-        left_over = given_ - sum(result[i] for i in group)
-        for i in [i for i in group if lines[i][1]][:left_over]:
+        left_over = given_ - sum(result[i] for i in own)
+        for i in [i for i in own if lines[i][1]][:left_over]:
             result[i] += 1
     return result
 
@@ -88,7 +88,7 @@ def test_sizes(n, bits):
 
 @every_m
 @pytest.mark.parametrize(("sold", "bought"), [(0, 0), (1, 0), (0, 1), (20, 15), (19, 14), (20, 1), (10, 5)])
-def test_what_the_groups_are_given(parties, sold, bought):
+def test_what_the_sides_are_given(parties, sold, bought):
     """Nothing, everything, one lot, and all but one."""
     kinds = [OTHER, SELL, BUY, SELL, OTHER, SELL, BUY, BUY]
     lines = book(kinds, [9, 12, 5, 0, 0, 8, 9, 1], sold, bought)
@@ -97,7 +97,7 @@ def test_what_the_groups_are_given(parties, sold, bought):
     assert rationed(lines, 4, parties) == expected(lines, 4)
 
 
-def test_no_group_at_all():
+def test_no_order_at_the_price():
     lines = book([OTHER] * 5, [3, 0, 7, 1, 1], 0, 0)
     assert rationed(lines, 3) == [3, 0, 7, 1, 1]
 
@@ -134,7 +134,7 @@ def test_as_many_chunks_as_there_can_be(monkeypatch):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 24), st.data())
-def test_any_groups(bits, data):
+def test_any_orders(bits, data):
     kinds = data.draw(st.lists(st.sampled_from((SELL, BUY, OTHER)), min_size=1, max_size=8))
     whole = st.integers(0, 2**bits - 1)
     quantities = [data.draw(whole) for _ in kinds]

@@ -11,7 +11,7 @@ from mpc_market.field.mersenne import BLOCK, GF
 from mpc_market.field.shamir import recombine, threshold
 from mpc_market.network import memory_networks
 from mpc_market.secure.shares import Shares, concatenate, dot, public, stack
-from mpc_market.secure.workers import Workers
+from mpc_market.secure.threads import Threads
 from tests.secure.runner import dealt_keys, recombined, residues, run_parties
 from tests.secure.uniformity import assert_uniform, cells_of
 
@@ -179,9 +179,9 @@ def test_threads_share_a_long_vector(size):
         return result + await session.reshare(result[0] * y)
 
     x, y = numbers(size), numbers(size + 1)[1:]
-    workers = [Workers(threads) for threads in (1, 2, 3)]
-    xy, yy, few, xyy = recombined(run_parties(protocol, x, y, workers=workers))
-    for one in workers:
+    threads = [Threads(count) for count in (1, 2, 3)]
+    xy, yy, few, xyy = recombined(run_parties(protocol, x, y, threads=threads))
+    for one in threads:
         one.close()
     assert_equal(xy, exact(x) * exact(y))
     assert_equal(yy, exact(y) * exact(y))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mpc_market.field.shamir import share, threshold
-from mpc_market.secure.keys import groups
+from mpc_market.secure.keys import holder_sets
 from mpc_market.secure.shuffle import Shuffle
 from tests.secure.enumeration import FIELD, Enumeration, assert_exactly_uniform
 from tests.secure.runner import recombined, run_on_shares
@@ -124,16 +124,16 @@ def test_what_any_t_parties_see_of_a_dealt_secret_is_uniform(parties, secret):
 @pytest.mark.parametrize("parties", [3, 5])
 @pytest.mark.parametrize("secret", [0, 17])
 def test_what_any_t_parties_see_of_a_pass_is_uniform(parties, secret):
-    """For every pass and every member of its group that is honest. (The permutations are the identity here.)"""
+    """For every pass and every holder of it that is honest. (The permutations are the identity here.)"""
     t = threshold(parties)
 
     async def protocol(session, x):
         shuffle = Shuffle(session, len(x), "name")
         return (await shuffle.shuffle(session, x.reshape(-1, 1))).reshape(-1)
 
-    for number, group in enumerate(groups(parties)):
-        for honest in group:
-            enumeration = Enumeration(parties, t, f"pass {group} {honest} to ")
+    for number, holders in enumerate(holder_sets(parties)):
+        for honest in holders:
+            enumeration = Enumeration(parties, t, f"pass {holders} {honest} to ")
             run(enumeration, protocol, secret)
             for curious in combinations([i for i in range(parties) if i != honest], t):
                 assert_exactly_uniform(seen(enumeration, honest, curious, number))

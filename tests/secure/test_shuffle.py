@@ -9,7 +9,7 @@ import pytest
 from mpc_market.field.mersenne import BLOCK
 from mpc_market.field.shamir import threshold
 from mpc_market.network import memory_networks
-from mpc_market.secure.keys import groups
+from mpc_market.secure.keys import holder_sets
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import concatenate
 from mpc_market.secure.shuffle import Shuffle, inverse
@@ -59,7 +59,7 @@ def test_restore_and_shuffle_in_one(parties, shape):
         shuffled = await first.shuffle(session, x)
         before = session.rounds
         merged = await first.restore_and_shuffle(session, shuffled, y, second)
-        assert session.rounds - before == 2 * len(groups(parties)) - 1
+        assert session.rounds - before == 2 * len(holder_sets(parties)) - 1
         return (
             merged,
             await second.shuffle(session, x),
@@ -88,10 +88,10 @@ def test_another_shuffle_is_another_permutation(parties):
 
 
 def part(session: Session, n: int, name: str) -> dict[tuple[int, ...], np.ndarray]:
-    """The permutations of a shuffle that one party knows, by group."""
+    """The permutations of a shuffle that one party knows, by holders."""
     shuffle = Shuffle(session, n, name)
-    known = {group: shuffle.forward(group) for group in groups(session.parties)}
-    return {group: index for group, index in known.items() if index is not None}
+    known = {holders: shuffle.forward(holders) for holders in holder_sets(session.parties)}
+    return {holders: index for holders, index in known.items() if index is not None}
 
 
 def parts(parties: int, n: int, names: range) -> list[list[dict[tuple[int, ...], np.ndarray]]]:
@@ -102,14 +102,17 @@ def parts(parties: int, n: int, names: range) -> list[list[dict[tuple[int, ...],
 
 @every_m
 def test_the_composition_is_uniform(parties):
-    """Of all groups together, and of any single group that a coalition is not in."""
+    """Of all passes together, and of any single one whose holders are no coalition's members."""
     count, n = {3: 1500, 5: 600, 7: 240}[parties], 4
     known = parts(parties, n, range(count))
-    by_group = {group: np.array([known[group[0]][name][group] for name in range(count)]) for group in groups(parties)}
-    for permutations in by_group.values():
+    by_holders = {
+        holders: np.array([known[holders[0]][name][holders] for name in range(count)])
+        for holders in holder_sets(parties)
+    }
+    for permutations in by_holders.values():
         assert_uniform(ranks(permutations), 24)
     # y = x[index], pass after pass
-    composed = [reduce(lambda a, b: a[b], (by_group[g][k] for g in groups(parties))) for k in range(count)]
+    composed = [reduce(lambda a, b: a[b], (by_holders[g][k] for g in holder_sets(parties))) for k in range(count)]
     assert_uniform(ranks(np.array(composed)), 24)
 
 
@@ -127,24 +130,24 @@ def test_what_is_shuffled_comes_out_uniformly():
 
 
 @every_m
-def test_every_t_parties_leave_out_a_group(parties):
-    """Its permutation alone hides the composition; nobody outside a group knows its permutation."""
+def test_every_t_parties_leave_out_a_set_of_holders(parties):
+    """Its permutation alone hides the composition; nobody but the holders knows it."""
     t = threshold(parties)
-    assert all(len(group) == t + 1 for group in groups(parties))
+    assert all(len(holders) == t + 1 for holders in holder_sets(parties))
     for curious in combinations(range(parties), t):
-        assert any(not set(curious) & set(group) for group in groups(parties))
+        assert any(not set(curious) & set(holders) for holders in holder_sets(parties))
     known = [shuffles[0] for shuffles in parts(parties, 20, range(1))]
     for party in range(parties):
-        assert set(known[party]) == {group for group in groups(parties) if party in group}
-    for group in groups(parties):
-        assert len({tuple(known[party][group]) for party in group}) == 1
+        assert set(known[party]) == {holders for holders in holder_sets(parties) if party in holders}
+    for holders in holder_sets(parties):
+        assert len({tuple(known[party][holders]) for party in holders}) == 1
     everything = {tuple(index) for one in known for index in one.values()}
-    assert len(everything) == len(groups(parties)), "two groups have the same permutation"
+    assert len(everything) == len(holder_sets(parties)), "two sets of holders have the same permutation"
 
 
 @every_m
 def test_the_cost_of_a_shuffle(parties):
-    """C(m, t) rounds there, and as many back; every member of a group sends to the rest of the group only."""
+    """C(m, t) rounds there, and as many back; every holder sends to the other holders only."""
     networks, t = memory_networks(parties), threshold(parties)
 
     async def protocol(session, x):
@@ -155,11 +158,11 @@ def test_the_cost_of_a_shuffle(parties):
         return there, session.rounds
 
     assert recombined(run_parties(protocol, table(10, 3), parties=parties, networks=networks)) == [
-        len(groups(parties)),
-        2 * len(groups(parties)),
+        len(holder_sets(parties)),
+        2 * len(holder_sets(parties)),
     ]
     sent = [words for network in networks for _, _, words in network.sent]
-    assert sent == [30] * (2 * len(groups(parties)) * (t + 1) * t)
+    assert sent == [30] * (2 * len(holder_sets(parties)) * (t + 1) * t)
 
 
 def test_inverse():

@@ -9,7 +9,7 @@ import numpy as np
 from mpc_market.field.mersenne import Vector
 from mpc_market.secure.session import Session
 from mpc_market.secure.shares import Shares, dot, stack
-from mpc_market.secure.shuffle import Index
+from mpc_market.secure.types import Index
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ _LEAST = 1 << 16
 """A stretch shorter than this is not worth a thread."""
 
 
-class Workers:
+class Threads:
     """A fixed number of threads, 1 for none."""
 
-    def __init__(self, threads: int = 1) -> None:
-        self.threads = threads
-        self._pool = ThreadPoolExecutor(threads, "mpc-market") if threads > 1 else None
+    def __init__(self, count: int = 1) -> None:
+        self.count = count
+        self._pool = ThreadPoolExecutor(count, "mpc-market") if count > 1 else None
 
     def __repr__(self) -> str:
-        return f"Workers({self.threads})"
+        return f"Threads({self.count})"
 
     def stretches(self, size: int, unit: int) -> list[slice]:
         """Cut `0 … size` into as many stretches as are worth it, each but the last a multiple of `unit`."""
-        count = max(1, min(self.threads, size // _LEAST))
+        count = max(1, min(self.count, size // _LEAST))
         length = -(-size // count // unit) * unit if count > 1 else size
         return [slice(start, min(start + length, size)) for start in range(0, size, length)] if size else []
 
