@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from benchmarks.quoted import Point
+
 INK, MUTED, GRID = "#1d2733", "#66707c", "#e9ebee"
 LOTTERY, PRO_RATA, STOCK, QUOTED = "#0b3c6f", "#2e86c1", "#c0392b", "#8a929c"
 
@@ -65,6 +67,15 @@ def label(axes: Axes, place: tuple[float, float], words: str, offset: tuple[int,
     look = {"va": "center", "fontsize": 10.5, "linespacing": 1.3, **look}
     look["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # the grid does not run through words
     axes.annotate(words, place, xytext=offset, textcoords="offset points", annotation_clip=False, **look)
+
+
+QUOTED_LOOK: Any = {"color": QUOTED, "markersize": 7, "markerfacecolor": "white", "markeredgewidth": 1.5}
+"""Hollow: a figure of others, not re-measured."""
+
+
+def quoted_point(axes: Axes, point: Point) -> None:
+    """A figure of others; it points down where it was "in less than"."""
+    axes.plot(point.n, point.seconds, marker="v" if point.bound else "o", **QUOTED_LOOK)
 
 
 def words_around(

@@ -15,7 +15,7 @@ from benchmarks.drawing import (
     LOTTERY,
     MUTED,
     PRO_RATA,
-    QUOTED,
+    QUOTED_LOOK,
     SECONDS,
     STOCK,
     TALK,
@@ -23,6 +23,7 @@ from benchmarks.drawing import (
     label,
     logarithmic,
     plain_frame,
+    quoted_point,
     words_around,
 )
 from benchmarks.machine import in_words
@@ -89,15 +90,14 @@ def _draw_stock(axes: Axes, points: Points) -> None:
 
 
 def _draw_quoted(axes: Axes) -> None:
-    look: Any = {"color": QUOTED, "markersize": 7, "markerfacecolor": "white", "markeredgewidth": 1.5}
     for points in (quoted.MP_SPDZ_SORT, quoted.MP_SPDZ_BISECTION):
-        axes.plot(*zip(*points, strict=True), linewidth=1.2, linestyle=(0, (1, 2)), marker="o", **look)
+        axes.plot(*zip(*points, strict=True), linewidth=1.2, linestyle=(0, (1, 2)), marker="o", **QUOTED_LOOK)
     n, seconds = quoted.MP_SPDZ_BISECTION[1]
     _label(
         axes, (n, seconds), "MP-SPDZ: with its own sort,\nbelow it by bisection of the price", (12, -20), color=MUTED
     )
     for point in quoted.PUBLISHED:
-        axes.plot(point.n, point.seconds, marker="v" if point.bound else "o", **look)
+        quoted_point(axes, point)
         words = f"{point.label}\n{point.source.partition(':')[0]}"
         left = point.bound
         side: Any = {"ha": "right" if left else "left", "color": MUTED}

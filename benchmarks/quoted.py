@@ -26,11 +26,11 @@ PUBLISHED = (
 BILLING = Point(
     5_000,
     9,
-    "bills of 5,000 users in < 9 s, online phase only",
+    "bills of 5,000 users in < 9 s,\nonline phase only",
     "Alqahtani, Mustafa: SmartGridComm 2023, arXiv 2307.08778",
     True,
 )
-"""An MPC billing system of this kind, in words only: its rule splits the costs of deviations by zone, another job."""
+"""An MPC billing system of this kind. Its rule splits the costs of deviations by zone: not the same job."""
 
 MP_SPDZ_SORT = ((100, 0.024), (1_000, 0.046), (10_000, 0.27), (100_000, 2.1))
 MP_SPDZ_BISECTION = ((100, 0.021), (1_000, 0.03), (10_000, 0.11), (100_000, 0.95))

@@ -11,7 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks import quoted
-from benchmarks.drawing import LOTTERY, SECONDS, TALK, canvas, label, logarithmic, plain_frame, words_around
+from benchmarks.drawing import (
+    LOTTERY,
+    MUTED,
+    SECONDS,
+    TALK,
+    canvas,
+    label,
+    logarithmic,
+    plain_frame,
+    quoted_point,
+    words_around,
+)
 from benchmarks.machine import in_words
 from benchmarks.record import RESULTS, Row, load
 
@@ -24,6 +35,7 @@ def draw(results: Path = RESULTS) -> Path:
     path = results / "settlement.png"
     with canvas(path, TALK, (0.075, 0.205, 0.885, 0.600)) as (figure, axes):
         _frame(axes)
+        _draw_quoted(axes)
         _draw_ours(axes, periods(figures["rows"]))
         _words(figure, figures)
     return path
@@ -40,10 +52,17 @@ def month(rows: Sequence[Row]) -> Row:
 
 
 def _frame(axes: Axes) -> None:
-    logarithmic(axes, USERS, {value: name for value, name in SECONDS.items() if 0.1 <= value <= 1})
+    logarithmic(axes, USERS, {value: name for value, name in SECONDS.items() if 0.1 <= value <= 10})
     axes.set_xlim(700, 160_000)
-    axes.set_ylim(0.02, 5)
+    axes.set_ylim(0.009, 20)
     plain_frame(axes, "users in one period")
+
+
+def _draw_quoted(axes: Axes) -> None:
+    point = quoted.BILLING
+    quoted_point(axes, point)
+    words = f"{point.label}\n{point.source.partition(':')[0]}"
+    label(axes, (point.n, point.seconds), words, (12, 0), ha="left", color=MUTED)
 
 
 def _draw_ours(axes: Axes, rows: Sequence[Row]) -> None:
@@ -74,7 +93,8 @@ def _words(figure: Figure, figures: dict[str, Any]) -> None:
     notes = (
         "Time from the last share handed over to the last party's answer, all randomness included; compared with the "
         f"plaintext rule.\n{in_words(figures['machine'])}. Load before: {figures['load_before']:g}.\n"
-        f"Quoted, and not drawn since it is not the same job: {quoted.BILLING.label} ({quoted.BILLING.source})."
+        "The hollow point is quoted, not re-measured: another machine, and another rule, so not the same job "
+        f"({quoted.BILLING.source})."
     )
     words_around(figure, headline(figures["rows"]), story, notes, top=0.950, foot=0.055)
 
