@@ -18,13 +18,15 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## about twenty-five minutes; see benchmarks/README.md
+bench: $(READY)  ## the clearing: about twelve minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-load: $(READY)  ## about half an hour: 2,000 meters, gate to results, one party's intake; see benchmarks/README.md
+load: $(READY)  ## whole markets: three quarters of an hour; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.intake
+	$(BIN)/python -m benchmarks.settlement
+	$(BIN)/python -m benchmarks.many_markets
 
 lock: $(READY)  ## pin everything the container installs, by hash; keeps what still fits (UPGRADE=--upgrade: all anew)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[supply]'

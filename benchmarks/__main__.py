@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all questions, one after the other; about twenty-five minutes on two idle cores.
+"""`python -m benchmarks`: all questions about the clearing, one after the other; twelve minutes on two idle cores.
 
 What was interrupted goes on where it stopped, if neither code nor machine have changed; `--fresh` begins again.
 The questions are also modules of their own: `python -m benchmarks.delay`.
@@ -6,7 +6,7 @@ The questions are also modules of their own: `python -m benchmarks.delay`.
 
 import sys
 
-from benchmarks import check, clearing, delay, kernels, many_markets, preparation, settlement, tables
+from benchmarks import check, clearing, delay, kernels, preparation, tables, validity
 from benchmarks.record import RESULTS, forget_partial, say
 
 
@@ -20,8 +20,7 @@ def main() -> None:
         clearing.main,
         preparation.main,
         delay.main,
-        settlement.main,
-        many_markets.main,
+        validity.main,
     ):
         ask(resume=True)
     forget_partial()

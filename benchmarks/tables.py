@@ -30,11 +30,13 @@ def all_tables() -> str:
         preparation,
         delay,
         kernels,
+        validity,
         settlement,
         many_markets,
         load_rounds,
         gate_to_results,
         intake,
+        hosts,
     ):
         try:
             parts.append(table())
@@ -214,6 +216,23 @@ def kernels() -> str:
     return f"{_title('Kernels, ns per element', figures)}\n\n{markdown(heads, rows)}"
 
 
+def validity() -> str:
+    """What checking submissions adds."""
+    figures = load("validity")
+    rows = [
+        [
+            f"{row['n']:,}",
+            f"{row['rationing']}, {row['method']}",
+            seconds(row["unchecked_seconds"]),
+            seconds(row["seconds"]),
+            f"{row['part']:.1%}",
+        ]
+        for row in figures["rows"]
+    ]
+    heads = ["meters", "rule, method", "verdicts known", "checked", "the check adds"]
+    return f"{_title('Validity, three parties', figures)}\n\n{markdown(heads, rows)}"
+
+
 def settlement() -> str:
     """A period by the number of users; a day period by period; a month."""
     figures = load("settlement")
@@ -250,7 +269,7 @@ def settlement() -> str:
         for row in measured
         if "close_seconds" in row
     ]
-    quote = f"Quoted: {quoted.BILLING.label} ({quoted.BILLING.source})."
+    quote = f"Quoted: {quoted.BILLING.label.replace(chr(10), ' ')} ({quoted.BILLING.source})."
     parts = [_title("Settlement, three parties", figures), markdown(heads, rows), " ".join([*words, quote])]
     return "\n\n".join(parts)
 
@@ -320,6 +339,17 @@ def intake() -> str:
         "memory",
     ]
     return f"{_title('One party, one core', figures)}\n\n{markdown(heads, rows)}"
+
+
+def hosts() -> str:
+    """A round from its gate to the signed result, on three hosts."""
+    figures = load("hosts")
+    rows = [
+        [f"{row['n']:,}", f"{row['delay_ms']:g} ms, {row['mbit_per_s']:g} Mbit/s", seconds(row["seconds"])]
+        for row in figures["rows"]
+    ]
+    heads = ["orders", "lines: one way, and rate (0: as fast as it goes)", "gate to signed result"]
+    return f"{_title('On three hosts', figures)}\n\n{markdown(heads, rows)}"
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -5,13 +5,13 @@ import socket
 
 import pytest
 
-from benchmarks import check, clearing, delay, kernels, machine, picture, preparation, quoted, tables
+from benchmarks import check, clearing, delay, kernels, machine, picture, preparation, quoted, tables, validity
 from benchmarks.check import Finding
 from benchmarks.cost import EUROS_PER_GB, traffic_euros
 from benchmarks.measure import Case, book, measure
 from benchmarks.record import PARTIAL, Record, load
 from benchmarks.stock import measure as measure_stock
-from mpc_market.rules.model import Rationing, check_orders
+from mpc_market.rules.model import Clearing, Rationing, check_orders
 from mpc_market.secure.clearing import Method
 
 SMALL = Case(3, 20, Rationing.LOTTERY, Method.SELECT)
@@ -48,6 +48,16 @@ def test_a_wrong_outcome_ends_the_benchmark(monkeypatch):
     monkeypatch.setattr("benchmarks.measure.clear", lambda *_: None)
     with pytest.raises(RuntimeError, match="differs from the plaintext rule"):
         measure(SMALL, 1)
+
+
+def test_the_row_of_validity(monkeypatch):
+    row = validity.measure(Rationing.LOTTERY, Method.SELECT, meters=20, repetitions=1)
+    assert (row["n"], row["runs"], row["unchecked_runs"]) == (20, [row["seconds"]], [row["unchecked_seconds"]])
+    assert 0 < row["check_seconds"] < row["seconds"]
+    assert row["part"] == pytest.approx(row["seconds"] / row["unchecked_seconds"] - 1, abs=1e-4)
+    monkeypatch.setattr(validity, "clear", lambda *_: Clearing(0, ()))
+    with pytest.raises(RuntimeError, match="differs from the plaintext rule"):
+        validity.measure(Rationing.LOTTERY, Method.SELECT, meters=20, repetitions=1)
 
 
 def test_books_are_valid_and_reproducible():
@@ -157,7 +167,9 @@ def test_tables(monkeypatch, row):
     markets = {"workers": 2, "markets": 20, "meters": 200, "results_after": [1.0, 2.0], "seconds": 2.0}
     markets |= {"intake_cpu_seconds": 40.0, "round_cpu_seconds": 60.0, "peak_memory": 10**9, "cores": 2}
     markets |= {"markets_per_minute": 30.0, "computation_bytes": 10**7, "service_memory": 10**8, "worker_memory": 10**8}
-    rows = {"kernels": [kernel], "preparation": [row, prepared], "many_markets": [markets]}
+    on_hosts = {"n": 1_000, "delay_ms": 5.0, "mbit_per_s": 100.0, "seconds": 2.5}
+    rows = {"kernels": [kernel], "preparation": [row, prepared], "many_markets": [markets], "hosts": [on_hosts]}
+    rows["validity"] = [{**row, "unchecked_seconds": 0.2, "seconds": 0.22, "part": 0.1}]
 
     def load(name):
         if name in ("load", "latency", "intake", "settlement"):  # test_load.py, test_bench_settlement.py
@@ -168,6 +180,8 @@ def test_tables(monkeypatch, row):
     text = tables.all_tables()
     assert "| 20 |" in text
     assert "Not measured yet: load.json" in text
+    assert "| 1,000 | 5 ms, 100 Mbit/s | 2.50 s |" in text
+    assert "| 20 | lottery, select | 0.20 s | 0.22 s | 10.0% |" in text
     assert "None" not in text
     for block in text.split("\n\n"):
         widths = {line.count("|") for line in block.splitlines() if line.startswith("|")}
