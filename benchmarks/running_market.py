@@ -24,11 +24,11 @@ from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order
 from parties.audit.fetching import PublicApi, fetch
 from parties.audit.verifying import Report, verify
+from parties.client.api import pinned
 from parties.launch.community import Community, make_community, write_orders
 from parties.launch.processes import Processes, Running
 from parties.launch.setups import SetUp, clients
 from parties.launch.watching import until_ready
-from parties.meter.api import pinned
 from parties.meter.results import State
 from parties.meter.store import Entry, Store
 

@@ -23,15 +23,15 @@ from mpc_market.wire.identifiers import START_MAX, Stage
 from mpc_market.wire.layout import Reading as Sent
 from mpc_market.wire.sheet import Content, ReceivedSheet
 from mpc_market.wire.tariff import Tariff
+from parties.client.api import Api, RefusedError, UnreachableError, pinned
+from parties.client.sheets import SheetError
 from parties.files.problems import Problems
 from parties.launch.community import SUPPLIER, Community
-from parties.meter.api import Api, RefusedError, UnreachableError, pinned
 from parties.meter.bills import fetch_bill
 from parties.meter.forecast import Wish
 from parties.meter.reading_watch import Readings
 from parties.meter.readings import reader
 from parties.meter.rounds import Rounds
-from parties.meter.sheets import SheetError
 from parties.settling.calendar import Calendar
 from parties.supplier.home import SupplierHome, read_supplier_home
 from parties.supplier.sheets import fetch, publish_tariff

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from mpc_market.rules.model import Side
+from parties.client.api import Api, RefusedError, UnreachableError, pinned
 from parties.launch.community import Community
-from parties.meter.api import Api, RefusedError, UnreachableError, pinned
 from parties.meter.forecast import Wish
 from parties.meter.home import Home
 from parties.meter.market import Market, Meter

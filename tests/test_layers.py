@@ -119,27 +119,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"mpc_market.errors", "mpc_market.wire", "parties.files", "parties.registrar", "parties.tls"},
         set(),
     ),
+    # Speaking with the parties from outside, for the roles below.
+    "parties.client": ({"mpc_market.errors", "mpc_market.wire", "parties.files", "parties.tls"}, {"httpx"}),
     "parties.meter": (
-        {"mpc_market.errors", "mpc_market.rules.model", "mpc_market.wire", "parties.files", "parties.tls"},
-        {"httpx", "dsmr_parser", "serial"},
+        {"mpc_market.errors", "mpc_market.rules.model", "mpc_market.wire", "parties.client", "parties.files"},
+        {"dsmr_parser", "serial"},
     ),
-    # Both speak with the parties as a meter does.
-    "parties.supplier": (
-        {
-            "mpc_market.errors",
-            "mpc_market.wire",
-            "parties.files",
-            "parties.meter.api",
-            "parties.meter.documents",
-            "parties.meter.periods",
-            "parties.meter.sheets",
-        },
-        set(),
-    ),
-    "parties.grid": (
-        {"mpc_market.errors", "mpc_market.wire", "parties.files", "parties.meter.api", "parties.meter.sheets"},
-        set(),
-    ),
+    "parties.supplier": ({"mpc_market.errors", "mpc_market.wire", "parties.client", "parties.files"}, set()),
+    "parties.grid": ({"mpc_market.errors", "mpc_market.wire", "parties.client", "parties.files"}, set()),
     # Pure: what people are shown.
     "parties.statement": (
         {"mpc_market.errors", "mpc_market.rules", "mpc_market.wire", "parties.files", "parties.settling"},
@@ -150,13 +137,12 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.errors",
             "mpc_market.rules.ticket",
             "mpc_market.wire",
+            "parties.client",
             "parties.files",
-            "parties.meter.api",
-            "parties.meter.periods",
         },
         set(),
     ),
-    # Judges in the clear, by the rule and by signatures; fetches as a meter does.
+    # Judges in the clear, by the rule and by signatures.
     "parties.arbiter": (
         {
             "mpc_market.errors",
@@ -164,9 +150,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.rules.settlement",
             "mpc_market.rules.tariff",
             "mpc_market.wire",
+            "parties.client",
             "parties.files",
-            "parties.meter.api",
-            "parties.meter.periods",
             "parties.statement.texts",
         },
         set(),
@@ -213,6 +198,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.rules.model",
             "mpc_market.wire",
             "parties.audit",
+            "parties.client",
             "parties.files",
             "parties.meter",
             "parties.registrar",
@@ -228,6 +214,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.rules.model",
             "mpc_market.secure.clearing",
             "mpc_market.wire",
+            "parties.client",
             "parties.demo",
             "parties.files",
             "parties.grid",
@@ -262,7 +249,7 @@ FORBIDDEN = {
     "parties": {"pickle", "marshal", "shelve", "dill", "cloudpickle", "random", "importlib.import_module"},
 }  # fmt: skip
 
-THIN = ("meter", "supplier", "grid", "registrar", "arbiter", "audit")
+THIN = ("client", "meter", "supplier", "grid", "registrar", "arbiter", "audit")
 """Rooms of the roles without MPC: neither the engine nor mpyc nor numpy, not even by way of others."""
 
 Import = tuple[str, int]

@@ -18,9 +18,9 @@ from mpc_market.wire.opening import Terms
 from mpc_market.wire.record import Record
 from parties.arbiter.case import Answer, Case, closing_covers, place_among
 from parties.arbiter.home import ArbiterHome
+from parties.client.api import Api, RefusedError, UnreachableError, pinned
 from parties.files.disputes import DisputeFile
 from parties.files.running import RunningMarket
-from parties.meter.api import Api, RefusedError, UnreachableError, pinned
 
 _AT_ONCE = 20
 

@@ -11,8 +11,8 @@ from typing import Any
 from mpc_market.rules.settlement import deviation
 from mpc_market.wire.identifiers import Period, Stage
 from parties.arbiter.claims import Claim, Kind, Standing
+from parties.client.periods import period_text
 from parties.files.market import MarketFile
-from parties.meter.periods import period_text
 from parties.statement.texts import cents_text
 
 _YES, _NO, _OPEN = Standing.PROVED, Standing.DISPROVED, Standing.NOT_PROVED

@@ -7,9 +7,9 @@ from mpc_market.wire.identifiers import Stage
 from parties.arbiter.claims import Claim
 from parties.arbiter.judging import Judgement
 from parties.arbiter.telling import round_text, sentence, values_lines, values_table, verdict, without_seconds
+from parties.client.periods import period_text
 from parties.files.market import MarketFile
 from parties.files.problems import listed, printable
-from parties.meter.periods import period_text
 
 _LONGEST = 500
 

@@ -18,7 +18,7 @@ from mpc_market.wire.record import Record
 from parties.audit.chain import Chain, Entry
 from parties.audit.saved import read_line
 from parties.audit.told import Teller
-from parties.meter.periods import period_text
+from parties.client.periods import period_text
 
 BEHIND_MAX = 2
 """How many of the last rounds a chain may lack: the parties end a round, and are asked, one after the other."""

@@ -15,7 +15,7 @@ from mpc_market.errors import InputError, MarketError
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.record import Record
 from parties.audit.saved import chain_path, read_lines
-from parties.meter.api import Api, RefusedError, UnreachableError
+from parties.client.api import Api, RefusedError, UnreachableError
 
 PAGE = 50
 """Records in one answer: of 7 parties, half a megabyte."""

@@ -154,7 +154,7 @@ def check(
 def _check_known(case: "Case") -> None:
     """Raises: MarketError if no party has heard of any round that is contested, and the user shows nothing of one."""
     from mpc_market.errors import MarketError  # noqa: PLC0415
-    from parties.meter.periods import period_text  # noqa: PLC0415
+    from parties.client.periods import period_text  # noqa: PLC0415
 
     starts = case.dispute.asked.starts
     if not any(period.start in starts for period in (*case.records, *case.answers)) and not case.dispute.submissions:

@@ -163,7 +163,7 @@ def ticket(
     from parties.audit.tickets import tickets  # noqa: PLC0415
     from parties.audit.verifying import verify as verify_chains  # noqa: PLC0415
     from parties.audit.wording import ticket_line  # noqa: PLC0415
-    from parties.meter.periods import period_start  # noqa: PLC0415
+    from parties.client.periods import period_start  # noqa: PLC0415
 
     problems = Problems()
     running = _read_market(market, problems)
@@ -203,7 +203,7 @@ def _fetch(running: "RunningMarket", out: Path) -> "list[tuple[str, list[Fetched
     from parties.audit.fetching import PublicApi  # noqa: PLC0415
     from parties.audit.fetching import fetch as fetch_chains  # noqa: PLC0415
     from parties.audit.saved import stage_folder, stages_of  # noqa: PLC0415
-    from parties.meter.api import pinned  # noqa: PLC0415
+    from parties.client.api import pinned  # noqa: PLC0415
 
     async def run() -> "list[tuple[str, list[Fetched]]]":
         found = []

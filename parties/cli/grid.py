@@ -99,10 +99,10 @@ def totals(
     """
     from mpc_market.wire.sheet import Content  # noqa: PLC0415
     from parties.cli.settled import ask, read_settled, start_of  # noqa: PLC0415
+    from parties.client.sheets import stage_of_content  # noqa: PLC0415
     from parties.grid.home import read_grid_home  # noqa: PLC0415
     from parties.grid.output import totals_csv, totals_json, totals_lines  # noqa: PLC0415
     from parties.grid.totals import fetch_totals  # noqa: PLC0415
-    from parties.meter.sheets import stage_of_content  # noqa: PLC0415
 
     problems = Problems()
     check_outputs({"--csv": csv, "--json": json}, (home, market), problems)

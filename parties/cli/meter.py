@@ -278,8 +278,8 @@ def evidence(
     Exit code: 0 written; 1 nothing is known of that period, or it could not be written; 2 bad input.
     """
     from mpc_market.errors import InputError, InvalidOrderError  # noqa: PLC0415
+    from parties.client.periods import period_start, period_text  # noqa: PLC0415
     from parties.meter.evidence import evidence_of  # noqa: PLC0415
-    from parties.meter.periods import period_start, period_text  # noqa: PLC0415
     from parties.meter.sources import open_meters  # noqa: PLC0415
 
     path, settings, (meter,) = open_meters([Path(home)], market)

@@ -8,13 +8,13 @@ from pathlib import Path
 import typer
 
 from mpc_market.errors import InputError, InvalidOrderError, InvalidSettingsError
+from parties.client.api import Api, pinned
+from parties.client.periods import period_start, period_text
 from parties.files.disputes import read_arbiter
 from parties.files.output import check_outputs
 from parties.files.problems import Problems, printable
-from parties.meter.api import Api, pinned
 from parties.meter.disputing import prepare_dispute, send_dispute, starts_of_month
 from parties.meter.market import Market
-from parties.meter.periods import period_start, period_text
 from parties.meter.sources import open_meters
 
 

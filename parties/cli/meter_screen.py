@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from parties.meter.periods import period_text
+from parties.client.periods import period_text
 
 if TYPE_CHECKING:
     from parties.meter.market import Market

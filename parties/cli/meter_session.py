@@ -11,14 +11,14 @@ from mpc_market.errors import InputError, InvalidOrderError, InvalidReadingError
 from mpc_market.wire.layout import Reading
 from parties.cli.meter_screen import show_finding
 from parties.cli.settled import period_of
+from parties.client.api import Api, pinned
+from parties.client.periods import period_start, period_text
 from parties.files.problems import Problems, printable
-from parties.meter.api import Api, pinned
 from parties.meter.clock import SystemClock
 from parties.meter.errors import HomeError
 from parties.meter.market import Market, Meter
 from parties.meter.metered import FromFile as MeteredFromFile
 from parties.meter.metered import FromRegisters, Metered, ReadingFile
-from parties.meter.periods import period_start, period_text
 from parties.meter.reading_watch import Readings
 from parties.meter.readings import send_reading, stage_of
 from parties.meter.results import State, collect

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from mpc_market.errors import InvalidOrderError, InvalidSettingsError
 from mpc_market.wire.identifiers import Stage
+from parties.client.api import Api, pinned
+from parties.client.periods import period_start
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
 from parties.files.running_toml import read_running
-from parties.meter.api import Api, pinned
-from parties.meter.periods import period_start
 
 T = TypeVar("T")
 

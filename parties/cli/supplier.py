@@ -209,7 +209,7 @@ def _fetch(own: "SupplierHome", running: "RunningMarket", start: int) -> "Suppli
     import time  # noqa: PLC0415
 
     from mpc_market.wire.identifiers import Stage  # noqa: PLC0415
-    from parties.meter.api import Api, pinned  # noqa: PLC0415
+    from parties.client.api import Api, pinned  # noqa: PLC0415
     from parties.supplier.periods import fetch_period  # noqa: PLC0415
 
     async def run() -> "SupplierPeriod":

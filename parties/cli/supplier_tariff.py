@@ -10,10 +10,10 @@ from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import START_MAX
 from mpc_market.wire.tariff import Tariff, money_rates
 from parties.cli.settled import period_of
+from parties.client.api import Api, pinned
+from parties.client.periods import period_text
 from parties.files.problems import Problems, printable
 from parties.files.running import RunningMarket
-from parties.meter.api import Api, pinned
-from parties.meter.periods import period_text
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import publish_tariff
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from mpc_market.errors import MarketError
 from mpc_market.wire.roll import RollEntry
+from parties.client.periods import period_text
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
 from parties.meter.home import Home, create_home
-from parties.meter.periods import period_text
 from parties.registrar import changes, desk
 from parties.registrar.changes import Candidate
 from parties.registrar.home import RegistrarHome, read_registrar_home

@@ -11,10 +11,10 @@ from typing import Any
 from mpc_market.errors import MarketError
 from parties.audit.fetching import PublicApi, fetch
 from parties.audit.verifying import Report, verify
+from parties.client.api import UnreachableError, pinned
 from parties.launch.community import Community, write_orders, write_readings
 from parties.launch.processes import Processes, Running
 from parties.launch.watching import FINAL, Seen, see, until_ready
-from parties.meter.api import UnreachableError, pinned
 from parties.meter.home import Home
 from parties.meter.market import Market
 

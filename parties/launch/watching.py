@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from mpc_market.errors import MarketError
 from mpc_market.rules.model import Side
 from mpc_market.wire.identifiers import Stage
+from parties.client.api import Api, RefusedError, UnreachableError
 from parties.launch.community import Community
-from parties.meter.api import Api, RefusedError, UnreachableError
 from parties.meter.results import State
 from parties.meter.store import Entry, Store
 

@@ -2,8 +2,7 @@
 
     home                    a private directory: keys, settings, store
     store                   what must survive a crash: submissions, receipts, results, registers
-    api, documents          plain HTTPS to the compute parties, with pinned certificates
-    rounds                  what the parties say about a round, checked
+    rounds, rhythm          what the parties say about a round, checked; when rounds open and close
     submitting              an order on its way in: stored, then sent until all receipts are there or the gate closes
     results                 the own result, fetched and verified
     watching                every period, one after the other, for one or many meters

@@ -4,10 +4,10 @@ import asyncio
 
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.sheet import Content, ReceivedSheet
+from parties.client.api import Api
+from parties.client.sheets import SheetReader, fetch_sheet
 from parties.files.running import RunningMarket
-from parties.meter.api import Api
 from parties.meter.home import Home
-from parties.meter.sheets import SheetReader, fetch_sheet
 
 
 async def fetch_bill(api: Api, staged: RunningMarket, home: Home, month: int) -> tuple[ReceivedSheet, ReceivedSheet]:

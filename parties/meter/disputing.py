@@ -19,10 +19,10 @@ from mpc_market.wire.message import Signed, read_signed, split_signed
 from mpc_market.wire.receipt import Receipt
 from mpc_market.wire.sharing import recombine
 from mpc_market.wire.submission import NONCE_BYTES, InputShare
+from parties.client.api import Api, RefusedError, UnreachableError
 from parties.files.disputes import DisputeFile, OwnSubmission, read_dispute
 from parties.files.private import replace as replace_file
 from parties.files.problems import Problems
-from parties.meter.api import Api, RefusedError, UnreachableError
 from parties.meter.market import Market, Meter
 from parties.meter.readings import reader
 from parties.meter.store import Prepared, Store

@@ -5,8 +5,8 @@
 
 import json
 
+from parties.client.periods import period_text
 from parties.meter.errors import StoreError
-from parties.meter.periods import period_text
 from parties.meter.store import Store
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from mpc_market.errors import InvalidOrderError
+from parties.client.periods import period_start
 from parties.files.problems import Problems, printable
 from parties.files.records import records
 from parties.files.source import BOM, read_text
-from parties.meter.periods import period_start
 
 Key = tuple[str, int]
 """A meter, and the start of a period."""

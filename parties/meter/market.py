@@ -8,7 +8,7 @@ from mpc_market.wire.identifiers import Stage, split_market
 from parties.files.market import MarketFile
 from parties.files.running import RunningMarket
 from parties.meter.home import Home
-from parties.meter.periods import Rhythm
+from parties.meter.rhythm import Rhythm
 from parties.meter.store import Store
 
 _MILLISECOND = timedelta(milliseconds=1)

@@ -18,9 +18,9 @@ from collections.abc import Collection, Mapping, Sequence
 from mpc_market.errors import MarketError
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.layout import Reading
+from parties.client.periods import period_text
 from parties.meter.market import Meter
 from parties.meter.metered import Metered
-from parties.meter.periods import period_text
 from parties.meter.readings import Accepted, accepted_before, reader, send_reading, stage_of
 from parties.meter.results import State
 from parties.meter.rounds import Rounds, Settled

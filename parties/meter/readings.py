@@ -19,8 +19,8 @@ from mpc_market.wire.layout import Reading, reading_bits
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.sharing import deal, recombine
 from mpc_market.wire.submission import NONCE_BYTES, InputShare, of_shares
+from parties.client.periods import period_text
 from parties.meter.market import Market, Meter
-from parties.meter.periods import period_text
 from parties.meter.rounds import Rounds
 from parties.meter.store import Prepared, Store
 from parties.meter.submitting import Sending, Submitted

@@ -20,7 +20,7 @@ from mpc_market.wire.opening import Terms
 from mpc_market.wire.outcome import Result
 from mpc_market.wire.reception import Received, receive
 from mpc_market.wire.verdicts import Verdict
-from parties.meter.api import RefusedError, UnreachableError
+from parties.client.api import RefusedError, UnreachableError
 from parties.meter.market import Meter
 from parties.meter.retry import pause_seconds
 from parties.meter.rounds import Rounds, Settled

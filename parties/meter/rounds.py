@@ -21,11 +21,11 @@ from mpc_market.wire.message import Signed, read_signed
 from mpc_market.wire.opening import Opening, Terms, terms_of
 from mpc_market.wire.outcome import Outcome, Result, Standing, result_of, standing
 from mpc_market.wire.record import Record
-from parties.meter.api import WAIT_SECONDS, Api, RefusedError, UnreachableError
+from parties.client.api import WAIT_SECONDS, Api, RefusedError, UnreachableError
+from parties.client.documents import PeriodDocument
+from parties.client.periods import period_text
 from parties.meter.clock import Clock
-from parties.meter.documents import PeriodDocument
 from parties.meter.market import Market
-from parties.meter.periods import period_text
 from parties.meter.retry import pause_before, pause_seconds
 
 PATIENCE_MS = 86_400_000

@@ -25,7 +25,7 @@ from mpc_market.wire.opening import Terms
 from mpc_market.wire.receipt import Receipt, check_receipt
 from mpc_market.wire.sharing import deal
 from mpc_market.wire.submission import NONCE_BYTES, InputShare, of_shares
-from parties.meter.api import RefusedError, UnreachableError
+from parties.client.api import RefusedError, UnreachableError
 from parties.meter.forecast import Wish
 from parties.meter.market import Market, Meter
 from parties.meter.retry import pause_before

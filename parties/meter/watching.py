@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mpc_market.errors import InputError, MarketError
+from parties.client.periods import period_text
 from parties.meter.market import Meter
-from parties.meter.periods import period_text
 from parties.meter.reading_watch import Readings
 from parties.meter.results import State, collect
 from parties.meter.rounds import Rounds

@@ -5,9 +5,9 @@ import io
 import json
 from collections.abc import Iterator
 
+from parties.client.periods import period_text
 from parties.files.problems import printable
 from parties.files.running import RunningMarket
-from parties.meter.periods import period_text
 from parties.supplier.periods import Metered, SupplierPeriod
 from parties.supplier.totals import PeriodTotals
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.sheet import Content
+from parties.client.api import Api
+from parties.client.sheets import SheetError
 from parties.files.running import RunningMarket
-from parties.meter.api import Api
-from parties.meter.sheets import SheetError
 from parties.supplier.errors import NoTotalsError
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import fetch

@@ -12,10 +12,10 @@ from mpc_market.wire.identifiers import Period
 from mpc_market.wire.message import M, read_signed
 from mpc_market.wire.opening import Opening, Terms, terms_of
 from mpc_market.wire.outcome import Outcome, Result, Standing, Void, result_of, standing
+from parties.client.api import Api, RefusedError, UnreachableError
+from parties.client.documents import PeriodDocument
+from parties.client.periods import period_text
 from parties.files.running import RunningMarket
-from parties.meter.api import Api, RefusedError, UnreachableError
-from parties.meter.documents import PeriodDocument
-from parties.meter.periods import period_text
 from parties.supplier.errors import NoTotalsError, TotalsError
 
 _WHY = {

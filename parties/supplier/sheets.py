@@ -5,10 +5,10 @@ import asyncio
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.sheet import Content, ReceivedSheet
 from mpc_market.wire.tariff import Tariff, sign_tariff
+from parties.client.api import Api, RefusedError, UnreachableError
+from parties.client.periods import period_text
+from parties.client.sheets import SheetError, SheetReader, fetch_sheet
 from parties.files.running import RunningMarket
-from parties.meter.api import Api, RefusedError, UnreachableError
-from parties.meter.periods import period_text
-from parties.meter.sheets import SheetError, SheetReader, fetch_sheet
 from parties.supplier.home import SupplierHome
 
 

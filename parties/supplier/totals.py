@@ -13,9 +13,9 @@ from mpc_market.wire.claim import Claimant, make_claim
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.message import read_signed
 from mpc_market.wire.totals import Totals, receive_totals
+from parties.client.api import Api, RefusedError, UnreachableError
+from parties.client.periods import period_text
 from parties.files.running import RunningMarket
-from parties.meter.api import Api, RefusedError, UnreachableError
-from parties.meter.periods import period_text
 from parties.supplier.errors import NoTotalsError, TotalsError
 from parties.supplier.home import SupplierHome
 from parties.supplier.settled import Settled, explained, settled

@@ -13,7 +13,7 @@ from parties.audit import fetching
 from parties.audit.fetching import Fetched, PublicApi, fetch
 from parties.audit.saved import chain_path
 from parties.audit.verifying import verify
-from parties.meter.api import pinned
+from parties.client.api import pinned
 from tests.audit.chains import STEP, Market, changed, linked
 from tests.supplier.online_parties import JSON, Answer, OnlineParties, page_of, problem
 from tests.wire.wire_round import START, WireRound

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.meter.periods import period_text
+from parties.client.periods import period_text
 from parties.meter.store import Store
 from tests.meter.https_parties import HttpsParties, https_parties
 from tests.meter.telegrams import dutch

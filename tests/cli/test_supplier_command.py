@@ -13,12 +13,12 @@ from standin import Ended, Run
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.tariff import Tariff
+from parties.client.api import Api, RefusedError
 from parties.files.key_home import IDENTITY, SEALING
 from parties.files.private import key_text
 from parties.files.problems import Problems
 from parties.files.running import Supplier
 from parties.files.running_toml import read_suppliers, running_text
-from parties.meter.api import Api, RefusedError
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import publish_tariff
 from tests.supplier.online_parties import OnlineParties, running_of

@@ -15,10 +15,10 @@ from mpc_market.wire.record import Record
 from mpc_market.wire.roll import RollEntry
 from parties.audit.fetching import PublicApi, fetch
 from parties.audit.verifying import verify
+from parties.client.api import pinned
 from parties.launch.community import MAXIMUM_KWH, REGION, SUPPLIER, make_community, write_orders
 from parties.launch.processes import Processes, Running, last_lines
 from parties.launch.watching import until_ready
-from parties.meter.api import pinned
 from parties.meter.market import Market
 from parties.meter.results import State
 from parties.meter.store import Store

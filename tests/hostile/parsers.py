@@ -33,6 +33,7 @@ from parties.audit.evidence import Evidence
 from parties.audit.evidence_files import read_evidence, read_messages
 from parties.audit.fetching import ServedError, _page
 from parties.audit.told import Teller
+from parties.client.documents import PeriodDocument, problem_of
 from parties.compute import messages, raw, service_messages, settlement_messages
 from parties.compute.channel import Channel, ChannelClosedError
 from parties.files.disputes import arbiter_text, read_arbiter, read_dispute
@@ -44,7 +45,6 @@ from parties.files.problems import Problems
 from parties.files.running_toml import read_running, read_suppliers, running_text
 from parties.grid import home as grid_home
 from parties.grid.home import make_grid_home, read_grid_home
-from parties.meter.documents import PeriodDocument, problem_of
 from parties.meter.errors import TelegramError
 from parties.meter.home import HomeError, create_home, open_home
 from parties.meter.metered import read_readings

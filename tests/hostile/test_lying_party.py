@@ -21,9 +21,9 @@ from parties.audit.evidence import Evidence
 from parties.audit.fetching import PublicApi, fetch
 from parties.audit.orders import OrderReport, check_order
 from parties.audit.verifying import Report, verify
+from parties.client.api import pinned
 from parties.launch.community import make_community
 from parties.ledger import Ledger
-from parties.meter.api import pinned
 from parties.meter.forecast import Wish
 from parties.meter.results import State
 from parties.meter.store import Entry, Store

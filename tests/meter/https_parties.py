@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from parties.files.market import MarketFile
-from parties.files.running import Service
+from parties.files.running import RunningMarket, Service
 from parties.files.running_toml import running_text
 from parties.meter.clock import SystemClock
 from parties.meter.home import Home, create_home
@@ -43,6 +44,13 @@ class HttpsParties:
         return home
 
 
+def with_keys(running: RunningMarket, j: int, **change: object) -> RunningMarket:
+    """The same market with something changed in the keys of one party."""
+    parties = list(running.parties)
+    parties[j] = replace(parties[j], keys=(replace(parties[j].keys[0], **change),))
+    return replace(running, parties=tuple(parties))
+
+
 @contextmanager
 def https_parties(folder: Path, period: timedelta, publish_ms: int = 100) -> Iterator[HttpsParties]:
     """Three parties with certificates of their own; rounds open one period before their periods."""
@@ -50,7 +58,7 @@ def https_parties(folder: Path, period: timedelta, publish_ms: int = 100) -> Ite
     with ExitStack() as stack:
         servers, certificates = [], []
         for j in range(3):
-            (folder / f"tls-{j}").mkdir()
+            (folder / f"tls-{j}").mkdir(parents=True)
             pair = make_key_pair(f"p{j}", ["127.0.0.1"])
             certificates.append(pair.certificate)
             server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(j, box, lock))

@@ -4,9 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from mpc_market.rules.model import Side
+from parties.client.api import Api
 from parties.files.market import MarketFile
 from parties.files.running import Service
-from parties.meter.api import Api
 from parties.meter.forecast import Wish
 from parties.meter.home import create_home
 from parties.meter.market import Meter

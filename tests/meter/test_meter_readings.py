@@ -15,7 +15,7 @@ from mpc_market.errors import InputError, InvalidReadingError
 from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.layout import Reading
-from parties.meter.api import Api, pinned
+from parties.client.api import Api, pinned
 from parties.meter.market import Market, Meter
 from parties.meter.readings import send_reading, stage_of
 from parties.meter.rounds import Rounds

@@ -1,6 +1,5 @@
 """Orders in and results out, through the client and stand-ins of the parties (submitting, rounds, results)."""
 
-import json
 import tempfile
 from pathlib import Path
 
@@ -11,14 +10,12 @@ from hypothesis import strategies as st
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
 from mpc_market.wire.submission import Submission
-from parties.meter.api import RefusedError, UnreachableError
 from parties.meter.forecast import Wish
 from parties.meter.results import State, collect
 from parties.meter.rounds import _OPENING_SECONDS
 from parties.meter.submitting import submit
 from tests.meter.faults import unreachable_for
 from tests.meter.small_market import BUY, SELL, START, SmallMarket, play, posts
-from tests.meter.standin import problem
 
 # --- all is well ------------------------------------------------------------------------------------------
 
@@ -104,40 +101,3 @@ def test_results_of_all_meters_are_those_of_the_rule(wishes):
     assert [finding.state for finding in found] == [State.VERIFIED] * len(meters)
     assert tuple(finding.accepted[0] for finding in found) == expected.accepted
     assert {finding.price for finding in found} == {expected.price}
-
-
-# --- the API ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("answer", "passing"),
-    [
-        (problem("late", 409), False),
-        (problem("rate-limited", 429), True),
-        (problem("storage", 503), True),
-        (problem("internal", 500), True),
-    ],
-)
-def test_refusals_are_told_apart(small, answer, passing):
-    small.parties.faults[0] = lambda request, real: answer
-    with pytest.raises(RefusedError) as caught:
-        small.run(small.rounds.api.get(0, f"periods/{START}"))
-    assert caught.value.passing is passing
-    assert caught.value.problem == json.loads(answer[2])["title"]
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        (404, "text/html", b"<html>"),
-        (409, "application/problem+json", b"not json"),
-        (409, "application/problem+json", b'{"type": "about:blank"}'),
-        (409, "application/problem+json", b'{"type": "urn:mpc-market:problem:\\u001b[2J"}'),
-        (302, "text/plain", b""),
-        (200, "application/json", b" " * (2**20 + 1)),
-    ],
-)
-def test_what_is_no_answer_of_a_party_is_unreachable(small, answer):
-    small.parties.faults[0] = lambda request, real: answer
-    with pytest.raises(UnreachableError):
-        small.run(small.rounds.api.get(0, f"periods/{START}"))

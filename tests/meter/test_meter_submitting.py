@@ -10,8 +10,8 @@ import pytest
 from mpc_market.errors import InvalidOrderError
 from mpc_market.rules.model import Side
 from mpc_market.wire.submission import Submission
+from parties.client.api import Api
 from parties.files.running import Service
-from parties.meter.api import Api
 from parties.meter.forecast import Wish
 from parties.meter.market import Market
 from parties.meter.results import State, collect

@@ -15,7 +15,7 @@ from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
 from mpc_market.wire.audit import check_record
 from mpc_market.wire.record import Record
-from parties.meter.api import Api, RefusedError, pinned
+from parties.client.api import Api, RefusedError, pinned
 from parties.meter.forecast import Wish
 from parties.meter.home import create_home
 from parties.meter.market import Market, Meter

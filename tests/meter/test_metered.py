@@ -10,9 +10,9 @@ import pytest
 
 from mpc_market.errors import InputError
 from mpc_market.wire.layout import Reading
+from parties.client.periods import period_text
 from parties.files.market import MarketFile
 from parties.meter.metered import FromFile, FromRegisters, ReadingFile
-from parties.meter.periods import period_text
 from parties.meter.registers import Boundaries, Registers
 from parties.meter.store import Store
 

@@ -17,7 +17,7 @@ from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.layout import Reading
-from parties.meter.api import Api, pinned
+from parties.client.api import Api, pinned
 from parties.meter.forecast import Wish
 from parties.meter.market import Market, Meter
 from parties.meter.metered import FromRegisters

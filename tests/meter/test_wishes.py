@@ -1,20 +1,16 @@
-"""What is ordered: files of orders, periods, the tariff (parties.meter.wishes, parties.meter.periods)."""
+"""What is ordered: files of orders, the tariff (parties.meter.wishes)."""
 
-import contextlib
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mpc_market.errors import InputError, InvalidOrderError
+from mpc_market.errors import InputError
 from mpc_market.rules.model import Side
 from parties.files.market import MarketFile
 from parties.files.problems import Problems
 from parties.meter.errors import HomeError
 from parties.meter.forecast import Limits, Wish
 from parties.meter.home import create_home
-from parties.meter.periods import Rhythm, period_start, period_text
 from parties.meter.registers import Boundary, Registers
 from parties.meter.store import Store
 from parties.meter.wishes import Forecast, WishFile, limits_of, read_wishes
@@ -145,25 +141,3 @@ def test_the_tariff_gives_the_limits(home):
 def test_a_tariff_that_cannot_be_used_is_refused(home, change, reason):
     with pytest.raises(HomeError, match=reason):
         limits_of(replace(home, **(TARIFF | change)), MARKET)
-
-
-# --- periods ----------------------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 10**6), st.sampled_from([1, 10, 60, 900, 3600]))
-def test_periods_as_text_and_back(number, length):
-    assert period_start(period_text(number * length), length) == number * length
-
-
-@given(st.text(max_size=30))
-def test_any_text_is_a_period_or_refused(text):
-    with contextlib.suppress(InvalidOrderError):
-        assert period_start(text, 900) % 900 == 0
-
-
-@given(st.integers(1, 10_000), st.integers(0, 10**8), st.integers(0, 2**45))
-def test_at_every_moment_one_round_takes_orders(length, lead, now):
-    rhythm = Rhythm(length, lead)
-    start = rhythm.next_gate(now)
-    assert start % length == 0
-    assert rhythm.opens(start) <= now < rhythm.gate(start)

@@ -12,7 +12,7 @@ from mpc_market.wire.verdicts import Verdict
 from parties.arbiter.case import Answer, Case
 from parties.arbiter.claims import Kind, Standing
 from parties.arbiter.judging import Judgement
-from parties.meter.periods import period_text
+from parties.client.periods import period_text
 from tests.wire.wire_round import WireRound
 
 LIAR = 0

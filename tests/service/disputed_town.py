@@ -21,10 +21,10 @@ from parties.arbiter.case import Case
 from parties.arbiter.fetching import Fetching
 from parties.arbiter.home import ArbiterHome, make_arbiter_home
 from parties.arbiter.judging import Judgement, judge
+from parties.client.api import Api, pinned
 from parties.files.disputes import DisputeFile, read_dispute
 from parties.files.problems import Problems
 from parties.ledger.schema import results, submissions
-from parties.meter.api import Api, pinned
 from parties.meter.disputing import prepare_dispute, send_dispute
 from parties.meter.forecast import Wish
 from parties.meter.home import create_home, open_home

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 from mpc_market.rules.settlement import Account, Bill
 from mpc_market.rules.statement import statement
 from parties.cli.main import app
+from parties.client.periods import period_text
 from parties.files.key_home import IDENTITY, SEALING
 from parties.files.private import key_text
 from parties.grid.home import make_grid_home
 from parties.meter.home import create_home
-from parties.meter.periods import period_text
 from parties.statement.texts import cents_text, money_price_text
 from parties.supplier.home import make_supplier_home
 

@@ -22,9 +22,9 @@ from mpc_market.wire.submission import InputShare
 from parties.arbiter.case import read_case, write_case
 from parties.arbiter.claims import Kind, Standing
 from parties.arbiter.wording import as_json, lines
+from parties.client.periods import period_text
 from parties.files.disputes import arbiter_text
 from parties.files.problems import Problems
-from parties.meter.periods import period_text
 from parties.service import disputes
 from parties.service.life import FINAL, State
 

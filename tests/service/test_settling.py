@@ -23,10 +23,10 @@ from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.record import Record
 from mpc_market.wire.sheet import Content, key_fact
 from mpc_market.wire.tariff import Tariff
+from parties.client.api import Api, pinned
+from parties.client.sheets import SheetError
 from parties.grid.home import GridHome
 from parties.grid.totals import fetch_totals
-from parties.meter.api import Api, pinned
-from parties.meter.sheets import SheetError
 from parties.service.life import FINAL, State
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import fetch, publish_tariff

@@ -16,7 +16,7 @@ from mpc_market.wire.outcome import Outcome, Void, VoidReason
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.totals import make_totals
-from parties.meter.api import Api, pinned
+from parties.client.api import Api, pinned
 from parties.supplier.errors import TotalsError
 from parties.supplier.home import SupplierHome
 from parties.supplier.output import totals_csv, totals_json, totals_lines

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from mpc_market.errors import InvalidSettingsError, MarketError
+from parties.client.documents import problem_of
+from parties.client.http import httpx
 from parties.files.running import RunningMarket
-from parties.meter.documents import problem_of
-from parties.meter.http import httpx
 from parties.tls import client_context
 
 ANSWER_BYTES_MAX = 2**20

@@ -23,12 +23,12 @@ from mpc_market.wire.outcome import Outcome, Standing, standing
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.sheet import Content, ReceivedSheet, Sheet, receive_sheet
 from mpc_market.wire.signing import SigningKey
+from parties.client.api import Api, RefusedError, UnreachableError
+from parties.client.documents import PeriodDocument
+from parties.client.periods import period_text
 from parties.files.problems import printable
 from parties.files.running import RunningMarket
 from parties.files.values import moment_text
-from parties.meter.api import Api, RefusedError, UnreachableError
-from parties.meter.documents import PeriodDocument
-from parties.meter.periods import period_text
 
 
 class SheetError(MarketError):

@@ -1,4 +1,4 @@
-"""Real HTTPS with pinned certificates (parties.meter.api, parties.meter.sources)."""
+"""Real HTTPS with pinned certificates (parties.client.api)."""
 
 import asyncio
 from dataclasses import replace
@@ -6,13 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from mpc_market.errors import InputError
-from parties.files.running_toml import running_text
-from parties.meter.api import Api, UnreachableError, pinned
+from parties.client.api import Api, UnreachableError, pinned
 from parties.meter.clock import SystemClock
-from parties.meter.sources import MarketSource, read_market
+from parties.meter.sources import read_market
 from parties.tls.certificate import make_key_pair
-from tests.meter.https_parties import https_parties
+from tests.meter.https_parties import https_parties, with_keys
 
 PERIOD = timedelta(seconds=3600)
 
@@ -31,12 +29,6 @@ def ask(running, party: int) -> bytes:
             return await api.get(party, f"periods/{start}")
 
     return asyncio.run(once())
-
-
-def with_keys(running, j: int, **change):
-    parties = list(running.parties)
-    parties[j] = replace(parties[j], keys=(replace(parties[j].keys[0], **change),))
-    return replace(running, parties=tuple(parties))
 
 
 def test_parties_with_their_own_certificates_are_spoken_to(served):
@@ -73,32 +65,3 @@ def test_a_party_that_is_not_there(served):
     parties = (replace(running.parties[0], api="https://127.0.0.1:9"), *running.parties[1:])
     with pytest.raises(UnreachableError, match="party 0: "):
         ask(replace(running, parties=parties), 0)
-
-
-def test_a_market_file_with_new_keys_is_taken_over_without_a_restart(served, tmp_path):
-    """The certificate was another one when the client was started; the market file brings the right one."""
-    right = served.parties.market.running
-    wrong = with_keys(right, 2, certificate=make_key_pair("x", ["127.0.0.1"]).certificate)
-    path = tmp_path / "market.toml"
-    path.write_text(running_text(wrong))
-    start = SystemClock().now_ms() // 1000 // 3600 * 3600 + 3600
-
-    async def play():
-        source = MarketSource(str(path), read_market(str(path)), SystemClock())
-        async with source.rounds.api as api:
-            with pytest.raises(UnreachableError):
-                await api.get(2, f"periods/{start}")
-            source.refresh()
-            path.write_text(running_text(right))
-            source.refresh()
-            assert b"openings" in await api.get(2, f"periods/{start}")
-            path.write_text(running_text(replace(right, settings=replace(right.settings, price_bits=13))))
-            with pytest.raises(InputError, match=r"table \[market\]"):
-                source.refresh()
-            assert source.rounds.market.file.price_bits == 12
-            path.write_text("oh no")
-            with pytest.raises(InputError, match="not TOML"):
-                source.refresh()
-            assert b"openings" in await api.get(2, f"periods/{start}")
-
-    asyncio.run(play())

@@ -1,0 +1,43 @@
+"""What is no answer of a party, and what is a refusal (parties.client.api)."""
+
+import json
+
+import pytest
+
+from parties.client.api import RefusedError, UnreachableError
+from tests.meter.small_market import START
+from tests.meter.standin import problem
+
+
+@pytest.mark.parametrize(
+    ("answer", "passing"),
+    [
+        (problem("late", 409), False),
+        (problem("rate-limited", 429), True),
+        (problem("storage", 503), True),
+        (problem("internal", 500), True),
+    ],
+)
+def test_refusals_are_told_apart(small, answer, passing):
+    small.parties.faults[0] = lambda request, real: answer
+    with pytest.raises(RefusedError) as caught:
+        small.run(small.rounds.api.get(0, f"periods/{START}"))
+    assert caught.value.passing is passing
+    assert caught.value.problem == json.loads(answer[2])["title"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (404, "text/html", b"<html>"),
+        (409, "application/problem+json", b"not json"),
+        (409, "application/problem+json", b'{"type": "about:blank"}'),
+        (409, "application/problem+json", b'{"type": "urn:mpc-market:problem:\\u001b[2J"}'),
+        (302, "text/plain", b""),
+        (200, "application/json", b" " * (2**20 + 1)),
+    ],
+)
+def test_what_is_no_answer_of_a_party_is_unreachable(small, answer):
+    small.parties.faults[0] = lambda request, real: answer
+    with pytest.raises(UnreachableError):
+        small.run(small.rounds.api.get(0, f"periods/{START}"))
