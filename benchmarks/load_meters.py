@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from parties.meter.clock import SystemClock
+from parties.clock import SystemClock
 from parties.meter.market import Meter
 from parties.meter.sources import MarketSource, open_meters
 from parties.meter.store import Finding, Prepared, Store

@@ -23,11 +23,11 @@ from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import Submission, make
 from parties.client.api import Api, pinned
+from parties.clock import SystemClock
 from parties.files.problems import Problems
 from parties.launch.community import MAXIMUM_KWH, REGION, SUPPLIER, Community, make_community
 from parties.launch.processes import Processes, Running
 from parties.launch.watching import until_ready
-from parties.meter.clock import SystemClock
 from parties.meter.market import Market
 from parties.meter.rounds import Rounds
 from parties.registrar import changes, desk

@@ -25,8 +25,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from mpc_market.wire.identifiers import split_market
+from parties import clock
 from parties.ledger import Ledger
-from parties.service import clock
 from parties.service.life import State
 from parties.service.run import run
 from soak.steered import SteeredClock

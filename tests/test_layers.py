@@ -39,6 +39,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     # Meters, suppliers and auditors use it as it is: no numpy, nothing of the engine.
     "mpc_market.wire": ({"mpc_market.errors", "mpc_market.rules.model", "mpc_market.rules.tariff"}, {"nacl"}),
     "parties": (set(), set()),
+    "parties.clock": (set(), set()),
     # Of what it holds only `certificate` needs more than the standard library.
     "parties.tls": ({"mpc_market.errors"}, {"cryptography"}),
     "parties.net": ({"mpc_market.errors", "mpc_market.network", "parties.tls"}, {"numpy", "mpyc"}),
@@ -122,7 +123,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     # Speaking with the parties from outside, for the roles below.
     "parties.client": ({"mpc_market.errors", "mpc_market.wire", "parties.files", "parties.tls"}, {"httpx"}),
     "parties.meter": (
-        {"mpc_market.errors", "mpc_market.rules.model", "mpc_market.wire", "parties.client", "parties.files"},
+        {
+            "mpc_market.errors",
+            "mpc_market.rules.model",
+            "mpc_market.wire",
+            "parties.client",
+            "parties.clock",
+            "parties.files",
+        },
         {"dsmr_parser", "serial"},
     ),
     "parties.supplier": ({"mpc_market.errors", "mpc_market.wire", "parties.client", "parties.files"}, set()),
@@ -167,6 +175,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties.files",
             "parties.local",
             "parties.settling",
+            "parties.statement.texts",
             "parties.worker",
         },
         {"numpy", "pandas", "matplotlib", "demandlib", "pvlib", "rich"},
@@ -178,6 +187,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.errors",
             "mpc_market.rules.model",
             "mpc_market.wire",
+            "parties.clock",
             "parties.compute.messages",
             "parties.compute.event_loop",
             "parties.files",
@@ -215,6 +225,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "mpc_market.secure.clearing",
             "mpc_market.wire",
             "parties.client",
+            "parties.clock",
             "parties.demo",
             "parties.files",
             "parties.grid",

@@ -11,8 +11,8 @@ from typing import Any
 from mpc_market.rules.settlement import deviation
 from mpc_market.wire.identifiers import Period, Stage
 from parties.arbiter.claims import Claim, Kind, Standing
-from parties.client.periods import period_text
 from parties.files.market import MarketFile
+from parties.files.values import moment_text
 from parties.statement.texts import cents_text
 
 _YES, _NO, _OPEN = Standing.PROVED, Standing.DISPROVED, Standing.NOT_PROVED
@@ -97,7 +97,7 @@ def verdict(claims: list[Claim], faults: list[str]) -> str:
 
 def round_text(period: Period) -> str:
     """A round: its stage and its UTC start, such as "settlement of 2026-11-26T15:48:30Z"."""
-    return f"{period.stage.value or 'clearing'} of {period_text(period.start)}"
+    return f"{period.stage.value or 'clearing'} of {moment_text(period.start)}"
 
 
 def without_seconds(text: str, market: str) -> str:

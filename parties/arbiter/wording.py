@@ -7,9 +7,9 @@ from mpc_market.wire.identifiers import Stage
 from parties.arbiter.claims import Claim
 from parties.arbiter.judging import Judgement
 from parties.arbiter.telling import round_text, sentence, values_lines, values_table, verdict, without_seconds
-from parties.client.periods import period_text
 from parties.files.market import MarketFile
 from parties.files.problems import listed, printable
+from parties.files.values import moment_text
 
 _LONGEST = 500
 
@@ -52,7 +52,7 @@ def _table(claim: Claim, market: str, settings: MarketFile) -> dict[str, object]
         "claim": claim.kind.name.lower(),
         "market": Stage.CLEARING.of(claim.round.market),
         "outcome": sentence(claim),
-        "period": period_text(claim.round.start),
+        "period": moment_text(claim.round.start),
         "proof": claim.proof,
         "reason": without_seconds(claim.reason, market),
         "says": claim.kind.value,

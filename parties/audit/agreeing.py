@@ -18,7 +18,7 @@ from mpc_market.wire.record import Record
 from parties.audit.chain import Chain, Entry
 from parties.audit.saved import read_line
 from parties.audit.told import Teller
-from parties.client.periods import period_text
+from parties.files.values import moment_text
 
 BEHIND_MAX = 2
 """How many of the last rounds a chain may lack: the parties end a round, and are asked, one after the other."""
@@ -178,6 +178,6 @@ def _is_genuine(signed: Signed[Any], record: Record, teller: Teller) -> bool:
 def period_name(start: int) -> str:
     """A round for people; what no calendar holds as its number."""
     try:
-        return period_text(start)
+        return moment_text(start)
     except (ValueError, OverflowError, OSError):
         return f"period {start}"

@@ -154,11 +154,11 @@ def check(
 def _check_known(case: "Case") -> None:
     """Raises: MarketError if no party has heard of any round that is contested, and the user shows nothing of one."""
     from mpc_market.errors import MarketError  # noqa: PLC0415
-    from parties.client.periods import period_text  # noqa: PLC0415
+    from parties.files.values import moment_text  # noqa: PLC0415
 
     starts = case.dispute.asked.starts
     if not any(period.start in starts for period in (*case.records, *case.answers)) and not case.dispute.submissions:
-        named = ", ".join(map(period_text, starts[:3])) + ", …" * (len(starts) > 3)
+        named = ", ".join(map(moment_text, starts[:3])) + ", …" * (len(starts) > 3)
         raise MarketError(f"no such round: no party knows one of {named}, so there is nothing to judge")
 
 

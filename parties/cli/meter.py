@@ -278,7 +278,8 @@ def evidence(
     Exit code: 0 written; 1 nothing is known of that period, or it could not be written; 2 bad input.
     """
     from mpc_market.errors import InputError, InvalidOrderError  # noqa: PLC0415
-    from parties.client.periods import period_start, period_text  # noqa: PLC0415
+    from parties.client.periods import period_start  # noqa: PLC0415
+    from parties.files.values import moment_text  # noqa: PLC0415
     from parties.meter.evidence import evidence_of  # noqa: PLC0415
     from parties.meter.sources import open_meters  # noqa: PLC0415
 
@@ -291,7 +292,7 @@ def evidence(
     except InvalidOrderError as error:
         raise InputError((f"--period: {error}",)) from None
     write_files({out: evidence_of(meter.store, start)})
-    typer.echo(f"{printable(out, 200)}: what the parties signed for {period_text(start)}")
+    typer.echo(f"{printable(out, 200)}: what the parties signed for {moment_text(start)}")
 
 
 @app.command()

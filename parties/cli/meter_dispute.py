@@ -9,10 +9,11 @@ import typer
 
 from mpc_market.errors import InputError, InvalidOrderError, InvalidSettingsError
 from parties.client.api import Api, pinned
-from parties.client.periods import period_start, period_text
+from parties.client.periods import period_start
 from parties.files.disputes import read_arbiter
 from parties.files.output import check_outputs
 from parties.files.problems import Problems, printable
+from parties.files.values import moment_text
 from parties.meter.disputing import prepare_dispute, send_dispute, starts_of_month
 from parties.meter.market import Market
 from parties.meter.sources import open_meters
@@ -56,7 +57,7 @@ def _warn(starts: Sequence[int], signed: set[int]) -> None:
     for start in starts:
         if start not in signed:
             typer.echo(
-                f"mpc-market: {period_text(start)}: this home has signed no order and no reading for that period: "
+                f"mpc-market: {moment_text(start)}: this home has signed no order and no reading for that period: "
                 "unless the parties have settled an estimate, there is nothing to judge",
                 err=True,
             )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from parties.client.periods import period_text
+from parties.files.values import moment_text
 
 if TYPE_CHECKING:
     from parties.meter.market import Market
@@ -22,7 +22,7 @@ def show_history(entries: "Sequence[Entry]", market: "Market") -> None:
         typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     remarks = [entry for entry in entries if entry.remark]
     for entry in remarks:
-        typer.echo(f"{period_text(entry.start)}: {entry.remark}")
+        typer.echo(f"{moment_text(entry.start)}: {entry.remark}")
     if not entries:
         typer.echo("nothing was submitted yet")
 
@@ -37,7 +37,7 @@ def history_csv(entries: "Sequence[Entry]", market: "Market") -> Iterator[str]:
 
 def _rows(entry: "Entry", market: "Market") -> "Iterator[tuple[str, ...]]":
     clearing = "" if entry.price is None else market.file.price_text(entry.price)
-    begin = (period_text(entry.start), "" if entry.number is None else str(entry.number), str(entry.receipts))
+    begin = (moment_text(entry.start), "" if entry.number is None else str(entry.number), str(entry.receipts))
     end = (clearing, entry.state or "pending")
     if not entry.orders:
         yield (*begin, "", "", "", "", *end)
@@ -51,7 +51,7 @@ def show_finding(finding: "Finding", market: "Market") -> None:
     """The result of one period."""
     price = "no clearing price" if finding.price is None else f"clearing price {market.file.price_text(finding.price)}"
     unit = "" if finding.price is None else f" {market.file.prices.unit}"
-    typer.echo(f"{period_text(finding.start)}: {finding.state}, {price}{unit}")
+    typer.echo(f"{moment_text(finding.start)}: {finding.state}, {price}{unit}")
     for lots in finding.accepted or ():
         typer.echo(f"accepted quantity {market.file.quantity_text(lots)} kWh")
     if finding.remark:

@@ -12,9 +12,10 @@ from mpc_market.wire.layout import Reading
 from parties.cli.meter_screen import show_finding
 from parties.cli.settled import period_of
 from parties.client.api import Api, pinned
-from parties.client.periods import period_start, period_text
+from parties.client.periods import period_start
+from parties.clock import SystemClock
 from parties.files.problems import Problems, printable
-from parties.meter.clock import SystemClock
+from parties.files.values import moment_text
 from parties.meter.errors import HomeError
 from parties.meter.market import Market, Meter
 from parties.meter.metered import FromFile as MeteredFromFile
@@ -84,7 +85,7 @@ def _told(done: Submitted, start: int, what: str) -> bool:
         typer.echo(f"mpc-market: no receipt: {printable(trouble, 500)}", err=True)
     said = "accepted" if done.accepted else "NOT accepted"
     receipts = f"receipts of {len(done.receipts)} of {done.parties} parties"
-    typer.echo(f"{period_text(start)}: {what} {done.number} {said}: {receipts}")
+    typer.echo(f"{moment_text(start)}: {what} {done.number} {said}: {receipts}")
     return done.accepted
 
 
@@ -172,19 +173,19 @@ def _next_start(market: Market, clock: SystemClock) -> int:
     start = rhythm.next_gate(now_ms)
     if not rhythm.closes_soon(start, now_ms):
         return start
-    typer.echo(f"{period_text(start)}: its gate closes in a moment: the order is for the next period")
+    typer.echo(f"{moment_text(start)}: its gate closes in a moment: the order is for the next period")
     time.sleep((rhythm.gate(start) - now_ms) / 1000)
     return start + rhythm.length
 
 
 def _check_open(start: int, market: Market, now_ms: int) -> None:
     """Raises: InputError if the round of a period does not take orders now."""
-    takes = period_text(market.rhythm.next_gate(now_ms))
+    takes = moment_text(market.rhythm.next_gate(now_ms))
     if now_ms >= market.rhythm.gate(start):
-        raise InputError((f"--period: the gate of {period_text(start)} has closed; orders are taken for {takes}",))
+        raise InputError((f"--period: the gate of {moment_text(start)} has closed; orders are taken for {takes}",))
     if now_ms < market.rhythm.opens(start):
         raise InputError(
-            (f"--period: {period_text(start)} is not open yet; orders are taken for {takes}; `watch` waits",)
+            (f"--period: {moment_text(start)} is not open yet; orders are taken for {takes}; `watch` waits",)
         )
 
 

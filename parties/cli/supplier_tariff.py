@@ -11,9 +11,9 @@ from mpc_market.wire.identifiers import START_MAX
 from mpc_market.wire.tariff import Tariff, money_rates
 from parties.cli.settled import period_of
 from parties.client.api import Api, pinned
-from parties.client.periods import period_text
 from parties.files.problems import Problems, printable
 from parties.files.running import RunningMarket
+from parties.files.values import moment_text
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import publish_tariff
 
@@ -30,7 +30,7 @@ def read_tariff(
     begins = period_of(running, first, problems, "--from")
     ends = START_MAX if until is None else period_of(running, until, problems, "--until")
     if not problems.count and ends <= begins:
-        problems.add("--until", f"{period_text(ends)} is not after --from, {period_text(begins)}")
+        problems.add("--until", f"{moment_text(ends)} is not after --from, {moment_text(begins)}")
     ticks = []
     for option, text in zip(("--retail", "--feed-in", "--fee"), prices, strict=True):
         try:
@@ -57,10 +57,10 @@ def _check_days(tariff: Tariff, running: RunningMarket) -> None:
         return  # it only clears: the parties say so
     for moment in (tariff.begins, tariff.ends):
         if moment != START_MAX and not calendar.begins_day(moment):
-            days = " and one at ".join(map(period_text, (calendar.day(moment), calendar.next_day(moment))))
+            days = " and one at ".join(map(moment_text, (calendar.day(moment), calendar.next_day(moment))))
             raise InvalidOrderError(
                 f"a tariff begins and ends with a day of the market ({running.settings.timezone}): none begins at "
-                f"{period_text(moment)}, but one does at {days}"
+                f"{moment_text(moment)}, but one does at {days}"
             )
 
 

@@ -9,13 +9,9 @@ from datetime import UTC, datetime
 
 from mpc_market.errors import InvalidOrderError
 from parties.files.problems import printable
+from parties.files.values import moment_text
 
 _TEXT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d))?Z", re.ASCII)
-
-
-def period_text(start: int) -> str:
-    """The start of a period as text."""
-    return datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def period_start(text: str, length: int) -> int:
@@ -33,7 +29,7 @@ def period_start(text: str, length: int) -> int:
     if start % length or start < 0:
         earlier = max(start // length, 0) * length
         raise InvalidOrderError(
-            f"period '{text}': no period starts there, but one does at {period_text(earlier)} "
-            f"and one at {period_text(earlier + length)}"
+            f"period '{text}': no period starts there, but one does at {moment_text(earlier)} "
+            f"and one at {moment_text(earlier + length)}"
         )
     return start

@@ -25,7 +25,6 @@ from mpc_market.wire.sheet import Content, ReceivedSheet, Sheet, receive_sheet
 from mpc_market.wire.signing import SigningKey
 from parties.client.api import Api, RefusedError, UnreachableError
 from parties.client.documents import PeriodDocument
-from parties.client.periods import period_text
 from parties.files.problems import printable
 from parties.files.running import RunningMarket
 from parties.files.values import moment_text
@@ -141,7 +140,7 @@ def _named(staged: RunningMarket, start: int) -> str:
     """The period or month as people know it."""
     calendar = staged.calendar
     if calendar is None or split_market(staged.id)[1] is not Stage.CLOSING:
-        return period_text(start)
+        return moment_text(start)
     return calendar.months.text(start)
 
 

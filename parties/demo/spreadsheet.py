@@ -9,6 +9,7 @@ from parties.demo.calendar import local
 from parties.demo.community import Community
 from parties.demo.day import QuarterHour
 from parties.demo.settlement import Day
+from parties.statement.texts import cents_text
 
 COLUMNS = (
     "period_start_utc",
@@ -63,7 +64,7 @@ def households_csv(days: Sequence[Day]) -> bytes:
             day.household.name,
             day.household.supplier.name,
             *map(tariffs.quantity_text, (day.imported, day.exported, day.bought, day.sold)),
-            *map(tariffs.cents_text, (day.without, day.due, day.gain)),
+            *map(cents_text, (day.without, day.due, day.gain)),
         )
         for day in days
     )
@@ -73,8 +74,7 @@ def households_csv(days: Sequence[Day]) -> bytes:
 def settlement_csv(community: Community) -> bytes:
     """The table: received is positive, paid negative."""
     rows = (
-        (row.who, row.number, *map(tariffs.cents_text, (row.without, row.with_market, row.change)))
-        for row in community.rows
+        (row.who, row.number, *map(cents_text, (row.without, row.with_market, row.change))) for row in community.rows
     )
     return _csv(SETTLEMENT_COLUMNS, rows)
 

@@ -66,11 +66,6 @@ def euros_rounded(amount: int) -> str:
     return f"{amount * TICK * LOT:,.2f}"
 
 
-def cents_text(cents: int) -> str:
-    """Cents as EUR, e.g. `-1451.63`."""
-    return f"{Decimal(cents) / 100:.2f}"
-
-
 def cents_signed(cents: int) -> str:
     """Cents as EUR with their sign, for people to read, e.g. `+1,451.63` or `−0.12`; nothing is `0.00`."""
     return f"{Decimal(cents) / 100:+,.2f}".replace("-", "−") if cents else "0.00"

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from mpc_market.errors import MarketError
 from mpc_market.wire.roll import RollEntry
-from parties.client.periods import period_text
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
+from parties.files.values import moment_text
 from parties.meter.home import Home, create_home
 from parties.registrar import changes, desk
 from parties.registrar.changes import Candidate
@@ -106,7 +106,7 @@ def write_orders(community: Community, client: str, homes: Sequence[Home], start
             least, most = (ticks // 6, ticks * 3 // 8) if sells else (ticks // 5, ticks // 2)
             price = file.price_text(least + secrets.randbelow(max(most - least, 1)))
             quantity = file.quantity_text(1 + secrets.randbelow(max(file.lots(home.maximum) // 5, 1)))
-            rows.append(f"{home.meter},{period_text(start)},{'sell' if sells else 'buy'},{price},{quantity}")
+            rows.append(f"{home.meter},{moment_text(start)},{'sell' if sells else 'buy'},{price},{quantity}")
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(rows) + "\n", encoding="ascii")
     return path
@@ -124,7 +124,7 @@ def write_readings(community: Community, client: str, homes: Sequence[Home], sta
         for start in starts:
             metered = file.quantity_text(secrets.randbelow(max(file.lots(home.maximum) // 5, 1) + 1))
             both = f"0,{metered}" if secrets.randbelow(2) else f"{metered},0"
-            rows.append(f"{home.meter},{period_text(start)},{both}")
+            rows.append(f"{home.meter},{moment_text(start)},{both}")
     path = community.directory / "readings" / f"{client}.csv"
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(rows) + "\n", encoding="ascii")

@@ -5,7 +5,7 @@
 
 import json
 
-from parties.client.periods import period_text
+from parties.files.values import moment_text
 from parties.meter.errors import StoreError
 from parties.meter.store import Store
 
@@ -18,7 +18,7 @@ def evidence_of(store: Store, start: int) -> str:
     number, signed = store.evidence(start)
     prepared = store.latest(start) if number is None else store.submission(start, number)
     if prepared is None:
-        raise StoreError(f"nothing that was signed is known of {period_text(start)}")
+        raise StoreError(f"nothing that was signed is known of {moment_text(start)}")
     receipts = store.receipts(start, prepared.number)
     table = {
         "deliveries": json.loads(signed or "{}").get("deliveries", []),

@@ -47,14 +47,14 @@ class FromRegisters:
 
     def since(self, start: int) -> Mapping[int, Reading]:
         """See `Metered`."""
-        return self._readings(start, 2**62)
+        return self._readings(start, None)
 
     def why_none(self, start: int) -> str:
         """See `Metered`."""
         known = {boundary.at: boundary for boundary in self._store.boundaries(start, start + self._length)}
         return why_none(known.get(start), known.get(start + self._length)) or "it is above what is enrolled"
 
-    def _readings(self, first: int, until: int) -> dict[int, Reading]:
+    def _readings(self, first: int, until: int | None) -> dict[int, Reading]:
         found = {}
         for start, ends in spans(self._store.boundaries(first, until), self._length).items():
             begin, end = (boundary.registers for boundary in ends)

@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping, Sequence
 from mpc_market.errors import MarketError
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.layout import Reading
-from parties.client.periods import period_text
+from parties.files.values import moment_text
 from parties.meter.market import Meter
 from parties.meter.metered import Metered
 from parties.meter.readings import Accepted, accepted_before, reader, send_reading, stage_of
@@ -95,7 +95,7 @@ class Readings:
             if not fine:
                 await self._say_missing(meter, start)
         counts = f"{sum(sent)} of {len(sent)} accepted (receipts of all {self._market.parties} parties)"
-        self._report(f"{period_text(start)} readings: {counts}")
+        self._report(f"{moment_text(start)} readings: {counts}")
         return all(sent)
 
     async def follow(self, start: int, meters: Sequence[Meter]) -> bool:
@@ -177,7 +177,7 @@ class Readings:
         asking = asyncio.ensure_future(self._stages[sent.stage].settled(start))
         try:
             while True:
-                waiting = asyncio.ensure_future(self._pause(start, 2**62))
+                waiting = asyncio.ensure_future(self._pause(start))
                 await asyncio.wait({asking, waiting}, return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()
                 if asking.done():
@@ -186,19 +186,19 @@ class Readings:
                     except MarketError as error:
                         self._say(meter, start, f"its outcome is not known yet: {error}")
                         asking = asyncio.ensure_future(self._stages[sent.stage].settled(start))
-                        await self._pause(start, 2**62)
+                        await self._pause(start)
                 reading = await self._known(meter, start)
                 if reading not in (None, sent.reading) and self._clock.now_ms() < last:
                     return None
         finally:
             asking.cancel()
 
-    async def _pause(self, start: int, until_ms: int) -> None:
+    async def _pause(self, start: int, until_ms: int | None = None) -> None:
         """Longer and longer after the end of the period, but not beyond a moment, nor over the reading deadline."""
         now, calendar = self._clock.now_ms(), self._calendar
         seconds = min(max((now - calendar.end_ms(start)) / 4000, _SHORTEST_SECONDS), _LONGEST_SECONDS)
         for moment in (calendar.reading_deadline(start), until_ms):
-            if moment > now:
+            if moment is not None and moment > now:
                 seconds = min(seconds, (moment - now) / 1000)
         await self._clock.pause(seconds)
 
@@ -249,4 +249,4 @@ class Readings:
         told = (meter.id, start, what)
         if told not in self._told:
             self._told.add(told)
-            self._report(f"{period_text(start)} {meter.id}: {what}")
+            self._report(f"{moment_text(start)} {meter.id}: {what}")

@@ -19,7 +19,7 @@ from mpc_market.wire.layout import Reading, reading_bits
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.sharing import deal, recombine
 from mpc_market.wire.submission import NONCE_BYTES, InputShare, of_shares
-from parties.client.periods import period_text
+from parties.files.values import moment_text
 from parties.meter.market import Market, Meter
 from parties.meter.rounds import Rounds
 from parties.meter.store import Prepared, Store
@@ -36,7 +36,7 @@ def reader(meter: Meter) -> Meter:
 
 def stage_of(market: Market, start: int, now_ms: int) -> Stage:
     """Where a reading of a period goes now. Raises: InputError if none is taken."""
-    calendar, name = market.running.calendar, period_text(start)
+    calendar, name = market.running.calendar, moment_text(start)
     if calendar is None:
         raise InputError((f"market {market.id} only clears: it takes no readings",))
     if now_ms < calendar.end_ms(start):

@@ -23,8 +23,8 @@ from mpc_market.wire.outcome import Outcome, Result, Standing, result_of, standi
 from mpc_market.wire.record import Record
 from parties.client.api import WAIT_SECONDS, Api, RefusedError, UnreachableError
 from parties.client.documents import PeriodDocument
-from parties.client.periods import period_text
-from parties.meter.clock import Clock
+from parties.clock import Clock
+from parties.files.values import moment_text
 from parties.meter.market import Market
 from parties.meter.retry import pause_before, pause_seconds
 
@@ -154,7 +154,7 @@ class Rounds:
             attempt += 1
             party = (party + 1) % self.api.parties
             if self.clock.now_ms() >= until_ms:
-                raise NotKnownError(f"{period_text(start)}: {wanted} could not be had: {heard}")
+                raise NotKnownError(f"{moment_text(start)}: {wanted} could not be had: {heard}")
             if attempt % self.api.parties == 0:
                 left = (until_ms - self.clock.now_ms()) / 1000
                 await self.clock.pause(pause_before(attempt // self.api.parties, left, _LONGEST_PAUSE))

@@ -10,10 +10,10 @@ from typing import Self
 from mpc_market.errors import InputError, InvalidOrderError, InvalidSettingsError
 from mpc_market.wire.identifiers import Stage
 from parties.client.api import Api, pinned
+from parties.clock import Clock
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
 from parties.files.running_toml import read_running
-from parties.meter.clock import Clock
 from parties.meter.errors import HomeError
 from parties.meter.home import SETTINGS, Home, open_home
 from parties.meter.listing import stamp

@@ -228,9 +228,12 @@ class Store:
         with self._transaction() as db:
             return db.executemany("INSERT OR IGNORE INTO boundaries VALUES (?, ?, ?, ?, ?)", rows).rowcount
 
-    def boundaries(self, since: int, until: int = 2**62) -> list[Boundary]:
-        """The registers at the ends of periods from a moment on, until another one, earliest first."""
-        query = "SELECT at, device, imported, exported, unbroken FROM boundaries WHERE at BETWEEN ? AND ? ORDER BY at"
+    def boundaries(self, since: int, until: int | None = None) -> list[Boundary]:
+        """The registers at the ends of periods from a moment on, until another one if one is given, earliest first."""
+        query = (
+            "SELECT at, device, imported, exported, unbroken FROM boundaries "
+            "WHERE at BETWEEN ? AND coalesce(?, at) ORDER BY at"
+        )
         with self._transaction() as db:
             return [Boundary(Registers(*row), bool(unbroken)) for *row, unbroken in db.execute(query, (since, until))]
 

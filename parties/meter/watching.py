@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mpc_market.errors import InputError, MarketError
-from parties.client.periods import period_text
+from parties.files.values import moment_text
 from parties.meter.market import Meter
 from parties.meter.reading_watch import Readings
 from parties.meter.results import State, collect
@@ -140,20 +140,20 @@ class Watch:
             wanted = await asyncio.to_thread(self._wishes[meter.id].of, start)
             submitted = await submit(meter, self._rounds, start, wanted)
         except MarketError as error:
-            self._report(f"{period_text(start)} {meter.id}: not submitted: {error}")
+            self._report(f"{moment_text(start)} {meter.id}: not submitted: {error}")
             return None
         for trouble in submitted.troubles.values():
-            self._report(f"{period_text(start)} {meter.id}: no receipt: {trouble}")
+            self._report(f"{moment_text(start)} {meter.id}: no receipt: {trouble}")
         return submitted
 
     async def _collect(self, meter: Meter, start: int) -> Finding | None:
         try:
             finding = await collect(meter, self._rounds, start)
         except MarketError as error:
-            self._report(f"{period_text(start)} {meter.id}: no result: {error}")
+            self._report(f"{moment_text(start)} {meter.id}: no result: {error}")
             return None
         if finding.remark:
-            self._report(f"{period_text(start)} {meter.id}: {finding.state}: {finding.remark}")
+            self._report(f"{moment_text(start)} {meter.id}: {finding.state}: {finding.remark}")
         return finding
 
     # --- what is told -------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class Watch:
         accepted = sum(one is not None and one.accepted for one in done)
         parties = self._rounds.api.parties
         self._report(
-            f"{period_text(start)} submitted: {accepted} of {len(done)} accepted (receipts of all {parties} parties)"
+            f"{moment_text(start)} submitted: {accepted} of {len(done)} accepted (receipts of all {parties} parties)"
         )
         return accepted == len(done)
 
@@ -179,5 +179,5 @@ class Watch:
             text = None if ticks is None else self._rounds.market.file.price_text(ticks)
             price = "no trade" if text is None else f"clearing price {text} {self._rounds.market.file.prices.unit}"
         counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        self._report(f"{period_text(start)} {price}" + (f" ({counts})" if counts else ""))
+        self._report(f"{moment_text(start)} {price}" + (f" ({counts})" if counts else ""))
         return len(known) == len(found) and set(states) <= {State.VERIFIED, State.VOID}

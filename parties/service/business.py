@@ -74,8 +74,8 @@ class Business(Protocol):
     def timetable(self, market: RunningMarket) -> Timetable:
         """When the rounds of this stage are. Raises: InvalidSettingsError."""
 
-    async def first(self, node: "Node") -> int:
-        """The earliest start of a round that this party takes part in."""
+    async def first(self, node: "Node") -> int | None:
+        """The earliest start of a round that this party takes part in; None: of none so far."""
 
     def key_name(self, start: int) -> str:
         """The name of the sealing key of a round: of its day, and of the stage, which needs it longer than others."""

@@ -51,10 +51,10 @@ class MonthClosing:
         """From the market file's calendar."""
         return ClosingTimes(_calendar(market))
 
-    async def first(self, node: Node) -> int:
+    async def first(self, node: Node) -> int | None:
         """The month of the first period whose clearing this party has begun."""
         start = await node.ledger.first_start(self._clearing.market.id)
-        return 2**62 if start is None else _calendar(node.market).months.of(start)
+        return None if start is None else _calendar(node.market).months.of(start)
 
     def key_name(self, start: int) -> str:
         """For the shares of the randomness alone: no meter seals anything to a closing."""

@@ -22,9 +22,9 @@ from mpc_market.wire.receipt import receipt_for
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import NONCE_BYTES, InputShare, Submission, check, open_seal, sealed_text
+from parties.clock import Clock
 from parties.ledger import QUOTA, Forward, Ledger, LedgerError, Storing, SubmissionRow
 from parties.service.board import Bell
-from parties.service.clock import Clock
 from parties.service.metrics import Metrics
 from parties.service.problems import Problem, RefusalError
 from parties.service.rolls import Enrolled

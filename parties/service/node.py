@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from mpc_market.wire.committee import Committee
 from mpc_market.wire.identifiers import Stage, split_market
 from mpc_market.wire.signing import SigningKey
+from parties.clock import Clock
 from parties.files.party_home import PartyHome
 from parties.files.running import RunningMarket
 from parties.ledger import Ledger
 from parties.service.board import Board
 from parties.service.business import Business, Timetable
-from parties.service.clock import Clock
 from parties.service.intake import Intake
 from parties.service.links import Links
 from parties.service.metrics import Metrics

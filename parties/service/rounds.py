@@ -78,6 +78,8 @@ class Rounds:
         """Open every round whose time has come. One that this party has missed altogether is left out."""
         schedule, market = self._node.schedule, self._node.market.id
         first = await self._node.business.first(self._node)
+        if first is None:
+            return
         for start in schedule.open_starts(self._node.clock.now_ms()):
             if start < first or start in self._drivers or await self._node.ledger.round(market, start) is not None:
                 continue

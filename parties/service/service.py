@@ -11,10 +11,10 @@ from typing import Any
 
 import structlog
 
+from parties.clock import Clock, SystemClock
 from parties.files.party_home import PartyHome
 from parties.files.values import Address
 from parties.ledger import PATIENCE_S, InUseError, Ledger, NotReadyError
-from parties.service.clock import Clock, SystemClock
 from parties.service.control_api import ControlApi
 from parties.service.forwarding import Forwarding
 from parties.service.links import Links

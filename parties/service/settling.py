@@ -63,10 +63,9 @@ class PeriodSettling:
         assert calendar is not None, "a market that only clears has no such rounds"
         return SettlementTimes(calendar) if self.stage is Stage.SETTLEMENT else CorrectionTimes(calendar)
 
-    async def first(self, node: Node) -> int:
+    async def first(self, node: Node) -> int | None:
         """The first period whose clearing this party has begun: it was not there for those before."""
-        start = await node.ledger.first_start(self._clearing.market.id)
-        return 2**62 if start is None else start
+        return await node.ledger.first_start(self._clearing.market.id)
 
     def key_name(self, start: int) -> str:
         """Of its day and stage: readings come later than orders, and their keys live longer."""

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from mpc_market.wire.identifiers import Stage, split_market
+from parties.clock import Clock
 from parties.files.party_home import PartyHome
 from parties.ledger import Ledger
 from parties.service.board import Board
 from parties.service.business import Business
 from parties.service.clearing import Clearing
-from parties.service.clock import Clock
 from parties.service.closing import MonthClosing
 from parties.service.desk import Desk
 from parties.service.disclosing import Disclosing

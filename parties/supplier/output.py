@@ -5,9 +5,9 @@ import io
 import json
 from collections.abc import Iterator
 
-from parties.client.periods import period_text
 from parties.files.problems import printable
 from parties.files.running import RunningMarket
+from parties.files.values import moment_text
 from parties.supplier.periods import Metered, SupplierPeriod
 from parties.supplier.totals import PeriodTotals
 
@@ -53,7 +53,7 @@ def _row(period: SupplierPeriod, running: RunningMarket) -> dict[str, str | int 
     settings = running.settings
     row: dict[str, str | int | None] = {
         "market": running.id,
-        "period": period_text(period.start),
+        "period": moment_text(period.start),
         "supplier": period.supplier,
     }
     traded = period.traded if isinstance(period.traded, PeriodTotals) else None

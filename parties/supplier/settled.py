@@ -14,8 +14,8 @@ from mpc_market.wire.opening import Opening, Terms, terms_of
 from mpc_market.wire.outcome import Outcome, Result, Standing, Void, result_of, standing
 from parties.client.api import Api, RefusedError, UnreachableError
 from parties.client.documents import PeriodDocument
-from parties.client.periods import period_text
 from parties.files.running import RunningMarket
+from parties.files.values import moment_text
 from parties.supplier.errors import NoTotalsError, TotalsError
 
 _WHY = {
@@ -48,7 +48,7 @@ async def settled(api: Api, running: RunningMarket, start: int) -> Settled:
 
     Raises: TotalsError if the round is void, still running or not known, or a party cannot be reached.
     """
-    heard, name = _Heard(), period_text(start)
+    heard, name = _Heard(), moment_text(start)
     documents = await asyncio.gather(*(_ask(api, party, start, heard) for party in range(api.parties)))
     for party, document in enumerate(documents):
         if document is not None:
@@ -107,7 +107,7 @@ def _learn(kind: type[M], data: bytes, running: RunningMarket, start: int, known
     message = read_signed(kind, data, running.committee(start), Period(running.id, start)).message
     if known.setdefault(message.party, message) != message:
         raise TotalsError(
-            f"{period_text(start)}: party {message.party} has signed two different messages of the kind "
+            f"{moment_text(start)}: party {message.party} has signed two different messages of the kind "
             f"'{kind.KIND}' for this round: nothing about it can be relied on, and the two prove its fault"
         )
 

@@ -6,9 +6,9 @@ from mpc_market.wire.claim import Claimant
 from mpc_market.wire.sheet import Content, ReceivedSheet
 from mpc_market.wire.tariff import Tariff, sign_tariff
 from parties.client.api import Api, RefusedError, UnreachableError
-from parties.client.periods import period_text
 from parties.client.sheets import SheetError, SheetReader, fetch_sheet
 from parties.files.running import RunningMarket
+from parties.files.values import moment_text
 from parties.supplier.home import SupplierHome
 
 
@@ -57,7 +57,7 @@ def _why(party: int, error: RefusedError, tariff: Tariff) -> str:
     """What a refusal means, and what would be right."""
     words = {
         "tariff-number": f"number {tariff.number} is taken: use a higher one",
-        "tariff-late": f"it must arrive before {period_text(tariff.begins)}, when its first period begins",
+        "tariff-late": f"it must arrive before {moment_text(tariff.begins)}, when its first period begins",
         "unknown-supplier": f"supplier {tariff.supplier} is not on the roll: ask the registrar",
         "not-settled": "this market only clears: it has no tariffs",
         "bad-signature": "the key of this home is not the one on the roll: ask the registrar",

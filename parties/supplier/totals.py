@@ -14,8 +14,8 @@ from mpc_market.wire.errors import WireError
 from mpc_market.wire.message import read_signed
 from mpc_market.wire.totals import Totals, receive_totals
 from parties.client.api import Api, RefusedError, UnreachableError
-from parties.client.periods import period_text
 from parties.files.running import RunningMarket
+from parties.files.values import moment_text
 from parties.supplier.errors import NoTotalsError, TotalsError
 from parties.supplier.home import SupplierHome
 from parties.supplier.settled import Settled, explained, settled
@@ -53,7 +53,7 @@ async def fetch_totals(api: Api, running: RunningMarket, home: SupplierHome, sta
     if troubles:
         reason = explained(refusals, troubles, api.parties, _why(running, home))
         few = len(refusals) == api.parties and set(refusals.values()) == {"group-too-small"}
-        raise (NoTotalsError if few else TotalsError)(f"{period_text(start)}: {reason}")
+        raise (NoTotalsError if few else TotalsError)(f"{moment_text(start)}: {reason}")
     settings = running.settings
     orders = settings.orders_per_submission
     try:

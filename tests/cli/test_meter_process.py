@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.client.periods import period_text
+from parties.files.values import moment_text
 from parties.meter.store import Store
 from tests.meter.https_parties import HttpsParties, https_parties
 from tests.meter.telegrams import dutch
@@ -64,7 +64,7 @@ def orders_file(served: HttpsParties, rows: list[str]) -> Path:
     """The same rows for every period of the next minutes."""
     now = int(time.time()) // PERIOD * PERIOD
     path = served.folder / "orders.csv"
-    lines = [row.replace("PERIOD", period_text(now + PERIOD * i)) for i in range(60) for row in rows]
+    lines = [row.replace("PERIOD", moment_text(now + PERIOD * i)) for i in range(60) for row in rows]
     path.write_text("meter,period,side,price,quantity\n" + "\n".join(lines) + "\n")
     return path
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from parties.client.api import Api, UnreachableError, pinned
-from parties.meter.clock import SystemClock
+from parties.clock import SystemClock
 from parties.meter.sources import read_market
 from parties.tls.certificate import make_key_pair
 from tests.meter.https_parties import https_parties, with_keys

@@ -10,10 +10,10 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from parties.clock import SystemClock
 from parties.files.market import MarketFile
 from parties.files.running import RunningMarket, Service
 from parties.files.running_toml import running_text
-from parties.meter.clock import SystemClock
 from parties.meter.home import Home, create_home
 from parties.tls import server_context
 from parties.tls.certificate import make_key_pair

@@ -8,8 +8,8 @@ import pytest
 
 from mpc_market.errors import InputError
 from parties.client.api import UnreachableError
+from parties.clock import SystemClock
 from parties.files.running_toml import running_text
-from parties.meter.clock import SystemClock
 from parties.meter.sources import MarketSource, read_market
 from parties.tls.certificate import make_key_pair
 from tests.meter.https_parties import https_parties, with_keys

@@ -10,8 +10,8 @@ import pytest
 
 from mpc_market.errors import InputError
 from mpc_market.wire.layout import Reading
-from parties.client.periods import period_text
 from parties.files.market import MarketFile
+from parties.files.values import moment_text
 from parties.meter.metered import FromFile, FromRegisters, ReadingFile
 from parties.meter.registers import Boundaries, Registers
 from parties.meter.store import Store
@@ -89,7 +89,7 @@ def test_a_day_of_23_and_one_of_25_hours_have_as_many_readings_as_quarters(tmp_p
         assert len(found) == quarters
         assert set(found.values()) == {Reading(QUARTER, 0)}
         midnight = datetime.fromtimestamp(begin, UTC)
-        assert period_text(min(found)) == f"{midnight:%Y-%m-%dT%H:%M:%SZ}"
+        assert moment_text(min(found)) == f"{midnight:%Y-%m-%dT%H:%M:%SZ}"
 
 
 # --- a file -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ _IDLE_TURNS = 200
 
 
 class VirtualClock:
-    """Milliseconds since 1970, as `parties.meter.clock.Clock`."""
+    """Milliseconds since 1970, as `parties.clock.Clock`."""
 
     def __init__(self, now_ms: int) -> None:
         self.now = now_ms

@@ -12,7 +12,7 @@ from mpc_market.wire.verdicts import Verdict
 from parties.arbiter.case import Answer, Case
 from parties.arbiter.claims import Kind, Standing
 from parties.arbiter.judging import Judgement
-from parties.client.periods import period_text
+from parties.files.values import moment_text
 from tests.wire.wire_round import WireRound
 
 LIAR = 0
@@ -108,7 +108,7 @@ def check_that_no_period_is_left_out_of_the_bill(town: DisputedTown, case: Case)
         judgement = town.judged(false)
         bill = next(claim for claim in judgement.claims if claim.kind is Kind.BILL)
         assert (bill.round, bill.standing) == (closing, Standing.NOT_PROVED)
-        assert bill.reason.startswith(f"the correction of {period_text(left_out.start)} ")
+        assert bill.reason.startswith(f"the correction of {moment_text(left_out.start)} ")
 
 
 def check_the_lies_of_one_party(town: DisputedTown, case: Case) -> None:

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from mpc_market.rules.settlement import Account, Bill
 from mpc_market.rules.statement import statement
 from parties.cli.main import app
-from parties.client.periods import period_text
 from parties.files.key_home import IDENTITY, SEALING
 from parties.files.private import key_text
+from parties.files.values import moment_text
 from parties.grid.home import make_grid_home
 from parties.meter.home import create_home
 from parties.statement.texts import cents_text, money_price_text
@@ -89,13 +89,13 @@ async def _supplier(desk: Desk, month: str, bills: Mapping[Account, Bill]) -> No
         assert text.count("kWh") == 1
     assert "kWh" not in (desk.path / "sun.csv").read_text()
     assert set(written["customers"][0]) == {"meter", "amount", "periods", "corrections", "estimated", "key"}
-    said = await desk.run("supplier", "totals", *desk.home("sun"), "--period", period_text(START))
+    said = await desk.run("supplier", "totals", *desk.home("sun"), "--period", moment_text(START))
     for line in (f"bought           {kwh(40)} kWh", f"sold             {kwh(40)} kWh"):
         assert line in said.splitlines()
     for line in ("metered users    2", f"imported         {kwh(99)} kWh", f"exported         {kwh(35)} kWh"):
         assert line in said.splitlines()
     # a void clearing: nothing was traded, and readings were settled all the same
-    said = await desk.run("supplier", "totals", *desk.home("sun"), "--period", period_text(END), "--csv", desk.out("t"))
+    said = await desk.run("supplier", "totals", *desk.home("sun"), "--period", moment_text(END), "--csv", desk.out("t"))
     assert "bought, sold     none: " in said
     (row,) = desk.rows("t")
     assert (row["bought"], row["metered_users"], row["import"]) == ("", "4", kwh(46))
@@ -128,7 +128,7 @@ async def _users(desk: Desk, month: str, bills: Mapping[Account, Bill]) -> None:
 
 
 async def _grid(desk: Desk, month: str) -> None:
-    kwh, at = desk.town.settings.quantity_text, ("--period", period_text(END))
+    kwh, at = desk.town.settings.quantity_text, ("--period", moment_text(END))
     await desk.run("grid", "totals", *desk.home("north"), *at, "--csv", desk.out("n.csv"), "--json", desk.out("n.json"))
     found = [(row["group"], row["id"], row["users"], row["import"]) for row in desk.rows("n.csv")]
     assert found == [("region", "north", "4", kwh(46)), ("supplier", "sun", "4", kwh(46))]
@@ -150,7 +150,7 @@ async def _refusals(desk: Desk, month: str, start: int) -> None:
     said = await desk.run(*totals, *north, "--month", first, code=1)
     assert first in said
     assert "fewer than 2 users (minimum_group)" in said
-    said = await desk.run(*totals, *north, "--period", period_text(END + PERIOD), code=1)
+    said = await desk.run(*totals, *north, "--period", moment_text(END + PERIOD), code=1)
     assert "the parties have not settled this period" in said
     said = await desk.run(*bills, *desk.home("wind"), "--month", month, code=1)
     assert "the parties have nothing for supplier 'wind' in this month" in said

@@ -22,9 +22,9 @@ from mpc_market.wire.submission import InputShare
 from parties.arbiter.case import read_case, write_case
 from parties.arbiter.claims import Kind, Standing
 from parties.arbiter.wording import as_json, lines
-from parties.client.periods import period_text
 from parties.files.disputes import arbiter_text
 from parties.files.problems import Problems
+from parties.files.values import moment_text
 from parties.service import disputes
 from parties.service.life import FINAL, State
 
@@ -162,7 +162,7 @@ async def check_the_commands(town: DisputedTown) -> None:
     public.write_text(arbiter_text(town.arbiter.public))
     home = town.path.parent / "homes" / DORA
     dispute = ("meter", "dispute", "--home", home, "--arbiter", public, "--out", evidence)
-    code, said = await town.command(*dispute, "--period", period_text(START))
+    code, said = await town.command(*dispute, "--period", moment_text(START))
     assert (code, "3 of 3 parties have it" in said) == (0, True), said
     assert stat.S_IMODE(evidence.stat().st_mode) == 0o600
     options = ("--home", arbiter, "--market", market)

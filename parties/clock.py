@@ -1,4 +1,4 @@
-"""The market clock: when gates close and deadlines pass. Nothing else in the service asks what time it is."""
+"""What time it is, and waiting for it: the one place where a service or a meter asks."""
 
 import asyncio
 import time
@@ -16,9 +16,12 @@ class Clock(Protocol):
     async def until(self, moment_ms: int) -> None:
         """Wait until it is `moment_ms` or later."""
 
+    async def pause(self, seconds: float) -> None:
+        """Wait for a while."""
+
 
 class SystemClock:
-    """The clock of this machine, which NTP keeps right; peers' clocks are compared with it (`/readyz`)."""
+    """The clock of this machine, which NTP keeps right; a service compares those of its peers with it (`/readyz`)."""
 
     def now_ms(self) -> int:
         """What time it is."""
@@ -29,3 +32,7 @@ class SystemClock:
         # in naps: an event loop sleeps by another clock than the one that may be set
         while (left := (moment_ms - self.now_ms()) / 1000) > 0:
             await asyncio.sleep(min(left, _NAP_SECONDS))
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for a while."""
+        await asyncio.sleep(seconds)
