@@ -1,9 +1,9 @@
-"""A signed request for what is one's own: a meter's delivery, a supplier's totals.
+"""A signed request for what is one's own: a meter's delivery, a supplier's totals, what an arbiter is shown.
 
     version u8 = 1 ‖ market text ‖ period start u64 ‖ party u8 ‖ id text ‖ challenge 32 ‖ signature 64
 
 It names the party that it is shown to and the round's challenge, so no party can use it at another, and none is of
-use for another round. It needs no clock. Meters, suppliers, DSOs and TSOs sign different kinds.
+use for another round. It needs no clock. Meters, suppliers, DSOs, TSOs and arbiters sign different kinds.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Claimant(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`name`: the id of the meter, supplier, region (DSO) or area (TSO). Raises: WireError."""
+    """`name`: the id of the meter, supplier, region (DSO) or area (TSO); the arbiter's name. Raises: WireError."""
 
     period: Period
     party: int
@@ -69,7 +69,8 @@ def make_claim(terms: Terms, party: int, claimant: Claimant, name: str, key: Sig
 def check_claim(data: bytes, terms: Terms, party: int, claimant: Claimant, name: str, identity_key: bytes) -> None:
     """Is this `name`'s claim to this party for this round? Run by the party.
 
-    Raises: WireError; in particular ContextError ("period", "party", "meter", "supplier", "challenge"), SignatureError.
+    Raises: WireError; in particular ContextError ("period", "party", "challenge", or the claimant: "meter", "supplier",
+    "dso", "tso", "arbiter"), SignatureError.
     """
     claim, signature = Claim.decode(data)
     if claim.period != terms.period:

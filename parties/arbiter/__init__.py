@@ -4,9 +4,9 @@
     case        a directory with all that the judgement rests on
     fetching    fills it: the user's evidence, public records, the parties' disclosures
     revealed    one round of that user: what is proved to have been submitted, agreed on and computed
-    claims      what can be claimed, and how it stands
-    checking    the claims about one period
-    billing     the claim about the month's bill, recomputed by the rule in the clear
+    decisions   what may be in dispute, and how it is decided
+    checking    the questions about one period
+    billing     the question of the month's bill, recomputed by the rule in the clear
     judging     all of it together
     telling     outcomes as sentences; kWh, currency and UTC
     wording     the judgement for people, and as JSON

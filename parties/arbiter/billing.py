@@ -1,4 +1,4 @@
-"""The claim about the month's bill: all entries of the user are put together again, and the bill computed by the rule.
+"""The question of the month's bill: all entries of the user are put together again, and the bill computed by the rule.
 
 which rounds     the set of the month's closing, which all parties have signed, says what it covers; what has a result
                  by its public record and is not covered, leaves the bill unproved
@@ -22,7 +22,7 @@ from mpc_market.wire.sharing import recombine
 from mpc_market.wire.tariff import check_tariff, money_rates, split_tariff
 from mpc_market.wire.verdicts import Verdict
 from parties.arbiter.checking import UnknownError, entry_by_rule
-from parties.arbiter.claims import Claim, Kind, disproved, not_proved, proved
+from parties.arbiter.decisions import Decision, Question, disproved, not_proved, proved
 from parties.arbiter.revealed import Round, in_set, named
 from parties.files.running import RunningMarket
 from parties.files.values import moment_text
@@ -43,16 +43,16 @@ class Billed:
 
 def bill_is_right(
     user: str, closing: Round, rounds: Rounds, due: Mapping[tuple[Stage, int], bool], running: RunningMarket
-) -> Claim:
+) -> Decision:
     """Recompute the month's bill.
 
     `due`: what the closing should cover: has it a result (True), or can that not be said?
     """
-    kind, about = Kind.BILL, closing.period
+    question, about = Question.BILL, closing.period
     if not closing.known:
-        return not_proved(kind, about, "there is no public record of the month's closing")
+        return not_proved(question, about, "there is no public record of the month's closing")
     if closing.result is None:
-        return disproved(kind, about, "the closing is void: no bill follows from it", "the outcome that was signed")
+        return disproved(question, about, "the closing is void: no bill follows from it", "the outcome that was signed")
     try:
         covered = _covered(closing, running)
         _nothing_left_out(covered, due)
@@ -63,14 +63,14 @@ def bill_is_right(
             if key in rounds and (booking := _booking(user, key, rounds, running)) is not None
         ]
     except UnknownError as error:
-        return not_proved(kind, about, str(error))
+        return not_proved(question, about, str(error))
     except WireError as error:
-        return disproved(kind, about, str(error), _PROOF)
+        return disproved(question, about, str(error), _PROOF)
     return _compare(closing, billed, bookings, running)
 
 
-def _compare(closing: Round, billed: Mapping[str, Billed], bookings: list[Booking], running: RunningMarket) -> Claim:
-    kind, about = Kind.BILL, closing.period
+def _compare(closing: Round, billed: Mapping[str, Billed], bookings: list[Booking], running: RunningMarket) -> Decision:
+    question, about = Question.BILL, closing.period
     counted = dict.fromkeys(billed, 0)
     for booking in bookings:
         supplier = booking.account.supplier
@@ -79,10 +79,10 @@ def _compare(closing: Round, billed: Mapping[str, Billed], bookings: list[Bookin
         entries = billed[supplier].entries if supplier in billed else 0
         if count < entries:
             reason = f"{count} of the {entries} entries with supplier {supplier!r} are disclosed: name all periods"
-            return not_proved(kind, about, reason)
+            return not_proved(question, about, reason)
         if count > entries:
             reason = f"{entries} entries with supplier {supplier!r} were billed, of the {count} that were settled"
-            return disproved(kind, about, reason, _PROOF)
+            return disproved(question, about, reason, _PROOF)
     by_rule = {account.supplier: made for account, made in bill(bookings).items()}
     cents = running.settings.scale.cents
     values: dict[str, object] = {
@@ -92,13 +92,13 @@ def _compare(closing: Round, billed: Mapping[str, Billed], bookings: list[Bookin
     for supplier, made in by_rule.items():
         lines = {_facts(line): volumes for line, volumes in made.lines.items()}
         if billed[supplier].lines != lines:
-            return disproved(kind, about, f"a line of the bill of {supplier!r} is not the rule's", _PROOF, **values)
+            return disproved(question, about, f"a line of the bill of {supplier!r} is not the rule's", _PROOF, **values)
         if billed[supplier].due != made.due(cents):
             reason = f"the amount due to supplier {supplier!r} is not the rule's"
-            return disproved(kind, about, reason, _PROOF, **values)
+            return disproved(question, about, reason, _PROOF, **values)
     entries = sum(each.entries for each in billed.values())
     reason = f"all {entries} entries are shown, and the rule makes the same amount of them, to the cent"
-    return proved(kind, about, reason, _PROOF, **values)
+    return proved(question, about, reason, _PROOF, **values)
 
 
 def _facts(line: Line) -> tuple[int, ...]:

@@ -1,18 +1,21 @@
-"""The claims about one period: the order, the accepted quantities, the reading, the entry.
+"""The questions about one period: the order, the accepted quantities, the reading, the entry.
 
 Whether the user lies, and whether a party does, is decided by the same evidence: the headers that the user has signed,
 opened by shares that all fit the digests in them.
 """
 
+from itertools import combinations
+
 from mpc_market.errors import MarketError
 from mpc_market.rules.model import Market, Order, Side
 from mpc_market.rules.settlement import Entry, Reading, estimate, settle
+from mpc_market.wire.agreement import contradict
 from mpc_market.wire.errors import DeliveryError, PolynomialError, WireError
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.layout import orders_of_bits, reading_of_bits
 from mpc_market.wire.reception import check_quantity
 from mpc_market.wire.verdicts import Verdict
-from parties.arbiter.claims import Claim, Kind, disproved, not_proved, proved
+from parties.arbiter.decisions import Decision, Question, disproved, not_proved, proved
 from parties.arbiter.revealed import Round, Submitted
 
 _USER = "the user's signature on the header"
@@ -57,7 +60,7 @@ def _maximum(found: Round) -> int:
 # --- the order --------------------------------------------------------------------------------------------
 
 
-def user_lies(found: Round, market: Market) -> Claim | None:
+def user_lies(found: Round, market: Market) -> Decision | None:
     """Is the order that the user says it has submitted the one that it has signed? None if it says nothing of one."""
     said = [each for each in found.submissions.values() if each.claimed is not None and each.claimed.orders is not None]
     if not said:
@@ -68,54 +71,56 @@ def user_lies(found: Round, market: Market) -> Claim | None:
     try:
         signed = orders_of(found, submitted, market)
     except UnknownError as error:
-        return not_proved(Kind.USER_LIES, found.period, str(error))
+        return not_proved(Question.USER_LIES, found.period, str(error))
     except WireError as error:
-        return proved(Kind.USER_LIES, found.period, f"submission {number} holds no order: {error}", _USER)
+        return proved(Question.USER_LIES, found.period, f"submission {number} holds no order: {error}", _USER)
     values = {
         "signed": [_words(order) for order in signed],
         "said": [_words(o) for o in submitted.claimed.orders or ()],
     }
     if signed == submitted.claimed.orders:
         reason = f"the header of submission {number} opens to exactly the order that the user says"
-        return disproved(Kind.USER_LIES, found.period, reason, _USER, **values)
+        return disproved(Question.USER_LIES, found.period, reason, _USER, **values)
     reason = f"the header of submission {number} opens to another order than the user says"
-    return proved(Kind.USER_LIES, found.period, reason, _USER, **values)
+    return proved(Question.USER_LIES, found.period, reason, _USER, **values)
 
 
-def omitted(found: Round, market: Market) -> Claim:  # noqa: PLR0911  (a list of cases, the first that fits)
+def omitted(found: Round, market: Market) -> Decision:  # noqa: PLR0911  (a list of cases, the first that fits)
     """Was the highest submission that all parties had acknowledged left out of the set?"""
-    kind, period = Kind.OMITTED, found.period
+    question, period = Question.OMITTED, found.period
     acknowledged = [each for each in found.submissions.values() if each.acknowledged]
     if not acknowledged:
         shown = max((len(each.receipts) for each in found.submissions.values()), default=0)
-        return not_proved(kind, period, f"receipts of {shown} parties are shown for one submission, not of all")
+        return not_proved(question, period, f"receipts of {shown} parties are shown for one submission, not of all")
     highest = max(acknowledged, key=lambda each: each.header.number)
     number = highest.header.number
     if not found.known:
-        return not_proved(kind, period, "there is no public record of the round")
+        return not_proved(question, period, "there is no public record of the round")
     if found.result is None:
-        return disproved(kind, period, "the round is void: nobody's submission counts", "the outcome that was signed")
+        return disproved(
+            question, period, "the round is void: nobody's submission counts", "the outcome that was signed"
+        )
     if found.member is not None:
         if found.member.header.number >= number:
             reason = f"submission {found.member.header.number} is in the set"
-            return disproved(kind, period, reason, _ALL)
+            return disproved(question, period, reason, _ALL)
         reason = f"submission {number} was acknowledged by all, and {found.member.header.number} was computed on"
-        return proved(kind, period, reason + _whose(highest), "the receipts of all parties, and " + _ALL)
+        return proved(question, period, reason + _whose(highest), "the receipts of all parties, and " + _ALL)
     if _contradicts(found):
         reason = "the user has signed two headers with one number, and is left out for it"
-        return disproved(kind, period, reason, _USER)
+        return disproved(question, period, reason, _USER)
     if found.estimated:
         try:
             reading_of(found, highest, market)
         except UnknownError as error:
-            return not_proved(kind, period, str(error))
+            return not_proved(question, period, str(error))
         except WireError:
-            return disproved(kind, period, "what was acknowledged is no reading within the maximum", _USER)
+            return disproved(question, period, "what was acknowledged is no reading within the maximum", _USER)
     if not (found.complete and (found.nothing_of_user or found.estimated)):
-        return not_proved(kind, period, "not all parties disclose, and none shows a place in the set")
+        return not_proved(question, period, "not all parties disclose, and none shows a place in the set")
     instead = "an estimate was settled" if found.estimated else "nothing of the user is in the set"
     reason = f"submission {number} was acknowledged by all, and {instead}"
-    return proved(kind, period, reason + _whose(highest), "the receipts of all parties, and " + _DISCLOSED)
+    return proved(question, period, reason + _whose(highest), "the receipts of all parties, and " + _DISCLOSED)
 
 
 def _whose(submitted: Submitted) -> str:
@@ -127,17 +132,17 @@ def _whose(submitted: Submitted) -> str:
 
 
 def _contradicts(found: Round) -> bool:
-    numbers = [number for number, _ in found.submissions]
-    return len(set(numbers)) < len(numbers)
+    """Whether the user has: `found` holds only headers that it has signed."""
+    return any(contradict(a.header, b.header) for a, b in combinations(found.submissions.values(), 2))
 
 
-def accepted(found: Round, market: Market) -> Claim | None:  # noqa: PLR0911
+def accepted(found: Round, market: Market) -> Decision | None:  # noqa: PLR0911
     """Do the accepted quantities fit the order and the price? None if the round has no result of the user."""
-    kind, period, member = Kind.ACCEPTED, found.period, found.member
+    question, period, member = Question.ACCEPTED, found.period, found.member
     if found.result is None or member is None:
         return None
     if found.verdict is None:
-        return not_proved(kind, period, _NO_VERDICT)
+        return not_proved(question, period, _NO_VERDICT)
     if found.verdict is not Verdict.VALID:
         return _excluded(found, market)
     try:
@@ -146,30 +151,30 @@ def accepted(found: Round, market: Market) -> Claim | None:  # noqa: PLR0911
         for order, quantity in zip(orders, lots, strict=True):
             check_quantity(order, quantity, found.result.price)
     except UnknownError as error:
-        return not_proved(kind, period, str(error))
+        return not_proved(question, period, str(error))
     except DeliveryError as error:
-        return disproved(kind, period, str(error), _ALL)
+        return disproved(question, period, str(error), _ALL)
     except WireError as error:
-        return disproved(kind, period, f"something was accepted of what is no order: {error}", _USER)
+        return disproved(question, period, f"something was accepted of what is no order: {error}", _USER)
     values = {"accepted": list(lots), "price": found.result.price}
     buys = sum(lot for order, lot in zip(orders, lots, strict=True) if order.side is Side.BUY)
     if (buys, sum(lots) - buys) != (bought, sold):
-        return disproved(kind, period, "what is settled is not what was accepted", _DISCLOSED, **values)
-    return proved(kind, period, "they are what the rule allows at the clearing price", _ALL, **values)
+        return disproved(question, period, "what is settled is not what was accepted", _DISCLOSED, **values)
+    return proved(question, period, "they are what the rule allows at the clearing price", _ALL, **values)
 
 
-def _excluded(found: Round, market: Market) -> Claim:
+def _excluded(found: Round, market: Market) -> Decision:
     """The parties have excluded the submission: rightly, if it is no order."""
     assert found.member is not None
-    kind, period = Kind.ACCEPTED, found.period
+    question, period = Question.ACCEPTED, found.period
     try:
         orders_of(found, found.member, market)
     except UnknownError as error:
-        return not_proved(kind, period, str(error))
+        return not_proved(question, period, str(error))
     except WireError as error:
-        return proved(kind, period, f"nothing is accepted of what is no order: {error}", _USER)
+        return proved(question, period, f"nothing is accepted of what is no order: {error}", _USER)
     reason = "the submission was excluded, and opens to an order within the maximum"
-    return disproved(kind, period, reason, _DISCLOSED)
+    return disproved(question, period, reason, _DISCLOSED)
 
 
 def traded_words(found: Round, orders: int) -> tuple[tuple[int, ...], int, int]:
@@ -182,9 +187,9 @@ def traded_words(found: Round, orders: int) -> tuple[tuple[int, ...], int, int]:
 # --- the reading, and the entry ---------------------------------------------------------------------------
 
 
-def reading_differs(found: Round, market: Market) -> Claim | None:  # noqa: PLR0911
+def reading_differs(found: Round, market: Market) -> Decision | None:  # noqa: PLR0911
     """Is the reading that was settled, and that the user says, the one that the user has signed?"""
-    kind, period = Kind.READING_DIFFERS, found.period
+    question, period = Question.READING_DIFFERS, found.period
     said = [
         each for each in found.submissions.values() if each.claimed is not None and each.claimed.reading is not None
     ]
@@ -194,46 +199,48 @@ def reading_differs(found: Round, market: Market) -> Claim | None:  # noqa: PLR0
     try:
         signed = reading_of(found, about, market)
     except UnknownError as error:
-        return not_proved(kind, period, str(error))
+        return not_proved(question, period, str(error))
     except WireError as error:
-        return proved(kind, period, f"what the user has signed is no reading: {error}", _USER)
+        return proved(question, period, f"what the user has signed is no reading: {error}", _USER)
     values: dict[str, object] = {"signed": [signed.imported, signed.exported]}
     if about.claimed is not None and about.claimed.reading is not None:
         own = about.claimed.reading
         values["said"] = [own.imported, own.exported]
         if (own.imported, own.exported) != (signed.imported, signed.exported):
-            return proved(kind, period, "the user says another reading than it has signed", _USER, **values)
+            return proved(question, period, "the user says another reading than it has signed", _USER, **values)
     if about is not found.member or found.verdict is not Verdict.VALID:
-        return not_proved(kind, period, "no valid reading of the user was agreed on in this round")
+        return not_proved(question, period, "no valid reading of the user was agreed on in this round")
     try:
         settled = entry_words(found)
     except UnknownError as error:
-        return not_proved(kind, period, str(error))
+        return not_proved(question, period, str(error))
     values["settled"] = [settled.imported, settled.exported]
     if (settled.imported, settled.exported) != (signed.imported, signed.exported):
-        return proved(kind, period, "another reading was settled than the user has signed", _DISCLOSED, **values)
-    return disproved(kind, period, "what was settled, and what the user says, is what it has signed", _USER, **values)
+        return proved(question, period, "another reading was settled than the user has signed", _DISCLOSED, **values)
+    return disproved(
+        question, period, "what was settled, and what the user says, is what it has signed", _USER, **values
+    )
 
 
-def entry_follows(found: Round, clearing: Round, settlement: Round, market: Market) -> Claim | None:
+def entry_follows(found: Round, clearing: Round, settlement: Round, market: Market) -> Decision | None:
     """Is the entry what the rule says? None if the round has no entry of the user.
 
     `settlement`: of the same period, perhaps the round itself.
     """
-    kind, period = Kind.ENTRY, found.period
+    question, period = Question.ENTRY, found.period
     if found.result is None or found.verdict is not Verdict.VALID:
         return None
     try:
         expected, settled = entry_by_rule(found, clearing, settlement, market), entry_words(found)
     except UnknownError as error:
-        return not_proved(kind, period, str(error))
+        return not_proved(question, period, str(error))
     except WireError as error:
-        return disproved(kind, period, str(error), _DISCLOSED)
+        return disproved(question, period, str(error), _DISCLOSED)
     values = {"entry": _entry(settled), "rule": _entry(expected)}
     if settled != expected:
-        return disproved(kind, period, "it is not what the rule makes of them", _DISCLOSED, **values)
+        return disproved(question, period, "it is not what the rule makes of them", _DISCLOSED, **values)
     reason = "an estimate: no valid reading was agreed on" if found.estimated else "it is what the rule makes of them"
-    return proved(kind, period, reason, _DISCLOSED, **values)
+    return proved(question, period, reason, _DISCLOSED, **values)
 
 
 def entry_by_rule(found: Round, clearing: Round, settlement: Round, market: Market) -> Entry:
@@ -279,22 +286,22 @@ def entry_words(found: Round) -> Entry:
     return Entry(*found.words)
 
 
-def claims_of_period(rounds: dict[Stage, Round], market: Market) -> list[Claim]:
-    """All claims about one period. `rounds`: those of its stages that there are."""
+def decisions_of_period(rounds: dict[Stage, Round], market: Market) -> list[Decision]:
+    """All decisions about one period. `rounds`: those of its stages that there are."""
     clearing = rounds[Stage.CLEARING]
-    claims = [user_lies(clearing, market)]
+    decisions = [user_lies(clearing, market)]
     if clearing.there:
-        claims += [omitted(clearing, market), accepted(clearing, market)]
+        decisions += [omitted(clearing, market), accepted(clearing, market)]
     for stage in (Stage.SETTLEMENT, Stage.CORRECTION):
         found = rounds.get(stage)
         if found is not None and (found.submissions or found.verdict is not None):
             said = omitted(found, market) if found.submissions else None
-            claims += [
+            decisions += [
                 said,
                 reading_differs(found, market),
                 entry_follows(found, clearing, rounds[Stage.SETTLEMENT], market),
             ]
-    return [claim for claim in claims if claim is not None]
+    return [each for each in decisions if each is not None]
 
 
 def _words(order: Order) -> list[object]:

@@ -10,8 +10,8 @@ from mpc_market.wire.identifiers import Period, Stage, member, order_id
 from mpc_market.wire.message import read_signed
 from parties.arbiter.billing import bill_is_right
 from parties.arbiter.case import Case, closing_covers
-from parties.arbiter.checking import claims_of_period
-from parties.arbiter.claims import Claim, Kind, not_proved, proved
+from parties.arbiter.checking import decisions_of_period
+from parties.arbiter.decisions import Decision, Question, not_proved, proved
 from parties.arbiter.home import ArbiterHome, check_asked
 from parties.arbiter.revealed import Round, establish, in_set
 from parties.files.running import RunningMarket
@@ -22,7 +22,7 @@ class Judgement:
     """`faults`: what somebody has shown or signed that does not hold. `notes`: what is missing, and why."""
 
     asked: DisputeRequest
-    claims: list[Claim] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -40,11 +40,11 @@ def judge(case: Case, running: RunningMarket, home: ArbiterHome) -> Judgement:
     _note_receipts(case, running, judgement)
     for start in asked.starts:
         stages = {stage: rounds[stage, start] for stage in OF_A_PERIOD if (stage, start) in rounds}
-        judgement.claims += claims_of_period(stages, running.settings.rules)
+        judgement.decisions += decisions_of_period(stages, running.settings.rules)
     if asked.month is not None and (closing := rounds.get((Stage.CLOSING, asked.month))) is not None:
         due = _due(case, asked.month, running)
-        judgement.claims.append(bill_is_right(asked.meter, closing, rounds, due, running))
-    judgement.claims.append(_recorded(case, running))
+        judgement.decisions.append(bill_is_right(asked.meter, closing, rounds, due, running))
+    judgement.decisions.append(_recorded(case, running))
     for found in rounds.values():
         judgement.faults += found.faults
     for by_party in case.answers.values():
@@ -95,11 +95,11 @@ def _due(case: Case, month: int, running: RunningMarket) -> dict[tuple[Stage, in
     return due
 
 
-def _recorded(case: Case, running: RunningMarket) -> Claim:
+def _recorded(case: Case, running: RunningMarket) -> Decision:
     """Is the digest of the request in a set that all parties have signed?"""
     if case.recorded is None:
         last = Period(running.id, case.dispute.asked.starts[-1])
-        return not_proved(Kind.RECORDED, last, "it is in the set of no closing that the parties have held since")
+        return not_proved(Question.RECORDED, last, "it is in the set of no closing that the parties have held since")
     period, place = case.recorded
     found, digest = Round(period), case.dispute.digest
     record = case.records.get(period)
@@ -108,13 +108,13 @@ def _recorded(case: Case, running: RunningMarket) -> Claim:
             found.terms = check_record(record, running.staged(period.stage).committee(period.start)).terms
             found.result = record.result
         except WireError as error:
-            return not_proved(Kind.RECORDED, period, f"the public record of the closing does not hold: {error}")
+            return not_proved(Question.RECORDED, period, f"the public record of the closing does not hold: {error}")
     if not in_set(found, [(order_id(member("dispute", digest.hex()), 0), digest)], place):
         return not_proved(
-            Kind.RECORDED, period, "the place that is shown is not in the set that all parties have signed"
+            Question.RECORDED, period, "the place that is shown is not in the set that all parties have signed"
         )
     return proved(
-        Kind.RECORDED, period, "its digest is in the set of the closing", "all parties' signatures on the set"
+        Question.RECORDED, period, "its digest is in the set of the closing", "all parties' signatures on the set"
     )
 
 

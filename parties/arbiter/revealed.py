@@ -127,7 +127,7 @@ def establish(case: Case, period: Period, committee: Committee, key: SealingKey)
     for own in case.dispute.submissions:
         if own.header.period == period:
             found.there = True
-            _take_own(found, own, case.dispute.identity_key, committee)
+            _take_own(found, own, case.dispute.asked.meter, case.dispute.identity_key, committee)
     for party, disclosed in found.disclosed.items():
         if isinstance(disclosed.content, RoundShares):
             _take_disclosed(found, party, disclosed.content, case.dispute.identity_key, committee)
@@ -181,8 +181,11 @@ def _take_line(found: Round, party: int, line: RollLine) -> None:
     found.lines[party] = line
 
 
-def _take_own(found: Round, own: OwnSubmission, identity_key: bytes, committee: Committee) -> None:
+def _take_own(found: Round, own: OwnSubmission, meter: str, identity_key: bytes, committee: Committee) -> None:
     header = own.header
+    if header.meter != meter:
+        found.faults.append(f"{found.period}: the user shows a header of another meter")
+        return
     try:
         verify(identity_key, header.kind, header.encode(), own.signature)
     except WireError:

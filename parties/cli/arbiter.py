@@ -122,7 +122,7 @@ def check(
         str | None, typer.Option("--json", metavar="FILE", help="Write the judgement to a file too.")
     ] = None,
 ) -> None:
-    """Judge, offline: which claim is proved and which is not, why, and whose signature decides it.
+    """Judge, offline: what is proved and what is not, why, and whose signature decides it.
 
     \b
     Example:

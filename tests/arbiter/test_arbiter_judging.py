@@ -17,7 +17,7 @@ from mpc_market.wire.sharing import deal
 from mpc_market.wire.submission import InputShare, open_seal
 from mpc_market.wire.verdicts import Verdict
 from parties.arbiter.case import Answer, Case
-from parties.arbiter.claims import Kind, Standing
+from parties.arbiter.decisions import Decided, Question
 from parties.arbiter.home import ArbiterHome
 from parties.arbiter.judging import Judgement, judge
 from parties.files.disputes import DisputeFile, OwnSubmission
@@ -32,7 +32,7 @@ NAME = "ombudsman"
 ARBITER = ArbiterHome(
     Arbiter(NAME, signing_key(NAME).public, sealing_key(NAME).public), signing_key(NAME), sealing_key(NAME)
 )
-PROVED, DISPROVED, NOT_PROVED = Standing.PROVED, Standing.DISPROVED, Standing.NOT_PROVED
+PROVED, DISPROVED, NOT_PROVED = Decided.PROVED, Decided.DISPROVED, Decided.NOT_PROVED
 
 
 class Disputed:
@@ -86,16 +86,16 @@ def disputed() -> Disputed:
     return Disputed()
 
 
-def stood(judgement: Judgement) -> dict[Kind, Standing]:
-    return {claim.kind: claim.standing for claim in judgement.claims if claim.kind is not Kind.RECORDED}
+def stood(judgement: Judgement) -> dict[Question, Decided]:
+    return {d.question: d.decided for d in judgement.decisions if d.question is not Question.RECORDED}
 
 
 def test_of_honest_people_nothing_is_wrong(disputed):
     judgement = disputed.judged()
     assert judgement.faults == []
-    assert stood(judgement) == {Kind.USER_LIES: DISPROVED, Kind.OMITTED: DISPROVED, Kind.ACCEPTED: PROVED}
-    assert "submission 1 is in the set" in judgement.claims[1].reason
-    assert all("quantity" not in claim.reason for claim in judgement.claims)
+    assert stood(judgement) == {Question.USER_LIES: DISPROVED, Question.OMITTED: DISPROVED, Question.ACCEPTED: PROVED}
+    assert "submission 1 is in the set" in judgement.decisions[1].reason
+    assert all("quantity" not in decision.reason for decision in judgement.decisions)
 
 
 @pytest.mark.parametrize("liar", range(PARTIES))
@@ -108,14 +108,14 @@ def test_of_five_parties_the_one_with_a_wrong_share_of_the_result_is_named(dispu
         f"{disputed.played.period}: the disclosed results do not fit together: "
         f"if only one party is wrong, it is party {liar}"
     ]
-    assert stood(judgement)[Kind.ACCEPTED] is NOT_PROVED
+    assert stood(judgement)[Question.ACCEPTED] is NOT_PROVED
 
 
 def test_what_all_parties_alter_together_contradicts_order_and_price(disputed):
     (order,) = disputed.orders
     for lots, traded in (((order.quantity + 1,), order.quantity + 1), ((0,), 0), ((order.quantity,), 1)):
         disputed.results = deal([*lots, traded, 0], PARTIES)
-        assert stood(disputed.judged())[Kind.ACCEPTED] is DISPROVED
+        assert stood(disputed.judged())[Question.ACCEPTED] is DISPROVED
 
 
 def test_a_share_that_is_altered_convicts_its_party_and_a_claim_that_is_altered_the_user(disputed):
@@ -125,10 +125,10 @@ def test_a_share_that_is_altered_convicts_its_party_and_a_claim_that_is_altered_
     judgement = disputed.judged({3: disputed.answer(3, replace(content, submissions=(held,)))})
     assert [fault for fault in judgement.faults if "party 3 discloses another share" in fault]
     # nobody else opens that share, and without it nothing is said of the user
-    assert stood(judgement)[Kind.USER_LIES] is NOT_PROVED
+    assert stood(judgement)[Question.USER_LIES] is NOT_PROVED
     (order,) = disputed.orders
     disputed.orders = (replace(order, price=order.price - 1),)
-    assert stood(disputed.judged())[Kind.USER_LIES] is PROVED
+    assert stood(disputed.judged())[Question.USER_LIES] is PROVED
 
 
 def test_shares_that_a_user_deals_anew_for_what_it_says_are_not_those_that_it_has_signed(disputed):
@@ -136,11 +136,11 @@ def test_shares_that_a_user_deals_anew_for_what_it_says_are_not_those_that_it_ha
     disputed.orders = (replace(order, price=order.price - 1),)
     dealt = deal(order_bits(disputed.orders, disputed.user, disputed.played.settings, MAXIMUM), PARTIES)
     disputed.own_shares = tuple(InputShare(bytes([j] * 32), words) for j, words in enumerate(dealt))
-    assert stood(disputed.judged())[Kind.USER_LIES] is PROVED
+    assert stood(disputed.judged())[Question.USER_LIES] is PROVED
     contents = [disputed.content(j) for j in range(PARTIES)]
     withheld = [replace(each, submissions=(replace(each.submissions[0], share=None),)) for each in contents]
     answers = {j: disputed.answer(j, each) for j, each in enumerate(withheld)}
-    assert stood(disputed.judged(answers))[Kind.USER_LIES] is NOT_PROVED  # else the silence of parties would acquit
+    assert stood(disputed.judged(answers))[Question.USER_LIES] is NOT_PROVED  # else the silence of parties would acquit
 
 
 def test_shares_that_the_user_itself_has_dealt_wrongly_are_its_own_fault(disputed):
@@ -154,8 +154,8 @@ def test_shares_that_the_user_itself_has_dealt_wrongly_are_its_own_fault(dispute
     signature = signing_key(disputed.user).sign("submission", disputed.header.encode())
     disputed.submission = replace(disputed.submission, header=disputed.header, signature=signature)
     judgement = disputed.judged()
-    assert stood(judgement)[Kind.USER_LIES] is PROVED
-    assert "lie on no polynomial" in judgement.claims[0].reason
+    assert stood(judgement)[Question.USER_LIES] is PROVED
+    assert "lie on no polynomial" in judgement.decisions[0].reason
 
 
 def test_an_omitted_order_needs_all_receipts_and_the_admission_of_all(disputed):
@@ -167,20 +167,21 @@ def test_an_omitted_order_needs_all_receipts_and_the_admission_of_all(disputed):
     everybody[1] = disputed.answer(1, RoundShares((), None))
     # party 1 has given a receipt, which only the user has
     judgement = disputed.judged(everybody)
-    assert stood(judgement)[Kind.OMITTED] is NOT_PROVED
+    assert stood(judgement)[Question.OMITTED] is NOT_PROVED
     held = disputed.content(0).submissions[0]
     shown = tuple(replace(held, share=None, receipt=receipt.encode()) for receipt in disputed.receipts)
     everybody[0] = disputed.answer(0, RoundShares((held, shown[1], shown[4]), None))
     judgement = disputed.judged(everybody)
-    assert stood(judgement)[Kind.OMITTED] is PROVED
-    assert "the parties [1] do not have it" in next(c for c in judgement.claims if c.kind is Kind.OMITTED).reason
+    assert stood(judgement)[Question.OMITTED] is PROVED
+    omitted = next(d for d in judgement.decisions if d.question is Question.OMITTED)
+    assert "the parties [1] do not have it" in omitted.reason
     silent = everybody | {4: Answer(disputed.played.period, 4, b"", "gone")}
     judgement = disputed.judged(silent)
-    assert stood(judgement)[Kind.OMITTED] is NOT_PROVED
+    assert stood(judgement)[Question.OMITTED] is NOT_PROVED
     assert judgement.notes[-1].endswith("party 4: gone")
     # one that shows the place convicts those that say there is none
     judgement = disputed.judged(everybody | {2: disputed.answer(2, disputed.content(2))})
-    assert stood(judgement)[Kind.OMITTED] is DISPROVED
+    assert stood(judgement)[Question.OMITTED] is DISPROVED
     assert sum("says that nothing of the user was agreed on" in fault for fault in judgement.faults) == 4
 
 
@@ -192,8 +193,20 @@ def test_a_user_who_has_signed_two_headers_with_one_number_is_not_wronged(disput
         held = disputed.content(party).submissions
         contents[party] = RoundShares((*held, HeldByParty(other, signature, None, b"")), None)
     judgement = disputed.judged({j: disputed.answer(j, content) for j, content in contents.items()})
-    assert stood(judgement)[Kind.OMITTED] is DISPROVED
-    assert "two headers with one number" in judgement.claims[1].reason
+    assert stood(judgement)[Question.OMITTED] is DISPROVED
+    assert "two headers with one number" in judgement.decisions[1].reason
+
+
+def test_an_order_of_another_meter_with_the_same_key_convicts_nobody(disputed):
+    """One key at two meters: what all parties have acknowledged of the other one is not missing here."""
+    other = replace(disputed.header, meter="meter-x", number=2)
+    receipts = tuple(sign(receipt_for(other, j, 1), key) for j, key in enumerate(disputed.played.signing))
+    shown = OwnSubmission(other, signing_key(disputed.user).sign("submission", other.encode()), (), receipts)
+    case = disputed.case()
+    case = replace(case, dispute=replace(case.dispute, submissions=(*case.dispute.submissions, shown)))
+    judgement = judge(case, running_of(disputed.played), ARBITER)
+    assert stood(judgement)[Question.OMITTED] is DISPROVED
+    assert judgement.faults == [f"{disputed.played.period}: the user shows a header of another meter"]
 
 
 def test_disclosures_that_are_forged_misplaced_or_of_another_user_count_for_nothing(disputed):
@@ -213,5 +226,5 @@ def test_disclosures_that_are_forged_misplaced_or_of_another_user_count_for_noth
     ):
         judgement = disputed.judged({0: answer})
         assert any(said in fault for fault in judgement.faults), said
-        assert stood(judgement)[Kind.ACCEPTED] is NOT_PROVED
-        assert stood(judgement)[Kind.OMITTED] in (DISPROVED, NOT_PROVED)
+        assert stood(judgement)[Question.ACCEPTED] is NOT_PROVED
+        assert stood(judgement)[Question.OMITTED] in (DISPROVED, NOT_PROVED)

@@ -1,9 +1,9 @@
-"""Judgements in units and words: every claim has a sentence for every outcome; no ticks, lots, cents or seconds."""
+"""Judgements in units and words: every question has a sentence for every outcome; no ticks, lots, cents or seconds."""
 
 import pytest
 
 from mpc_market.wire.identifiers import Period, Stage
-from parties.arbiter.claims import Claim, Kind, Standing, disproved, not_proved, proved
+from parties.arbiter.decisions import Decided, Decision, Question, disproved, not_proved, proved
 from parties.arbiter.telling import round_text, sentence, values_lines, values_table, verdict, without_seconds
 from parties.files.market import MarketFile
 
@@ -14,29 +14,29 @@ MARKET = MarketFile()
 
 
 @pytest.mark.parametrize(
-    ("kind", "values", "table", "lines"),
+    ("question", "values", "table", "lines"),
     [
         (
-            Kind.USER_LIES,
+            Question.USER_LIES,
             {"signed": [["sell", 835, 1250]], "said": []},
             {"signed": [{"side": "sell", "quantity": "1.250", "price": "0.0835"}], "said": []},
             ["as the user has signed: sell 1.250 kWh at 0.0835 EUR/kWh", "as the user says: none"],
         ),
         (
-            Kind.ACCEPTED,
+            Question.ACCEPTED,
             {"accepted": [1250, 0], "price": 1500},
             {"accepted": ["1.250", "0.000"], "price": "0.1500"},
             ["accepted: 1.250 kWh; 0.000 kWh", "clearing price: 0.1500 EUR/kWh"],
         ),
-        (Kind.ACCEPTED, {"price": None}, {"price": None}, ["clearing price: none"]),
+        (Question.ACCEPTED, {"price": None}, {"price": None}, ["clearing price: none"]),
         (
-            Kind.READING_DIFFERS,
+            Question.READING_DIFFERS,
             {"settled": [0, 1100]},
             {"settled": {"import": "0.000", "export": "1.100"}},
             ["as settled: import 0.000 kWh, export 1.100 kWh"],
         ),
         (
-            Kind.ENTRY,
+            Question.ENTRY,
             {"entry": [0, 1250, 100, 1100, 250]},
             {
                 "entry": {
@@ -50,32 +50,32 @@ MARKET = MarketFile()
             ],
         ),
         (
-            Kind.BILL,
+            Question.BILL,
             {"due": {"green": 113}, "rule": {"green": -113}},
             {"due": {"green": "1.13"}, "rule": {"green": "-1.13"}},
             ["as billed: 1.13 EUR to green", "by the rule: -1.13 EUR to green"],
         ),
     ],
 )  # fmt: skip
-def test_values(kind: Kind, values: dict[str, object], table: dict[str, object], lines: list[str]) -> None:
-    claim = proved(kind, ROUND, "", "", **values)
-    assert values_table(claim, MARKET) == table
-    assert values_lines(claim, MARKET) == lines
+def test_values(question: Question, values: dict[str, object], table: dict[str, object], lines: list[str]) -> None:
+    decision = proved(question, ROUND, "", "", **values)
+    assert values_table(decision, MARKET) == table
+    assert values_lines(decision, MARKET) == lines
 
 
 def test_every_outcome_has_its_own_sentence() -> None:
-    sentences = [sentence(Claim(kind, ROUND, standing, "")) for kind in Kind for standing in Standing]
-    assert len(set(sentences)) == len(Kind) * len(Standing)
+    sentences = [sentence(Decision(question, ROUND, decided, "")) for question in Question for decided in Decided]
+    assert len(set(sentences)) == len(Question) * len(Decided)
 
 
 def test_the_verdict() -> None:
     fine = [
-        disproved(Kind.USER_LIES, ROUND, "", ""),
-        proved(Kind.BILL, ROUND, "", ""),
-        not_proved(Kind.ENTRY, ROUND, ""),
+        disproved(Question.USER_LIES, ROUND, "", ""),
+        proved(Question.BILL, ROUND, "", ""),
+        not_proved(Question.ENTRY, ROUND, ""),
     ]
     assert verdict(fine, []) == "verdict: nothing wrong is found; 2 of 3 questions are decided"
-    wrong = [disproved(Kind.BILL, ROUND, "", ""), proved(Kind.OMITTED, ROUND, "", "")]
+    wrong = [disproved(Question.BILL, ROUND, "", ""), proved(Question.OMITTED, ROUND, "", "")]
     assert verdict([*fine, *wrong], []) == (
         "verdict: WRONG: the bill is wrong; an order that all parties had acknowledged was left out"
     )

@@ -52,17 +52,17 @@ def test_a_case_is_judged_offline(folder: Path, run: Run) -> None:
     assert told[1] == "verdict: nothing wrong is found; 3 of 4 questions are decided"
     assert told[2:5] == [
         "clearing of 2026-09-21T14:15:00Z: the user says truly what it ordered",
-        '    the claim "the user lies about the order" is DISPROVED',
+        '    "the user lies about the order" is DISPROVED',
         "    because the header of submission 1 opens to exactly the order that the user says",
     ]
     assert "    as the user has signed: " in ended.out
     assert "    by the user's signature on the header" in ended.out
     assert "oak-street@" not in ended.out
     written = json.loads(Path("verdict.json").read_text())
-    assert (written["claims"][0]["period"], written["claims"][0]["stage"]) == ("2026-09-21T14:15:00Z", "clearing")
-    assert set(written["claims"][0]["values"]["signed"][0]) == {"side", "quantity", "price"}
-    standings = {claim["claim"]: claim["standing"] for claim in written["claims"]}
-    assert standings == {
+    assert (written["decisions"][0]["period"], written["decisions"][0]["stage"]) == ("2026-09-21T14:15:00Z", "clearing")
+    assert set(written["decisions"][0]["values"]["signed"][0]) == {"side", "quantity", "price"}
+    decided = {decision["question"]: decision["decided"] for decision in written["decisions"]}
+    assert decided == {
         "user_lies": "disproved", "omitted": "disproved", "accepted": "proved", "recorded": "not proved"
     }  # fmt: skip
     # somebody has shown something that does not hold

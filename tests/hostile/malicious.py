@@ -20,11 +20,12 @@ from service_town import PERIOD, SETTINGS, START, Meter, Town, problem
 
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
-from mpc_market.wire.agreement import check_contradiction
+from mpc_market.wire.agreement import contradict
 from mpc_market.wire.audit import check_record
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.outcome import Result
 from mpc_market.wire.sealing import seal
+from mpc_market.wire.signing import verify
 from mpc_market.wire.submission import InputShare, Seal, Submission, of_shares, sealed_text
 from mpc_market.wire.verdicts import Verdict, verdict_counts
 from parties.service.life import FINAL, State
@@ -135,8 +136,9 @@ def replayed_header(by: Cheater) -> Cheat:
 def _contradicting(by: Cheater) -> tuple[Submission, Submission]:
     """Two submissions with one number. Their signed headers prove the meter's fault to anyone."""
     first, second = by.honest(), by.honest()
-    signatures = first.signature, second.signature
-    check_contradiction(first.header, second.header, signatures, by.meter.key.public)
+    for each in (first, second):
+        verify(by.meter.key.public, each.header.kind, each.header.encode(), each.signature)
+    assert contradict(first.header, second.header)
     return first, second
 
 

@@ -10,7 +10,7 @@ from mpc_market.wire.message import sign, split_signed
 from mpc_market.wire.roll import Roll
 from mpc_market.wire.verdicts import Verdict
 from parties.arbiter.case import Answer, Case
-from parties.arbiter.claims import Kind, Standing
+from parties.arbiter.decisions import Decided, Question
 from parties.arbiter.judging import Judgement
 from parties.files.values import moment_text
 from tests.wire.wire_round import WireRound
@@ -40,9 +40,9 @@ def silent(case: Case, period: Period) -> Case:
     return replace(case, answers=case.answers | {period: kept})
 
 
-def standings(judgement: Judgement) -> dict[tuple[Kind, Period], Standing]:
-    """How each claim stands."""
-    return {(claim.kind, claim.round): claim.standing for claim in judgement.claims}
+def decided_in(judgement: Judgement) -> dict[tuple[Question, Period], Decided]:
+    """How each question is decided."""
+    return {(decision.question, decision.round): decision.decided for decision in judgement.decisions}
 
 
 def check_that_a_false_line_of_the_roll_convicts_nobody_else(town: DisputedTown, case: Case) -> None:
@@ -51,10 +51,10 @@ def check_that_a_false_line_of_the_roll_convicts_nobody_else(town: DisputedTown,
     lower = replace(honest.line, entry=replace(honest.line.entry, maximum=honest.line.entry.maximum - 1))
     false = told(town, case, period, replace(honest, line=lower))
     judgement = town.judged(false)
-    assert standings(judgement) == standings(town.judged(case))
+    assert decided_in(judgement) == decided_in(town.judged(case))
     assert [fault for fault in judgement.faults if f"party {LIAR} discloses a line" in fault]
-    alone = standings(town.judged(silent(false, period)))
-    assert alone[Kind.USER_LIES, period] is Standing.NOT_PROVED
+    alone = decided_in(town.judged(silent(false, period)))
+    assert alone[Question.USER_LIES, period] is Decided.NOT_PROVED
 
 
 def check_that_an_estimate_is_what_all_say(town: DisputedTown, case: Case) -> None:
@@ -70,9 +70,11 @@ def check_that_an_estimate_is_what_all_say(town: DisputedTown, case: Case) -> No
     excluded = replace(honest.content, result=replace(honest.content.result, verdict=Verdict.NOT_AN_ORDER))
     false = told(town, case, clearing, replace(honest, content=excluded))
     for each in (false, silent(false, clearing)):
-        found = standings(town.judged(each))
-        assert found[Kind.ACCEPTED, clearing] is Standing.NOT_PROVED
-        assert Standing.DISPROVED not in {at for (kind, _), at in found.items() if kind in (Kind.ENTRY, Kind.BILL)}
+        found = decided_in(town.judged(each))
+        assert found[Question.ACCEPTED, clearing] is Decided.NOT_PROVED
+        assert Decided.DISPROVED not in {
+            at for (question, _), at in found.items() if question in (Question.ENTRY, Question.BILL)
+        }
 
 
 def check_that_a_bad_tariff_is_the_fault_of_who_shows_it(town: DisputedTown, case: Case) -> None:
@@ -82,7 +84,7 @@ def check_that_a_bad_tariff_is_the_fault_of_who_shows_it(town: DisputedTown, cas
     spoiled = replace(honest.content, tariff=(data[:-1] + bytes([data[-1] ^ 1]), place))
     for content, reason in ((spoiled, "a tariff that does not hold"), (replace(spoiled, tariff=None), "no tariff")):
         judgement = town.judged(told(town, case, period, replace(honest, content=content)))
-        assert standings(judgement) == standings(town.judged(case))
+        assert decided_in(judgement) == decided_in(town.judged(case))
         assert [fault for fault in judgement.faults if f"party {LIAR} discloses {reason}" in fault]
     false = case
     for party in range(3):
@@ -90,7 +92,7 @@ def check_that_a_bad_tariff_is_the_fault_of_who_shows_it(town: DisputedTown, cas
         content = replace(mine.content, tariff=spoiled.tariff)
         false = told(town, false, period, replace(mine, content=content), party)
     closing = Period(f"{town.market.id}:closing", case.dispute.asked.month)
-    assert standings(town.judged(false))[Kind.BILL, closing] is Standing.NOT_PROVED
+    assert decided_in(town.judged(false))[Question.BILL, closing] is Decided.NOT_PROVED
 
 
 def check_that_no_period_is_left_out_of_the_bill(town: DisputedTown, case: Case) -> None:
@@ -106,8 +108,8 @@ def check_that_no_period_is_left_out_of_the_bill(town: DisputedTown, case: Case)
         replace(case, answers=case.answers | {left_out: {LIAR: Answer(left_out, LIAR, b"", "no public record: gone")}}),
     ):
         judgement = town.judged(false)
-        bill = next(claim for claim in judgement.claims if claim.kind is Kind.BILL)
-        assert (bill.round, bill.standing) == (closing, Standing.NOT_PROVED)
+        bill = next(decision for decision in judgement.decisions if decision.question is Question.BILL)
+        assert (bill.round, bill.decided) == (closing, Decided.NOT_PROVED)
         assert bill.reason.startswith(f"the correction of {moment_text(left_out.start)} ")
 
 

@@ -20,7 +20,7 @@ from mpc_market.wire.message import sign, split_signed
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import InputShare
 from parties.arbiter.case import read_case, write_case
-from parties.arbiter.claims import Kind, Standing
+from parties.arbiter.decisions import Decided, Question
 from parties.arbiter.wording import as_json, lines
 from parties.files.disputes import arbiter_text
 from parties.files.problems import Problems
@@ -29,18 +29,18 @@ from parties.service import disputes
 from parties.service.life import FINAL, State
 
 ALL = list(range(MONTH, NEXT, PERIOD))
-PROVED, DISPROVED, NOT_PROVED = Standing.PROVED, Standing.DISPROVED, Standing.NOT_PROVED
+PROVED, DISPROVED, NOT_PROVED = Decided.PROVED, Decided.DISPROVED, Decided.NOT_PROVED
 
 
-def stood(judgement, stage: Stage = Stage.CLEARING) -> dict[Kind, Standing]:
-    """How the claims about the first period, and about the month, stand."""
+def stood(judgement, stage: Stage = Stage.CLEARING) -> dict[Question, Decided]:
+    """How the questions about the first period, and about the month, are decided."""
     stages = {stage, Stage.CLOSING}
-    claims = [claim for claim in judgement.claims if claim.kind is not Kind.RECORDED]
-    return {c.kind: c.standing for c in claims if c.round.stage in stages and c.round.start in (START, MONTH)}
+    decisions = [decision for decision in judgement.decisions if decision.question is not Question.RECORDED]
+    return {d.question: d.decided for d in decisions if d.round.stage in stages and d.round.start in (START, MONTH)}
 
 
-def claim_of(judgement, kind: Kind):
-    return next(claim for claim in judgement.claims if claim.kind is kind)
+def decision_of(judgement, question: Question):
+    return next(decision for decision in judgement.decisions if decision.question is question)
 
 
 @asynchronous
@@ -63,22 +63,22 @@ async def check_that_the_bill_is_right(town: DisputedTown) -> None:
     judgement = town.judged(read_case(town.path / "case", Problems()))
     assert judgement.faults == []
     assert stood(judgement) == {
-        Kind.USER_LIES: DISPROVED, Kind.OMITTED: DISPROVED, Kind.ACCEPTED: PROVED, Kind.BILL: PROVED
+        Question.USER_LIES: DISPROVED, Question.OMITTED: DISPROVED, Question.ACCEPTED: PROVED, Question.BILL: PROVED
     }  # fmt: skip
     assert stood(judgement, Stage.SETTLEMENT) == {
-        Kind.OMITTED: DISPROVED, Kind.READING_DIFFERS: DISPROVED, Kind.ENTRY: PROVED, Kind.BILL: PROVED
+        Question.OMITTED: DISPROVED, Question.READING_DIFFERS: DISPROVED, Question.ENTRY: PROVED, Question.BILL: PROVED
     }  # fmt: skip
     side, price, quantity = ORDERS[BEN]
-    assert claim_of(judgement, Kind.USER_LIES).values["signed"] == [[side.value, price, quantity]]
-    bill = claim_of(judgement, Kind.BILL)
+    assert decision_of(judgement, Question.USER_LIES).values["signed"] == [[side.value, price, quantity]]
+    bill = decision_of(judgement, Question.BILL)
     sheet = await town.amounts_of(BEN)
     assert bill.values["due"] == bill.values["rule"] == {"sun": sheet}
     assert any(": the bill is right" in line for line in lines(judgement, town.market.settings))
-    assert json.loads(as_json(judgement, town.market.settings))["claims"][0]["standing"] == "disproved"
+    assert json.loads(as_json(judgement, town.market.settings))["decisions"][0]["decided"] == "disproved"
     check_the_lies_of_one_party(town, case)
     # without the period in which there was an entry, the bill is neither
     fewer = await town.contest_as(BEN, ALL[1:], MONTH, "fewer")
-    assert claim_of(town.judged(await town.fetched(fewer)), Kind.BILL).standing is NOT_PROVED
+    assert decision_of(town.judged(await town.fetched(fewer)), Question.BILL).decided is NOT_PROVED
 
 
 def check_that_nobody_else_is_in_it(town: DisputedTown, case) -> None:
@@ -108,8 +108,8 @@ async def check_that_a_liar_is_found_out(town: DisputedTown) -> None:
     honest = replace(dispute, submissions=(last,))
     for given in (lied(honest), replace(lied(honest), submissions=(replace(lied(honest).submissions[0], shares=()),))):
         judgement = town.judged(replace(case, dispute=given))
-        assert stood(judgement)[Kind.USER_LIES] is PROVED
-        assert claim_of(judgement, Kind.USER_LIES).proof == "the user's signature on the header"
+        assert stood(judgement)[Question.USER_LIES] is PROVED
+        assert decision_of(judgement, Question.USER_LIES).proof == "the user's signature on the header"
         assert judgement.faults == []
     other = SigningKey.generate()
     forged = replace(last, signature=other.sign("submission", last.header.encode()))
@@ -142,11 +142,15 @@ async def check_that_a_party_is_found_out(town: DisputedTown, case) -> None:
     )
     judgement = town.judged(with_answer(case, period, 1, sign(made, town.node(1).key(START)).encode()))
     assert any("do not fit together" in fault for fault in judgement.faults)
-    assert stood(judgement)[Kind.ACCEPTED] is NOT_PROVED
+    assert stood(judgement)[Question.ACCEPTED] is NOT_PROVED
     forged = with_answer(case, period, 1, answer.disclosure[:-1] + bytes([answer.disclosure[-1] ^ 1]))
     judgement = town.judged(forged)
     assert any("no disclosure of it" in fault for fault in judgement.faults)
-    assert stood(judgement) == {Kind.USER_LIES: DISPROVED, Kind.OMITTED: DISPROVED, Kind.ACCEPTED: NOT_PROVED}
+    assert stood(judgement) == {
+        Question.USER_LIES: DISPROVED,
+        Question.OMITTED: DISPROVED,
+        Question.ACCEPTED: NOT_PROVED,
+    }
 
 
 def with_answer(case, period: Period, party: int, data: bytes):
@@ -171,21 +175,21 @@ async def check_the_commands(town: DisputedTown) -> None:
     code, said = await town.command("arbiter", "check", case, *options, "--json", out)
     assert code == 0, said
     assert ": an order that all parties had acknowledged was left out" in said
-    claims = json.loads(out.read_text())["claims"]
-    assert {"omitted", "user_lies"} <= {claim["claim"] for claim in claims}
-    assert next(claim["standing"] for claim in claims if claim["claim"] == "omitted") == "proved"
+    decisions = json.loads(out.read_text())["decisions"]
+    assert {"omitted", "user_lies"} <= {decision["question"] for decision in decisions}
+    assert next(decision["decided"] for decision in decisions if decision["question"] == "omitted") == "proved"
 
 
 async def check_that_an_omitted_order_is_proved(town: DisputedTown) -> None:
     case = await town.fetched(await town.contest(DORA, ALL, MONTH))
     judgement = town.judged(case)
-    assert stood(judgement) == {Kind.USER_LIES: DISPROVED, Kind.OMITTED: PROVED, Kind.BILL: PROVED}
-    assert "the parties [2] do not have it" in claim_of(judgement, Kind.OMITTED).reason
+    assert stood(judgement) == {Question.USER_LIES: DISPROVED, Question.OMITTED: PROVED, Question.BILL: PROVED}
+    assert "the parties [2] do not have it" in decision_of(judgement, Question.OMITTED).reason
     # without the receipt of one party nothing is proved
     mine = case.dispute.submissions
     fewer = tuple(replace(each, receipts=each.receipts[:-1]) for each in mine)
     judgement = town.judged(replace(case, dispute=replace(case.dispute, submissions=fewer)))
-    assert stood(judgement)[Kind.OMITTED] is NOT_PROVED
+    assert stood(judgement)[Question.OMITTED] is NOT_PROVED
 
 
 async def check_that_another_reading_is_noticed(town: DisputedTown) -> None:
@@ -193,13 +197,13 @@ async def check_that_another_reading_is_noticed(town: DisputedTown) -> None:
     reading = next(each for each in before.dispute.submissions if each.reading is not None)
     said = replace(reading, reading=replace(reading.reading, imported=READINGS[CARL][0] - 1))
     judgement = town.judged(replace(before, dispute=replace(before.dispute, submissions=(said,))))
-    found = claim_of(judgement, Kind.READING_DIFFERS)
-    assert (found.standing, found.reason) == (PROVED, "the user says another reading than it has signed")
+    found = decision_of(judgement, Question.READING_DIFFERS)
+    assert (found.decided, found.reason) == (PROVED, "the user says another reading than it has signed")
     await town.falsify(CARL)
     judgement = town.judged(await town.fetched(before.dispute))
-    found = claim_of(judgement, Kind.READING_DIFFERS)
-    assert (found.standing, found.reason) == (PROVED, "another reading was settled than the user has signed")
-    assert stood(judgement, Stage.SETTLEMENT)[Kind.ENTRY] is DISPROVED
+    found = decision_of(judgement, Question.READING_DIFFERS)
+    assert (found.decided, found.reason) == (PROVED, "another reading was settled than the user has signed")
+    assert stood(judgement, Stage.SETTLEMENT)[Question.ENTRY] is DISPROVED
 
 
 async def check_that_requests_are_in_the_record(town: DisputedTown) -> None:
@@ -214,21 +218,21 @@ async def check_that_requests_are_in_the_record(town: DisputedTown) -> None:
         assert len(digests) == 7
     # anybody sees the digests, and the arbiter that the request is among them
     case = await town.fetched(dispute)
-    assert claim_of(town.judged(case), Kind.RECORDED).standing is PROVED
+    assert decision_of(town.judged(case), Question.RECORDED).decided is PROVED
     closing, place = case.recorded
     assert closing == Period(town.name(Stage.CLOSING), NEXT)
     for wrong in (None, (closing, replace(place, index=place.index ^ 1)), (replace(closing, start=MONTH), place)):
         judgement = town.judged(replace(case, recorded=wrong))
-        assert claim_of(judgement, Kind.RECORDED).standing is NOT_PROVED
+        assert decision_of(judgement, Question.RECORDED).decided is NOT_PROVED
     assert problem(await town.get(0, f"../{town.name(Stage.CLOSING)}/periods/{NEXT + 3600}/disputes")) == "not-open-yet"
     assert problem(await town.get(0, f"periods/{START}/disputes")) == "nothing-here"
     # and the bill of that month: estimates for the three periods that nobody read
     judgement = town.judged(await town.fetched(await town.contest_as(BEN, ALL, NEXT, "next")))
-    bill = claim_of(judgement, Kind.BILL)
-    assert (bill.standing, judgement.faults) == (PROVED, [])
+    bill = decision_of(judgement, Question.BILL)
+    assert (bill.decided, judgement.faults) == (PROVED, [])
     assert "all 3 entries" in bill.reason
-    entries = [claim for claim in judgement.claims if claim.kind is Kind.ENTRY and claim.round.start > START]
-    assert [(claim.standing, claim.values["entry"]) for claim in entries] == [(PROVED, [0, 0, 200, 0, 200])] * 3
+    entries = [d for d in judgement.decisions if d.question is Question.ENTRY and d.round.start > START]
+    assert [(entry.decided, entry.values["entry"]) for entry in entries] == [(PROVED, [0, 0, 200, 0, 200])] * 3
 
 
 @asynchronous

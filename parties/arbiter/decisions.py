@@ -1,4 +1,4 @@
-"""What can be claimed in a dispute, and how it stands."""
+"""What may be in dispute, and how it is decided."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from enum import StrEnum
 from mpc_market.wire.identifiers import Period
 
 
-class Kind(StrEnum):
-    """A claim, as a sentence."""
+class Question(StrEnum):
+    """What is asked, as the sentence that is proved or disproved."""
 
     RECORDED = "the request is in the public record"
     USER_LIES = "the user lies about the order"
@@ -19,8 +19,8 @@ class Kind(StrEnum):
     BILL = "the bill is right"
 
 
-class Standing(StrEnum):
-    """Whether what is there decides a claim."""
+class Decided(StrEnum):
+    """Whether what is there proves the sentence, or its contrary."""
 
     PROVED = "proved"
     DISPROVED = "disproved"
@@ -28,27 +28,27 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Decision:
     """`reason` holds public values only; `values` is for the arbiter's eyes. `proof`: whose signature decides it."""
 
-    kind: Kind
+    question: Question
     round: Period
-    standing: Standing
+    decided: Decided
     reason: str
     proof: str = ""
     values: Mapping[str, object] = field(default_factory=dict, repr=False)
 
 
-def proved(kind: Kind, about: Period, reason: str, proof: str, **values: object) -> Claim:
+def proved(question: Question, about: Period, reason: str, proof: str, **values: object) -> Decision:
     """It is so."""
-    return Claim(kind, about, Standing.PROVED, reason, proof, values)
+    return Decision(question, about, Decided.PROVED, reason, proof, values)
 
 
-def disproved(kind: Kind, about: Period, reason: str, proof: str, **values: object) -> Claim:
+def disproved(question: Question, about: Period, reason: str, proof: str, **values: object) -> Decision:
     """It is not so."""
-    return Claim(kind, about, Standing.DISPROVED, reason, proof, values)
+    return Decision(question, about, Decided.DISPROVED, reason, proof, values)
 
 
-def not_proved(kind: Kind, about: Period, reason: str) -> Claim:
+def not_proved(question: Question, about: Period, reason: str) -> Decision:
     """It cannot be said."""
-    return Claim(kind, about, Standing.NOT_PROVED, reason)
+    return Decision(question, about, Decided.NOT_PROVED, reason)
