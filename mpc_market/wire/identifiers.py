@@ -130,7 +130,9 @@ class Period:
         require_int("the start of a period", self.start, 0, START_MAX)
 
     def __str__(self) -> str:
-        return f"{self.market}@{self.start}"
+        """For people: "settlement of 2026-11-26T15:48:30Z in oak-street"."""
+        market, stage = split_market(self.market)
+        return f"{stage.value or 'clearing'} of {_utc(self.start)} in {market}"
 
     @property
     def stage(self) -> Stage:
@@ -143,3 +145,18 @@ class Period:
     @classmethod
     def read(cls, reader: Reader) -> Self:
         return cls(reader.text(), reader.u64())
+
+
+def _utc(seconds: int) -> str:
+    """A moment in UTC. Exact for every start; the library has no clock and no calendar of its own but this.
+
+    Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days: eras of 400 years, each of which
+    begins on a 1 March.
+    """
+    days, rest = divmod(seconds, 86_400)
+    era, day = divmod(days + 719_468, 146_097)
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
+    day -= 365 * year + year // 4 - year // 100
+    month = (5 * day + 2) // 153  # 0: March
+    date = f"{400 * era + year + (month >= 10):04}-{(month + 2) % 12 + 1:02}-{day - (153 * month + 2) // 5 + 1:02}"
+    return f"{date}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}Z"

@@ -4,15 +4,12 @@ An arbiter need not know ticks, lots, or seconds since 1970; nor that what is di
 each outcome of each question has a sentence of its own, which is true as it stands.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from mpc_market.rules.settlement import deviation
-from mpc_market.wire.identifiers import Period, Stage
 from parties.arbiter.decisions import Decided, Decision, Question
 from parties.files.market import MarketFile
-from parties.files.values import moment_text
 from parties.statement.texts import cents_text
 
 _YES, _NO, _OPEN = Decided.PROVED, Decided.DISPROVED, Decided.NOT_PROVED
@@ -93,21 +90,6 @@ def verdict(decisions: list[Decision], faults: list[str]) -> str:
     undecided = sum(decision.decided is _OPEN for decision in decisions)
     decided = f"{len(decisions) - undecided} of {len(decisions)} questions are decided"
     return f"verdict: nothing wrong is found; {decided}"
-
-
-def round_text(period: Period) -> str:
-    """A round: its stage and its UTC start, such as "settlement of 2026-11-26T15:48:30Z"."""
-    return f"{period.stage.value or 'clearing'} of {moment_text(period.start)}"
-
-
-def without_seconds(text: str, market: str) -> str:
-    """A reason as the checks give it, with rounds as `round_text` has them: there they are MARKET:STAGE@SECONDS."""
-    stages = "|".join(stage.value for stage in Stage if stage.value)
-
-    def told(match: re.Match[str]) -> str:
-        return round_text(Period(Stage(match[1] or "").of(market), int(match[2])))
-
-    return re.sub(rf"(?<![\w-]){re.escape(market)}(?::({stages}))?@(\d{{1,10}})(?!\d)", told, text)
 
 
 def values_table(decision: Decision, settings: MarketFile) -> dict[str, object]:

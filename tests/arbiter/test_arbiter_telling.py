@@ -4,7 +4,7 @@ import pytest
 
 from mpc_market.wire.identifiers import Period, Stage
 from parties.arbiter.decisions import Decided, Decision, Question, disproved, not_proved, proved
-from parties.arbiter.telling import round_text, sentence, values_lines, values_table, verdict, without_seconds
+from parties.arbiter.telling import sentence, values_lines, values_table, verdict
 from parties.files.market import MarketFile
 
 ROUND = Period("oak-street", 1_795_708_230)
@@ -80,12 +80,3 @@ def test_the_verdict() -> None:
         "verdict: WRONG: the bill is wrong; an order that all parties had acknowledged was left out"
     )
     assert verdict(fine, ["x"]).startswith("verdict: WRONG: something that was shown")
-
-
-def test_times_in_reasons() -> None:
-    assert round_text(CORRECTION) == "correction of 2026-11-26T15:50:30Z"
-    assert without_seconds(f"{CORRECTION}: none; {ROUND}: none", "oak-street") == (
-        "correction of 2026-11-26T15:50:30Z: none; clearing of 2026-11-26T15:50:30Z: none"
-    )
-    for text in ("oak-street@99999999999", "no-oak-streets", f"{ROUND}".replace("oak-", "an-oak-")):
-        assert without_seconds(text, "oak-street") == text

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mpc_market.errors import InputError
+from mpc_market.wire.identifiers import Period
 from mpc_market.wire.message import sign
 from mpc_market.wire.outcome import Outcome, Standing, Void, VoidReason
 from mpc_market.wire.record import Record
@@ -143,10 +144,10 @@ def test_what_does_not_fit_the_market_file(market: Market) -> None:
     assert len(report.wrong) == 6
     for party in range(3):
         assert (
-            f"party-{party}.jsonl:1: oak-street@{START}: verdicts on 2 submissions, for a set of 4 orders"
+            f"party-{party}.jsonl:1: {Period('oak-street', START)}: verdicts on 2 submissions, for a set of 4 orders"
             in report.wrong
         )
-        assert f"party-{party}.jsonl:4: oak-street@{START + 3 * STEP}: the price is not on the grid" in str(
+        assert f"party-{party}.jsonl:4: {Period('oak-street', START + 3 * STEP)}: the price is not on the grid" in str(
             report.wrong
         )
 
@@ -160,8 +161,11 @@ def test_what_does_not_fit_the_market_file(market: Market) -> None:
         (lambda c: [c[0], c[2], c[3]], "party-1.jsonl:2: record 2 where record 1 is to follow"),
         (lambda c: c[1:], "party-1.jsonl:1: record 1 where record 0 is to follow"),
         (lambda c: [c[0], c[2], c[1], c[3]], "party-1.jsonl:3: it does not name the digest of the record before it"),
-        (lambda c: [*c, c[3]], "party-1.jsonl:5: the second record of oak-street@"),
-        (lambda c: linked([*c, c[0]]), "party-1.jsonl:5: the second record of oak-street@1790000100, after line 1"),
+        (lambda c: [*c, c[3]], "party-1.jsonl:5: the second record of clearing of "),
+        (
+            lambda c: linked([*c, c[0]]),
+            f"party-1.jsonl:5: the second record of {Period('oak-street', START)}, after line 1",
+        ),
         (lambda c: [c[0], b"", *c[1:]], "party-1.jsonl:2: no record"),
         (lambda c: [c[0], b"\x00" * 100, *c[2:]], "party-1.jsonl:2: no record"),
         (lambda c: [c[0], c[1][:-1], *c[2:]], "party-1.jsonl:2: no record"),

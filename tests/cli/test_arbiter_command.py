@@ -51,7 +51,7 @@ def test_a_case_is_judged_offline(folder: Path, run: Run) -> None:
     told = ended.out.splitlines()
     assert told[1] == "verdict: nothing wrong is found; 3 of 4 questions are decided"
     assert told[2:5] == [
-        "clearing of 2026-09-21T14:15:00Z: the user says truly what it ordered",
+        "clearing of 2026-09-21T14:15:00Z in oak-street: the user says truly what it ordered",
         '    "the user lies about the order" is DISPROVED',
         "    because the header of submission 1 opens to exactly the order that the user says",
     ]

@@ -1,5 +1,7 @@
 """Ids: what is one, byte for byte the same rule everywhere."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.committee import Committee
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period, check_id, check_market_id, order_id
+from mpc_market.wire.identifiers import Period, Stage, check_id, check_market_id, order_id
 
 
 @pytest.mark.parametrize("market", ["a", "0", "oak-street.2026_1", "a" * 64])
@@ -62,7 +64,19 @@ def test_bad_period(market, start):
 def test_a_period_reads_what_it_wrote():
     period = Period("m", 2**40 - 1)
     assert Period.read(Reader(period.write(Writer()).data())) == period
-    assert str(period) == "m@1099511627775"
+
+
+def test_a_round_in_words():
+    start = 1_795_708_230
+    assert str(Period("m", start)) == "clearing of 2026-11-26T15:50:30Z in m"
+    assert str(Period(Stage.CORRECTION.of("m"), start)) == "correction of 2026-11-26T15:50:30Z in m"
+    assert str(Period("m", 2**40 - 1)) == "clearing of 36812-02-20T00:36:15Z in m"
+
+
+@given(st.integers(0, 253_402_300_799))  # the last second that `datetime` knows
+def test_its_moment_is_that_of_the_calendar(start):
+    moment = datetime.fromtimestamp(start, UTC)
+    assert str(Period("m", start)) == f"clearing of {moment:%Y-%m-%dT%H:%M:%S}Z in m"
 
 
 @pytest.mark.parametrize("parties", [0, 1, 2, 4, 6, 9])
