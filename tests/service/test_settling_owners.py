@@ -14,7 +14,7 @@ from mpc_market.wire.dispute import DisputeRequest, sign_dispute
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.message import split_signed
 from mpc_market.wire.sheet import Content, key_fact
-from parties.arbiter.claims import Kind, Standing
+from parties.arbiter.decisions import Decided, Question
 from parties.arbiter.fetching import Fetching
 from parties.files.disputes import DisputeFile
 from parties.service.life import FINAL, State
@@ -143,6 +143,6 @@ async def check_disputes(town: DisputedTown, before: Meter, after: Meter) -> Non
         assert [each.line.entry.identity_key for each in shown] == [meter.key.public] * 3
         assert [[account.entries for account in each.content.accounts] for each in shown] == [[1]] * 3
         judgement = town.judged(case)
-        claim = next(each for each in judgement.claims if each.kind is Kind.BILL)
-        assert claim.standing is Standing.PROVED, claim.reason
-        assert claim.values["due"] == {"sun": owed(imported)}
+        bill = next(each for each in judgement.decisions if each.question is Question.BILL)
+        assert bill.decided is Decided.PROVED, bill.reason
+        assert bill.values["due"] == {"sun": owed(imported)}
