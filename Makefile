@@ -11,7 +11,7 @@ demo: $(READY)  ## the main job: a day in an energy community, cleared on shares
 
 # Two at a time: much of a test of services is waiting. The tests of one file stay together, with what they share.
 test: $(READY) lint  ## lint, types and all tests: 20 to 25 minutes on two cores
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .
