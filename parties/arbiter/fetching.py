@@ -18,7 +18,7 @@ from mpc_market.wire.opening import Terms
 from mpc_market.wire.record import Record
 from parties.arbiter.case import Answer, Case, closing_covers, place_among
 from parties.arbiter.home import ArbiterHome
-from parties.client.api import Api, RefusedError, UnreachableError, pinned
+from parties.client.api import LONG_ANSWER_BYTES_MAX, Api, RefusedError, UnreachableError, pinned
 from parties.files.disputes import DisputeFile
 from parties.files.running import RunningMarket
 
@@ -80,7 +80,8 @@ class Fetching:
         """Where a party says that the request is."""
         for party in range(len(self._running.parties)):
             try:
-                data = await self._apis[period.market].get(party, f"periods/{period.start}/disputes")
+                api, path = self._apis[period.market], f"periods/{period.start}/disputes"
+                data = await api.get(party, path, longest=LONG_ANSWER_BYTES_MAX)
                 place = place_among(data, self._dispute.digest)
             except (UnreachableError, RefusedError, WireError):
                 continue
@@ -136,7 +137,7 @@ class Fetching:
         claim = make_claim(terms, party, Claimant.ARBITER, home.public.name, home.identity)
         path = f"periods/{period.start}/disclosures/{quote(asked.meter, safe='')}/{asked.number}"
         try:
-            data = await self._apis[period.market].get(party, path, claim=claim)
+            data = await self._apis[period.market].get(party, path, claim=claim, longest=LONG_ANSWER_BYTES_MAX)
             read_signed(Disclosure, data, self._running.staged(period.stage).committee(period.start), period, party)
         except (UnreachableError, RefusedError, WireError) as error:
             return Answer(period, party, b"", str(error))

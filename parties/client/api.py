@@ -19,6 +19,9 @@ from parties.tls import client_context
 ANSWER_BYTES_MAX = 2**20
 """No answer that a meter asks for is longer."""
 
+LONG_ANSWER_BYTES_MAX = 2**26
+"""Nor one that a supplier, a grid operator or an arbiter asks for: its rows are customers, or a month's rounds."""
+
 WAIT_SECONDS = 30
 """How long a party may be asked to wait for a change before it answers."""
 
@@ -119,14 +122,16 @@ class Api:
         claim: bytes | None = None,
         wait: int = 0,
         query: Mapping[str, str] | None = None,
+        longest: int = ANSWER_BYTES_MAX,
     ) -> bytes:
-        """What a party answers. `path`: below the market; `claim`: shows whose it is; `wait`: for a change, seconds.
+        """What a party answers. `path`: below the market; `claim`: shows whose it is; `wait`: for a change, seconds;
+        `longest`: of more bytes nothing is read.
 
         Raises: UnreachableError; RefusedError.
         """
         headers = {} if claim is None else {"Authorization": f"Claim {claim.hex()}"}
         parameters = {**(query or {}), **({"wait": str(wait)} if wait else {})}
-        return await self._ask(party, "GET", path, headers=headers, params=parameters or None)
+        return await self._ask(party, "GET", path, headers=headers, params=parameters or None, longest=longest)
 
     async def post(self, party: int, path: str, body: bytes) -> bytes:
         """Send bytes to a party. Raises: UnreachableError; RefusedError."""
@@ -142,6 +147,7 @@ class Api:
         headers: dict[str, str],
         params: dict[str, str] | None = None,
         content: bytes | None = None,
+        longest: int = ANSWER_BYTES_MAX,
     ) -> bytes:
         url = f"{self._urls[party]}/{path}"
         try:
@@ -152,8 +158,8 @@ class Api:
                 body = bytearray()
                 async for piece in answer.aiter_bytes():
                     body += piece
-                    if len(body) > ANSWER_BYTES_MAX:
-                        raise UnreachableError(f"party {party}: an answer of more than {ANSWER_BYTES_MAX} bytes")
+                    if len(body) > longest:
+                        raise UnreachableError(f"party {party}: an answer of more than {longest} bytes")
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:
             # its text may hold an address, and nothing that was sent
             reason = str(error) or type(error).__name__

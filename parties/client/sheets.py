@@ -23,7 +23,7 @@ from mpc_market.wire.outcome import Outcome, Standing, standing
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.sheet import Content, ReceivedSheet, Sheet, receive_sheet
 from mpc_market.wire.signing import SigningKey
-from parties.client.api import Api, RefusedError, UnreachableError
+from parties.client.api import LONG_ANSWER_BYTES_MAX, Api, RefusedError, UnreachableError
 from parties.client.documents import PeriodDocument
 from parties.files.problems import printable
 from parties.files.running import RunningMarket
@@ -91,7 +91,7 @@ async def _ask(
     claim = make_claim(terms, party, reader.kind, reader.name, reader.identity)
     kind, name = reader.kind.name.lower(), quote(reader.name, safe="")
     path = f"periods/{terms.period.start}/{content.name.lower()}/{kind}/{name}"
-    data = await api.get(party, path, claim=claim)
+    data = await api.get(party, path, claim=claim, longest=LONG_ANSWER_BYTES_MAX)
     return read_signed(Sheet, data, staged.committee(terms.period.start), terms.period, party).message
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from parties.client.api import RefusedError, UnreachableError
+from parties.client.api import LONG_ANSWER_BYTES_MAX, RefusedError, UnreachableError
 from tests.meter.small_market import START
 from tests.meter.standin import problem
 
@@ -41,3 +41,9 @@ def test_what_is_no_answer_of_a_party_is_unreachable(small, answer):
     small.parties.faults[0] = lambda request, real: answer
     with pytest.raises(UnreachableError):
         small.run(small.rounds.api.get(0, f"periods/{START}"))
+
+
+def test_who_reads_rows_of_customers_says_how_long_an_answer_may_be(small):
+    small.parties.faults[0] = lambda request, real: (200, "application/octet-stream", bytes(2**20 + 1))
+    asked = small.rounds.api.get(0, f"periods/{START}/amounts/supplier/sun", longest=LONG_ANSWER_BYTES_MAX)
+    assert len(small.run(asked)) == 2**20 + 1
