@@ -58,6 +58,8 @@ class Disclosing:
         state = await self._lookup.state(start)
         if state not in FINAL:
             raise RefusalError(Problem.NOT_FINISHED)
+        if state is State.LOST:  # that this party has nothing of the user does not mean that there was nothing
+            raise RefusalError(Problem.NOTHING_HERE)
         agreement = await self._lookup.opened(start)
         arbiter = request.arbiter
         try:
@@ -67,6 +69,7 @@ class Disclosing:
         enrolled = await self._enrolled(agreement, request, signature)
         line = await asyncio.to_thread(enrolled.roll.line, meter)
         disclosed = await self._disclosed(start, line, state)
+        await self._lookup.kept(start)
         return signed(node, make_disclosure(period, node.party, meter, row.digest, disclosed, arbiter.sealing_key))
 
     async def _enrolled(self, agreement: Agreement, request: DisputeRequest, signature: bytes) -> Enrolled:

@@ -136,6 +136,13 @@ class Lookup:
             self._attempts.set(start, number)
         return number
 
+    async def kept(self, start: int) -> None:
+        """To be called after reading what this party holds of a round, before it says under its signature what is not
+        among it. Raises: RefusalError if that was erased: then nothing follows from its not being there.
+        """
+        if (await self.row(start)).erased:
+            raise RefusalError(Problem.NOTHING_HERE)
+
     async def contradictions(self, start: int) -> tuple[Contradiction, ...]:
         """The meters that were left out of the set because they contradicted themselves; none before there is a set."""
         agreed = await self.agreed(start)

@@ -67,6 +67,7 @@ class Sheets:
             made = await self._amounts(start, asking, attempt, identity_key, _roll(agreement))
         else:
             made = await self._bill(start, asking, attempt, identity_key)
+        await self._lookup.kept(start)
         rows, columns, words = made
         if not rows:
             raise RefusalError(Problem.NOTHING_HERE if columns != TOTALS_COLUMNS else Problem.GROUP_TOO_SMALL)

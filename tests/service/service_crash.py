@@ -1,7 +1,8 @@
-"""Stopping a party at a given point of a round."""
+"""Stopping a party at a given point of a round; starting it again from a backup."""
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from service_town import Town
 
@@ -38,3 +39,13 @@ class Crash:
             return result
 
         return counted
+
+
+async def restored(town: Town, party: int, backup: Path) -> None:
+    """The party starts again from a backup."""
+    path = town.services[party].node.ledger.path
+    await town.stop(party)
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink()
+    backup.rename(path)
+    await town.start(party)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from disputed_lies import check_the_lies_of_one_party
 from disputed_town import ANNA, BEN, CARL, DORA, MONTH, NEXT, ORDERS, READINGS, DisputedTown, lied
+from service_crash import restored
 from service_running import asynchronous
 from service_town import PERIOD, START, problem
 from settled_town import END
@@ -25,6 +26,7 @@ from parties.arbiter.wording import as_json, lines
 from parties.files.disputes import arbiter_text
 from parties.files.problems import Problems
 from parties.files.values import moment_text
+from parties.ledger import back_up
 from parties.service import disputes
 from parties.service.life import FINAL, State
 
@@ -283,12 +285,32 @@ async def check_who_is_told(town: DisputedTown) -> None:
     assert problem(await town.disclosure(town.arbiter.identity, START - PERIOD)) == "not-named"
 
 
+async def check_that_nothing_is_said_of_what_is_lost_or_erased(town: DisputedTown) -> None:
+    """Not having it is no proof that it was not there: an honest party must not be convicted by its own signature."""
+    case = await town.fetched(await town.contest_as(BEN, [START], None, "lost"))
+    answers = case.answers[Period(town.market.id, START)]
+    assert [bool(answers[party].disclosure) for party in range(3)] == [True, False, True]
+    assert "nothing-here" in answers[1].trouble
+    judgement = town.judged(case)
+    assert judgement.faults == []
+    assert stood(judgement)[Kind.OMITTED] is DISPROVED, "the place in the set that others show"
+    erase = town.services[2].node.ledger.erase
+    assert await erase(town.market.id, START + PERIOD) == 1
+    answers = (await town.fetched(case.dispute)).answers[Period(town.market.id, START)]
+    assert [bool(answers[party].disclosure) for party in range(3)] == [True, False, False]
+    assert "nothing-here" in answers[2].trouble
+
+
 @asynchronous
 async def test_whoever_has_the_id_of_a_meter_later_learns_nothing_of_who_had_it(tmp_path):
     async with DisputedTown(tmp_path / "m").up() as town:
         await town.until(State.COLLECTING)
         await town.order(BEN, *ORDERS[BEN])
+        await back_up(town.home(1).database, tmp_path / "backup.db")
         await town.run_round()
+        await restored(town, 1, tmp_path / "backup.db")
+        await town.until(State.LOST, parties=[1])
+        await check_that_nothing_is_said_of_what_is_lost_or_erased(town)
         ben = next(meter for meter in town.meters if meter.id == BEN)
         ben.key = SigningKey.generate()
         town.write_roll(2)

@@ -1,10 +1,9 @@
 """A party that stops in the middle of a settlement, correction or closing goes on with it; nothing is settled twice."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
-from service_crash import Crash
+from service_crash import Crash, restored
 from service_running import asynchronous
 from service_town import PERIOD, START
 from settled_town import END, SettledTown, entry, people
@@ -138,16 +137,6 @@ async def test_what_a_late_closing_needs_is_not_erased_with_the_retention_but_wi
             await service.upkeep.clean()
             assert bool(await results_of(node, START)) is there, days
             assert await until_said(node, START) is (State.RESULT if there else State.LOST)
-
-
-async def restored(town: SettledTown, party: int, backup: Path) -> None:
-    """The party starts again from a backup."""
-    path = town.services[party].node.ledger.path
-    await town.stop(party)
-    for each in path.parent.glob(f"{path.name}*"):
-        each.unlink()
-    backup.rename(path)
-    await town.start(party)
 
 
 async def has_states(town: SettledTown, stage: Stage, states: list[State]) -> bool:
