@@ -7,7 +7,8 @@ on twice with different inputs, whose difference gives orders away (parties.md, 
 - A backup holds no sealing keys and no secrets of rounds: they are of use to a thief only (T12).
 - A ledger restored from it **fences** every unfinished round that it knows, and every round that opened before the
   moment it was restored: in those this party signs nothing, ever; the others can only declare them void, or
-  have already published a result. It takes part again in the first round that opens afterwards.
+  have already published a result. It takes part again in the first round that opens afterwards, and in those in which
+  it turns out that it has said nothing (`Rounds.unfence`).
 - Copying the database file by other means gives a ledger that does not know it was restored, and the same holds
   for PostgreSQL's own backups: then it must be fenced before anything else (`Ledger.fence`).
 - The party that was restored must be the only one: make sure that the old one will not come back.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.errors import ContradictionError, FencedError, LedgerError, StateError
@@ -142,6 +142,28 @@ class Rounds(Shelf):
         """One message."""
         return await self._data(messages, _key(market, start) | {"kind": kind, "party": party})
 
+    async def has_said(self, market: str, start: int) -> bool:
+        """Whether anything is stored that this party has said in a round."""
+        statements = _own(market, start, self._party)
+        return any([bool(await self._database.read(statement)) for statement in statements])
+
+    async def unfence(self, market: str, start: int, state: str) -> bool:
+        """Fence a round no more, if it is in this state, and nothing is stored that this party has said in it; whether
+        that is so. To be called only if nobody else has anything either that this party has said in it.
+        """
+
+        async def work(connection: AsyncConnection) -> bool:
+            found = await _find(connection, market, start)
+            said = [(await connection.execute(each)).first() for each in _own(market, start, self._party)]
+            if found is None or found.state != state or found.finished or any(said):
+                return False
+            values = {"fenced": False, "collecting": True}
+            await connection.execute(update(rounds).where(matching(rounds, _key(market, start))).values(values))
+            await tell(connection, ROUNDS, [(market, start)])
+            return True
+
+        return await self._database.write(work)
+
     async def put_secret(self, market: str, start: int, name: str, data: bytes) -> None:
         """Keep a secret of this party in a round: its part of the randomness, say.
 
@@ -192,6 +214,13 @@ class Rounds(Shelf):
 
 def _key(market: str, start: int) -> dict[str, Any]:
     return {"market": market, "start": start}
+
+
+def _own(market: str, start: int, party: int) -> list[Select[Any]]:
+    """What a party has said in a round."""
+    said = matching(messages, _key(market, start) | {"party": party})
+    signed = matching(outcomes, _key(market, start))
+    return [select(messages.c.kind).where(said).limit(1), select(outcomes.c.start).where(signed)]
 
 
 async def _find(connection: AsyncConnection, market: str, start: int) -> RoundRow | None:

@@ -3,6 +3,8 @@
     GET  /control/v1/greeting                                     what time it is here
     GET  /control/v1/markets/{market}/rolls/{version}             a version of the roll
     GET  /control/v1/markets/{market}/rounds/{start}/{kind}       what this party has published (`board.Kind`)
+    GET  /control/v1/markets/{market}/rounds/{start}/{kind}/of/{party}
+                                                                  what it has gathered of a party; openings and outcomes
     GET  /control/v1/markets/{market}/rounds/{start}/attempt      how far it is with attempts (`attempts`)
     POST /control/v1/markets/{market}/rounds/{start}/orders       a submission with the seal for this party
 
@@ -35,6 +37,8 @@ from parties.service.serving import caller
 from parties.service.sites import Site, Sites
 
 WAIT_SECONDS_MAX = 60.0
+_PARTY_MAX = 255
+"""The number of a party is one byte of a message."""
 
 Start = Annotated[int, Path(ge=0, le=START_MAX)]
 Wait = Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX)]
@@ -58,6 +62,7 @@ class ControlApi:
         add(f"{market}/rounds/{{start}}/attempt", self.attempt)
         add(f"{market}/rounds/{{start}}/orders", self.orders, methods=["POST"])
         add(f"{market}/rounds/{{start}}/{{kind}}", self.published)
+        add(f"{market}/rounds/{{start}}/{{kind}}/of/{{party}}", self.gathered)
         return app
 
     async def greeting(self, request: Request) -> Response:
@@ -83,6 +88,24 @@ class ControlApi:
             return await site.node.board.own(start, kind)
 
         return await _answer(site, start, find, wait)
+
+    async def gathered(
+        self, request: Request, market: str, start: Start, kind: Kind, party: Annotated[int, Path(ge=0, le=_PARTY_MAX)]
+    ) -> Response:
+        """What this party has gathered of one party in a round, signed by that one.
+
+        204, nothing, only of a round that is under way here: of others it may have been forgotten or erased.
+        """
+        self._peer(request)
+        node, ledger = self._sites.of(market).node, self._sites.ledger
+        if kind not in (Kind.OPENING, Kind.OUTCOME):
+            raise RefusalError(Problem.NOTHING_HERE)
+        own = party == node.party
+        data = await (node.board.own(start, kind) if own else node.board.of_peer(start, kind, party))
+        row = await ledger.round(market, start)
+        if data is None and (row is None or row.finished or row.fenced):
+            raise RefusalError(Problem.NOTHING_HERE)
+        return Response(status_code=HTTPStatus.NO_CONTENT) if data is None else Response(data, media_type=BYTES)
 
     async def attempt(self, request: Request, market: str, start: Start, known: str = "", wait: Wait = 0) -> Response:
         """How far this party is with attempts at a round, if that is not what is `known`."""

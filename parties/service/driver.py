@@ -17,7 +17,8 @@ from parties.service.computing import begin_attempt, compute
 from parties.service.ending import append_record, confirm, sign_void
 from parties.service.life import BOUND_BY_DEADLINE, FINAL, Event, State, advance
 from parties.service.opening import open_round
-from parties.service.round import GivenUpError, Round, cancel_all, together
+from parties.service.rejoining import rejoin
+from parties.service.round import GivenUpError, Round, cancel_all, first_of, together
 
 STEPS: dict[State, Callable[[Round], Awaitable[Event]]] = {
     State.OPENING: open_round,
@@ -57,7 +58,6 @@ class Driver:
                     await self._take(await self._next_event())
                 except FencedError:
                     await self._stand_aside()
-                    return self.state
                 except LedgerError as error:
                     self.round.log.error("storage fails", state=self.state, reason=str(error))
                     await asyncio.sleep(_STORAGE_PAUSE_SECONDS)
@@ -110,11 +110,25 @@ class Driver:
     async def _stand_aside(self) -> None:
         """The ledger was restored from a backup: this party may have signed something here that it has forgotten.
 
-        It says nothing more in this round. The others come to an end without it, which is void, unless all of them have
+        It says nothing more in this round, unless nobody has heard anything of it there (`rejoining`): then the state
+        stays, and the round goes on. Else the others come to an end without it, which is void, unless all of them have
         signed a result: then the round is lost here.
         """
         current = self.round
         current.log.error("no part is taken: the ledger was restored", state=self.state)
+        event = await first_of(self._end_of_others(), rejoin(current))
+        if event is None:
+            current.log.warning("part is taken all the same: nobody has heard anything of this party in this round")
+            return
+        after = advance(self.state, event)
+        await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=True)
+        current.log.error("no part was taken: the ledger was restored", state=after, before=self.state)
+        current.node.metrics.rounds.labels(current.market, after.value).inc()
+        self.state = after
+
+    async def _end_of_others(self) -> Event | None:
+        """What becomes of the round without this party."""
+        current = self.round
 
         async def hear(peer: int) -> Outcome:
             outcome = await current.hear(peer, Kind.OUTCOME, Outcome, lambda _: None)
@@ -122,13 +136,8 @@ class Driver:
                 raise GivenUpError(outcome.content.reason)
             return outcome
 
-        event = Event.VOIDED
         with contextlib.suppress(GivenUpError):
             heard = await together(*(hear(peer) for peer in current.others))
             if standing(dict(zip(current.others, heard, strict=True)), current.committee.parties) is not Standing.VOID:
-                event = Event.RESULT_FORGOTTEN
-        after = advance(self.state, event)
-        await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=True)
-        current.log.error("no part was taken: the ledger was restored", state=after, before=self.state)
-        current.node.metrics.rounds.labels(current.market, after.value).inc()
-        self.state = after
+                return Event.RESULT_FORGOTTEN
+        return Event.VOIDED

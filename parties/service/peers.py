@@ -104,6 +104,15 @@ class Peer:
         """
         return await self._of_round(start, kind, {"wait": f"{wait:.3f}"}, wait)
 
+    async def gathered(self, start: int, kind: Kind, author: int) -> bytes | None:
+        """What the peer has gathered of a party (this one or another) in a round; None if it has nothing of it.
+
+        Raises: UnreachableError, also if the peer may have forgotten something of the round, or has none.
+        """
+        path = f"markets/{self.market}/rounds/{start}/{kind}/of/{author}"
+        status, body = await self.link.get(path, {}, 0.0)
+        return body if status == httpx.codes.OK else None
+
     async def progress(self, start: int, known: str, wait: float) -> bytes | None:
         """How far the peer is with attempts at a round, if that is not what is `known` already (`attempts.tag`).
 

@@ -46,6 +46,8 @@ async def check_restored(ledger) -> None:
     assert await ledger.secret(MARKET, FINISHED, "part") is None
     assert await ledger.sealing_key("2026-11-21", lambda: b"new key") == b"new key"
     assert not (await ledger.round(MARKET, FINISHED)).fenced
+    assert await ledger.has_said(MARKET, UNDER_WAY)
+    assert not await ledger.unfence(MARKET, UNDER_WAY, "open")
     (under_way,) = await ledger.unfinished_rounds()
     assert (under_way.start, under_way.fenced, under_way.collecting) == (UNDER_WAY, True, False)
     # A round that the backup has never seen, but the party may have taken part in.
@@ -77,6 +79,16 @@ async def check_goes_on(ledger) -> None:
     await ledger.put_message(MARKET, later, "held", PARTY, b"mine")
     assert (await ledger.store_submission(submission(start=later))).storing is Storing.NEW
     await ledger.put_outcome(MARKET, later, b"result")
+    # So is one in which the party finds out that it has said nothing.
+    away = START + 3600
+    assert (await create(ledger, start=away, opens_ms=now_ms() - 60_000)).fenced
+    await ledger.put_message(MARKET, away, "held", PEER, b"theirs")
+    assert not await ledger.has_said(MARKET, away)
+    assert not await ledger.unfence(MARKET, away, "keep")
+    assert await ledger.unfence(MARKET, away, "open")
+    row = await ledger.round(MARKET, away)
+    assert (row.fenced, row.collecting) == (False, True)
+    await ledger.put_outcome(MARKET, away, b"result")
 
 
 @asynchronous

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from service_town import Town
 
+from parties.ledger.place import Place
+
 WRITES = [
     "create_round", "put_message", "put_secret", "put_outcome", "set_state", "close_intake",
     "put_results", "keep_results", "append_record",
@@ -42,9 +44,10 @@ class Crash:
 
 
 async def restored(town: Town, party: int, backup: Path) -> None:
-    """The party starts again from a backup."""
-    path = town.services[party].node.ledger.path
-    await town.stop(party)
+    """The party starts again from a backup, whether it runs or not."""
+    path = Place.of(town.home(party).database).path
+    if party in town.services:
+        await town.stop(party)
     for each in path.parent.glob(f"{path.name}*"):
         each.unlink()
     backup.rename(path)

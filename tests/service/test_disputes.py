@@ -293,7 +293,7 @@ async def check_that_nothing_is_said_of_what_is_lost_or_erased(town: DisputedTow
     assert "nothing-here" in answers[1].trouble
     judgement = town.judged(case)
     assert judgement.faults == []
-    assert stood(judgement)[Kind.OMITTED] is DISPROVED, "the place in the set that others show"
+    assert stood(judgement)[Question.OMITTED] is DISPROVED, "the place in the set that others show"
     erase = town.services[2].node.ledger.erase
     assert await erase(town.market.id, START + PERIOD) == 1
     answers = (await town.fetched(case.dispute)).answers[Period(town.market.id, START)]

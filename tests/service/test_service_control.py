@@ -12,6 +12,7 @@ from mpc_market.rules.model import Side
 from mpc_market.wire.message import split_signed
 from mpc_market.wire.outcome import Outcome, Void
 from mpc_market.wire.part_share import PartShare
+from parties.ledger.backup import fence
 from parties.service.board import Kind
 from parties.service.life import State
 from parties.service.peers import RoundVoidError, UnreachableError
@@ -103,6 +104,35 @@ async def test_what_is_not_there(tmp_path):
         assert problem(await ask(town, tls, f"{market}/rolls/7")) == "nothing-here"
         assert problem(await ask(town, tls, "markets/elsewhere/rolls/1")) == "unknown-market"
         assert (await ask(town, tls, f"{market}/rolls/1")).content == (tmp_path / "market" / "roll.bin").read_bytes()
+
+
+@asynchronous
+async def test_what_has_been_gathered_of_others(tmp_path):
+    """Nothing is said to be nothing only where nothing can have been forgotten."""
+    town = Town(tmp_path / "market")
+    async with town.up():
+        await town.until(State.COLLECTING)
+        asked = town.node(1).peers[0]
+        for author in range(3):
+            said = await town.node(author).board.own(START, Kind.OPENING)
+            assert await asked.gathered(START, Kind.OPENING, author) == said
+            assert await asked.gathered(START, Kind.OUTCOME, author) is None
+        assert await asked.gathered(START, Kind.OPENING, 7) is None
+        for start, kind in ((START + 900, Kind.OPENING), (START, Kind.HELD), (START, Kind.PART_SHARE)):
+            with pytest.raises(UnreachableError, match="404"):
+                await asked.gathered(start, kind, 1)
+        await town.run_round()
+        for author in range(3):
+            said = await town.node(author).board.own(START, Kind.OUTCOME)
+            assert await asked.gathered(START, Kind.OUTCOME, author) == said
+        with pytest.raises(UnreachableError, match="404"):
+            await asked.gathered(START, Kind.OPENING, 7)
+        fenced = town.clock.now_ms()
+        await town.until(State.COLLECTING, start=START + 900)
+        assert await asked.gathered(START + 900, Kind.OUTCOME, 1) is None
+        await town.node(0).ledger._database.write(lambda connection: fence(connection, fenced))
+        with pytest.raises(UnreachableError, match="404"):
+            await asked.gathered(START + 900, Kind.OUTCOME, 1)
 
 
 @asynchronous

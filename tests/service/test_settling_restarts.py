@@ -12,7 +12,8 @@ from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.sheet import Content
-from parties.ledger import back_up
+from parties.ledger import back_up, ledger
+from parties.ledger.backup import fence, fence_if_backup
 from parties.service.earlier import results_of, until_said
 from parties.service.life import State
 
@@ -92,7 +93,7 @@ async def test_a_period_is_settled_once_whenever_a_party_stops(tmp_path):
 
 
 @asynchronous
-async def test_a_month_is_closed_without_what_a_restored_party_has_forgotten(tmp_path):
+async def test_a_month_is_closed_without_what_a_restored_party_has_forgotten(tmp_path, monkeypatch):
     async with SettledTown(tmp_path / "m", people()).up() as town:
         await town.publish("sun", 1, START, 50, 10, 5)
         await town.until(State.COLLECTING)
@@ -119,8 +120,29 @@ async def test_a_month_is_closed_without_what_a_restored_party_has_forgotten(tmp
         town.clock.move_to(1000 * (NEXT + PERIOD) + 1_800_000 + 600_000)
         await town.until_stage(Stage.CORRECTION, State.VOID)
         await town.until_stage(Stage.CORRECTION, State.RESULT, start=END)
-        town.clock.move_to(1000 * (NEXT + 3600 + PERIOD) + 1_200_000 + 600_000)
-        await town.until_stage(Stage.CLOSING, State.RESULT, start=NEXT)
+        await check_that_a_closing_waits_for_who_was_away_and_is_restored(town, tmp_path, monkeypatch)
+
+
+async def check_that_a_closing_waits_for_who_was_away_and_is_restored(town: SettledTown, path, monkeypatch) -> None:
+    """It has said nothing there, says the others. Of one that it has taken part in, it has: that is lost to it."""
+
+    async def by_the_clock_of_the_town(connection) -> bool:
+        found = await fence_if_backup(connection)
+        if found:
+            await fence(connection, town.clock.now_ms())
+        return found
+
+    monkeypatch.setattr(ledger, "fence_if_backup", by_the_clock_of_the_town)
+    for copy in ("away", "forgotten"):
+        await back_up(town.home(1).database, path / f"{copy}.db")
+    await town.stop(1)
+    town.clock.move_to(1000 * (NEXT + 3600 + PERIOD) + 1_200_000 + 600_000)
+    await town.until_stage(Stage.CLOSING, State.OPENING, start=NEXT)
+    await restored(town, 1, path / "away.db")
+    await town.until_stage(Stage.CLOSING, State.RESULT, start=NEXT)
+    await restored(town, 1, path / "forgotten.db")
+    await town.wait(lambda: has_states(town, Stage.CLOSING, [State.RESULT, State.LOST, State.RESULT], NEXT))
+    assert not await town.services[1].node.ledger.has_said(town.name(Stage.CLOSING), NEXT)
 
 
 @asynchronous
@@ -139,5 +161,5 @@ async def test_what_a_late_closing_needs_is_not_erased_with_the_retention_but_wi
             assert await until_said(node, START) is (State.RESULT if there else State.LOST)
 
 
-async def has_states(town: SettledTown, stage: Stage, states: list[State]) -> bool:
-    return [await town.stage_state(stage, party) for party in range(3)] == states
+async def has_states(town: SettledTown, stage: Stage, states: list[State], start: int = START) -> bool:
+    return [await town.stage_state(stage, party, start) for party in range(3)] == states
