@@ -5,26 +5,27 @@
     DSO, TSO   both keys      totals of a settled period; corrections of a closed month
     meter      both keys      amounts and bill of a closed month
 
-No party is believed alone: the round's terms follow from openings that all m have signed, its result from the
-signatures of all m, the values from the shares of all m.
+No party is believed alone: what they say of the round is checked (`hearing`), and the values follow from the shares of
+all m.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from mpc_market.errors import MarketError
 from mpc_market.wire.claim import Claimant, make_claim
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period, Stage, split_market
-from mpc_market.wire.message import M, read_signed
-from mpc_market.wire.opening import Opening, Terms, terms_of
-from mpc_market.wire.outcome import Outcome, Standing, standing
+from mpc_market.wire.identifiers import Stage, split_market
+from mpc_market.wire.message import read_signed
+from mpc_market.wire.opening import Terms
+from mpc_market.wire.outcome import Standing
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.sheet import Content, ReceivedSheet, Sheet, receive_sheet
 from mpc_market.wire.signing import SigningKey
 from parties.client.api import LONG_ANSWER_BYTES_MAX, Api, RefusedError, UnreachableError
-from parties.client.documents import PeriodDocument
+from parties.client.hearing import ContradictionError, UntrueError, ask_all
 from parties.files.problems import printable
 from parties.files.running import RunningMarket
 from parties.files.values import moment_text
@@ -97,38 +98,23 @@ async def _ask(
 
 async def _terms(api: Api, staged: RunningMarket, reader: SheetReader, start: int) -> Terms:
     """The terms of a round that has a result."""
-    openings: dict[int, Opening] = {}
-    outcomes: dict[int, Outcome] = {}
-    answers = await asyncio.gather(
-        *(api.get(party, f"periods/{start}") for party in range(api.parties)), return_exceptions=True
-    )
     try:
-        for answer in answers:
-            if isinstance(answer, bytes):
-                document = PeriodDocument.read(answer)
-                _learn(Opening, document.openings, staged, start, openings)
-                _learn(Outcome, document.outcomes, staged, start, outcomes)
-        if not outcomes:
-            _explain([answer for answer in answers if isinstance(answer, BaseException)], staged, reader, start)
-        if standing(outcomes, api.parties) is not Standing.RESULT:
-            problem = "void" if standing(outcomes, api.parties) is Standing.VOID else "not-finished"
+        heard = await ask_all(api, staged, start)
+        untrue = [error for error in heard.unheard.values() if isinstance(error, UntrueError)]
+        if untrue or not heard.outcomes:
+            _explain(untrue or list(heard.unheard.values()), staged, reader, start)
+        if heard.standing is not Standing.RESULT:
+            problem = "void" if heard.standing is Standing.VOID else "not-finished"
             raise SheetError(f"{_named(staged, start)}: {_why(staged, reader, start)[problem]}", problem)
-        return terms_of(openings, api.parties)
-    except WireError as error:
+        return heard.terms()
+    except (WireError, ContradictionError) as error:
         raise SheetError(f"{_named(staged, start)}: {error}") from None
 
 
-def _learn(kind: type[M], found: tuple[bytes, ...], staged: RunningMarket, start: int, known: dict[int, M]) -> None:
-    for data in found:
-        message = read_signed(kind, data, staged.committee(start), Period(staged.id, start)).message
-        if known.setdefault(message.party, message) != message:
-            raise WireError(f"party {message.party} has signed two different messages of the kind '{kind.KIND}'")
-
-
-def _explain(errors: list[BaseException], staged: RunningMarket, reader: SheetReader, start: int) -> None:
+def _explain(errors: Sequence[BaseException], staged: RunningMarket, reader: SheetReader, start: int) -> None:
     """Raises: SheetError; what is no answer of a party is raised as it is."""
     for error in errors:
-        if not isinstance(error, RefusedError | UnreachableError | WireError):
+        if not isinstance(error, RefusedError | UnreachableError | UntrueError | WireError):
             raise error
     problems = {error.problem for error in errors if isinstance(error, RefusedError)}
     same = problems.pop() if len(problems) == 1 and all(isinstance(error, RefusedError) for error in errors) else None

@@ -23,7 +23,7 @@ from parties.meter.market import Meter
 from parties.meter.metered import Metered
 from parties.meter.readings import Accepted, accepted_before, reader, send_reading, stage_of
 from parties.meter.results import State
-from parties.meter.rounds import Rounds, Settled
+from parties.meter.rounds import Ended, Rounds
 from parties.meter.store import Finding
 from parties.meter.submitting import SPREAD, Report
 
@@ -123,7 +123,7 @@ class Readings:
         """Until the reading is settled: whether it is."""
         while await self._bring(meter, start, self._calendar.last_deadline(start)):
             sent = self._sent[meter.id, start]
-            outcome = await self._until_settled_or_changed(meter, start, sent)
+            outcome = await self._until_ended_or_changed(meter, start, sent)
             if outcome is None:
                 continue
             await asyncio.to_thread(self._keep, meter, start, sent, outcome)
@@ -171,10 +171,10 @@ class Readings:
             self._sent[meter.id, start] = Accepted(stage, submitted.number, reading)
         return submitted.accepted
 
-    async def _until_settled_or_changed(self, meter: Meter, start: int, sent: Accepted) -> Settled | None:
+    async def _until_ended_or_changed(self, meter: Meter, start: int, sent: Accepted) -> Ended | None:
         """How the round ended that the reading was sent to; None if another reading is known before."""
         last = self._calendar.last_deadline(start)
-        asking = asyncio.ensure_future(self._stages[sent.stage].settled(start))
+        asking = asyncio.ensure_future(self._stages[sent.stage].ended(start))
         try:
             while True:
                 waiting = asyncio.ensure_future(self._pause(start))
@@ -185,7 +185,7 @@ class Readings:
                         return asking.result()
                     except MarketError as error:
                         self._say(meter, start, f"its outcome is not known yet: {error}")
-                        asking = asyncio.ensure_future(self._stages[sent.stage].settled(start))
+                        asking = asyncio.ensure_future(self._stages[sent.stage].ended(start))
                         await self._pause(start)
                 reading = await self._known(meter, start)
                 if reading not in (None, sent.reading) and self._clock.now_ms() < last:
@@ -229,7 +229,7 @@ class Readings:
         known, settled = self._sources[meter.id].since(first), reader(meter).store.final(first)
         return [start for start, each in known.items() if settled.get(start) != (each.imported, each.exported)]
 
-    def _keep(self, meter: Meter, start: int, sent: Accepted, outcome: Settled) -> None:
+    def _keep(self, meter: Meter, start: int, sent: Accepted, outcome: Ended) -> None:
         final = not outcome.is_void or sent.stage is Stage.CORRECTION
         state = State.VOID if outcome.is_void else SETTLED
         reading = (sent.reading.imported, sent.reading.exported)

@@ -23,7 +23,7 @@ from mpc_market.wire.verdicts import Verdict
 from parties.client.api import RefusedError, UnreachableError
 from parties.meter.market import Meter
 from parties.meter.retry import pause_seconds
-from parties.meter.rounds import Rounds, Settled
+from parties.meter.rounds import Ended, Rounds
 from parties.meter.store import Finding, Prepared
 
 _ABSENT, _VOID = "nothing-here", "void"
@@ -66,20 +66,20 @@ async def collect(meter: Meter, rounds: Rounds, start: int) -> Finding:
     A result of fewer than m parties is kept as unverified meanwhile, and the others are asked on: `rounds.patience_ms`
     long. Raises: NotKnownError if no outcome can be had; StoreError.
     """
-    settled = await rounds.settled(start)
-    if settled.result is None:
-        return await _keep(meter, _without(start, settled, State.VOID))
+    ended = await rounds.ended(start)
+    if ended.result is None:
+        return await _keep(meter, _without(start, ended, State.VOID))
     until_ms = rounds.market.rhythm.gate(start) + rounds.patience_ms
-    terms = settled.terms or await rounds.terms(start, until_ms)
+    terms = ended.terms or await rounds.terms(start, until_ms)
     delivered, attempt, disputed = Delivered(), 0, 0
     kept: Finding | None = None
     while True:
         await _ask_all(meter, rounds, terms, delivered)
         for party in sorted(delivered.void):
-            settled = await rounds.settled_by(party, start, settled)
-            if settled.result is None:
-                return await _keep(meter, _without(start, settled, State.VOID))
-        finding = await asyncio.to_thread(judge, meter, start, delivered, settled, terms)
+            ended = await rounds.ended_by(party, start, ended)
+            if ended.result is None:
+                return await _keep(meter, _without(start, ended, State.VOID))
+        finding = await asyncio.to_thread(judge, meter, start, delivered, ended, terms)
         if finding != kept:
             kept = await _keep(meter, finding)
         disputed += finding.state == State.DISPUTED
@@ -120,32 +120,32 @@ async def _ask(party: int, meter: Meter, rounds: Rounds, terms: Terms, delivered
         delivered.troubles[party] = f"party {party}: its answer is no delivery: {error}"
 
 
-def judge(meter: Meter, start: int, delivered: Delivered, settled: Settled, terms: Terms) -> Finding:
+def judge(meter: Meter, start: int, delivered: Delivered, ended: Ended, terms: Terms) -> Finding:
     """What follows from what was delivered so far. Reads the store. Raises: StoreError."""
-    assert settled.result is not None, "a void round delivers nothing"
+    assert ended.result is not None, "a void round delivers nothing"
     numbers = {signed.message.number for signed in delivered.deliveries.values()}
     if not numbers:
         everywhere = len(delivered.absent) == terms.parties
         state = State.NOT_IN_SET if everywhere else State.UNVERIFIED
-        return _without(start, settled, state, _remark(delivered, settled), final=everywhere)
+        return _without(start, ended, state, _remark(delivered, ended), final=everywhere)
     prepared = meter.store.submission(start, min(numbers))
-    evidence = _evidence(settled, delivered)
+    evidence = _evidence(ended, delivered)
     try:
-        received = _received(meter, prepared, delivered, settled.result, terms)
+        received = _received(meter, prepared, delivered, ended.result, terms)
     except DeliveryError as error:
         remark = f"check of the {error.check} failed: {error}"
-        return _finding(start, State.DISPUTED, settled.result, min(numbers), None, remark, evidence, final=False)
+        return _finding(start, State.DISPUTED, ended.result, min(numbers), None, remark, evidence, final=False)
     except WireError as error:
-        remark = _remark(delivered, settled) or str(error)
-        return _finding(start, State.UNVERIFIED, settled.result, min(numbers), None, remark, evidence, final=False)
-    final = received.verified and not settled.record_remark
+        remark = _remark(delivered, ended) or str(error)
+        return _finding(start, State.UNVERIFIED, ended.result, min(numbers), None, remark, evidence, final=False)
+    final = received.verified and not ended.record_remark
     if received.verdict is not Verdict.VALID:
         state = State.INVALID if received.verified else State.UNVERIFIED
         remark = f"the parties found the submission not valid ({received.verdict.name.lower().replace('_', ' ')})"
-        return _finding(start, state, settled.result, min(numbers), received, remark, evidence, final=final)
+        return _finding(start, state, ended.result, min(numbers), received, remark, evidence, final=final)
     state = State.VERIFIED if final else State.UNVERIFIED
-    remark = _remark(delivered, settled)
-    return _finding(start, state, settled.result, min(numbers), received, remark, evidence, final=final)
+    remark = _remark(delivered, ended)
+    return _finding(start, state, ended.result, min(numbers), received, remark, evidence, final=final)
 
 
 def _received(meter: Meter, prepared: Prepared | None, delivered: Delivered, result: Result, terms: Terms) -> Received:
@@ -156,10 +156,10 @@ def _received(meter: Meter, prepared: Prepared | None, delivered: Delivered, res
     return receive(prepared.submission.header, prepared.orders, messages, result, terms, meter.home.sealing)
 
 
-def _remark(delivered: Delivered, settled: Settled) -> str:
+def _remark(delivered: Delivered, ended: Ended) -> str:
     """Why a result is not verified: what is missing, party by party."""
     troubles = [delivered.troubles[party] for party in sorted(delivered.troubles)]
-    return "; ".join([settled.record_remark, *troubles] if settled.record_remark else troubles)
+    return "; ".join([ended.record_remark, *troubles] if ended.record_remark else troubles)
 
 
 def _finding(
@@ -178,16 +178,16 @@ def _finding(
     return Finding(start, state.value, result.price, number, verdict, accepted, remark, evidence, final)
 
 
-def _without(start: int, settled: Settled, state: State, remark: str = "", *, final: bool = True) -> Finding:
+def _without(start: int, ended: Ended, state: State, remark: str = "", *, final: bool = True) -> Finding:
     """A finding without any delivery."""
-    price = None if settled.result is None else settled.result.price
-    return Finding(start, state.value, price, None, None, None, remark, _evidence(settled, Delivered()), final)
+    price = None if ended.result is None else ended.result.price
+    return Finding(start, state.value, price, None, None, None, remark, _evidence(ended, Delivered()), final)
 
 
-def _evidence(settled: Settled, delivered: Delivered) -> bytes:
+def _evidence(ended: Ended, delivered: Delivered) -> bytes:
     """The signed messages that a finding rests on: they convince an arbiter. What is sealed in them stays sealed."""
     messages: Mapping[str, list[str]] = {
-        "outcomes": [signed.encode().hex() for signed in settled.outcomes],
+        "outcomes": [signed.encode().hex() for signed in ended.outcomes],
         "deliveries": [delivered.deliveries[party].encode().hex() for party in sorted(delivered.deliveries)],
     }
     return json.dumps(messages).encode("ascii")

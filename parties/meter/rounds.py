@@ -1,14 +1,13 @@
 """What the compute parties say about a round, checked: its terms, and its outcome. Asked once for all meters of a
 process.
 
-No party is believed alone. The terms follow from openings that all m parties have signed, a result from the
-signatures of all m, a void round from one; so it does not matter which party is asked, and each one that fails is
-followed by the next.
+No party is believed alone (`parties.client.hearing`); so it does not matter which party is asked, and each one that
+fails is followed by the next.
 """
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -17,12 +16,12 @@ from mpc_market.errors import MarketError
 from mpc_market.wire.audit import check_record
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import Period
-from mpc_market.wire.message import Signed, read_signed
-from mpc_market.wire.opening import Opening, Terms, terms_of
-from mpc_market.wire.outcome import Outcome, Result, Standing, result_of, standing
+from mpc_market.wire.message import Signed
+from mpc_market.wire.opening import Terms
+from mpc_market.wire.outcome import Outcome, Result, Standing
 from mpc_market.wire.record import Record
 from parties.client.api import WAIT_SECONDS, Api, RefusedError, UnreachableError
-from parties.client.documents import PeriodDocument
+from parties.client.hearing import ContradictionError, Heard, UntrueError, hear
 from parties.clock import Clock
 from parties.files.values import moment_text
 from parties.meter.market import Market
@@ -36,6 +35,9 @@ _OPENING_SECONDS = 1
 _KEPT = 500
 _RECORD_ATTEMPTS = 4
 
+_UNHEARD = (UnreachableError, RefusedError, UntrueError, ContradictionError)
+"""What a party that is asked may fail with, itself or what it tells; another one may do better."""
+
 _T = TypeVar("_T")
 
 
@@ -44,8 +46,10 @@ class NotKnownError(MarketError):
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """How a round ended, as signed. `result`: None for a void round. `record`: whether its public record fits it."""
+class Ended:
+    """How a round ended, as signed. `result`: None for a void round. `record_remark`: why its public record does not
+    fit it.
+    """
 
     terms: Terms | None
     outcomes: tuple[Signed[Outcome], ...] = field(repr=False)
@@ -65,7 +69,7 @@ class Rounds:
         """`patience_ms`: how long after its gate the outcome of a round, and results, are asked for."""
         self.api, self.market, self.clock, self.patience_ms = api, market, clock, patience_ms
         self._terms: dict[int, asyncio.Task[Terms]] = {}
-        self._settled: dict[int, asyncio.Task[Settled]] = {}
+        self._ended: dict[int, asyncio.Task[Ended]] = {}
 
     async def terms(self, start: int, until_ms: int) -> Terms:
         """The terms of a round, as soon as it is open.
@@ -78,17 +82,20 @@ class Rounds:
         """They are said to be others now: ask again."""
         self._terms.pop(start, None)
 
-    async def settled(self, start: int) -> Settled:
+    async def ended(self, start: int) -> Ended:
         """How the round ended, as soon as it has. Raises: NotKnownError."""
-        return await self._once(self._settled, start, lambda: self._ask_settled(start))
+        return await self._once(self._ended, start, lambda: self._ask_ended(start))
 
-    async def settled_by(self, party: int, start: int, settled: Settled) -> Settled:
-        """How a round ended that has a result, if a party says that it is void: it is, if that is signed."""
-        with suppress(UnreachableError, RefusedError, WireError):
-            outcomes = self._outcomes(start, await self._document(party, start, wait=False))
-            if self._standing(outcomes) is Standing.VOID:
-                return Settled(settled.terms, tuple(outcomes[each] for each in sorted(outcomes)), None, "")
-        return settled
+    async def ended_by(self, party: int, start: int, ended: Ended) -> Ended:
+        """How a round ended that has a result, if a party says that it is void: it is, if that is signed.
+
+        Whoever signs two outcomes is found by an auditor; what one party tells ends a round if it is complete.
+        """
+        with suppress(*_UNHEARD):
+            heard = await self._hear(party, start)
+            if heard.standing is Standing.VOID:
+                return Ended(ended.terms, _signed(heard), None, "")
+        return ended
 
     async def _once(self, tasks: dict[int, asyncio.Task[_T]], start: int, ask: Callable[[], Awaitable[_T]]) -> _T:
         task = tasks.get(start)
@@ -103,38 +110,33 @@ class Rounds:
     # --- asking -------------------------------------------------------------------------------------------
 
     async def _ask_terms(self, start: int, until_ms: int) -> Terms:
-        def look(document: PeriodDocument) -> Terms | None:
-            if len(document.openings) < self.api.parties:
-                return None
-            return self._terms_of(start, document)
+        def look(heard: Heard) -> Terms | None:
+            return heard.terms(self.market.gate(start)) if len(heard.openings) == heard.parties else None
 
         # not long: a round opens soon or not at all, and who is asked may have done so since the one before was asked
         wanted = f"the openings of all {self.api.parties} parties"
         return await self._ask_around(start, until_ms, look, wanted, wait=_OPENING_SECONDS)
 
-    async def _ask_settled(self, start: int) -> Settled:
-        terms: list[Terms] = []
+    async def _ask_ended(self, start: int) -> Ended:
+        gate = self.market.gate(start)
 
-        def look(document: PeriodDocument) -> dict[int, Signed[Outcome]] | None:
-            if len(document.openings) == self.api.parties:
-                terms[:] = [self._terms_of(start, document)]
-            outcomes = self._outcomes(start, document)
-            return None if self._standing(outcomes) is Standing.PENDING else outcomes
+        def look(heard: Heard) -> tuple[Heard, Terms | None] | None:
+            if heard.standing is Standing.PENDING:
+                return None
+            # of a round that is void, the parties may have opened it differently
+            known = heard.standing is Standing.RESULT and len(heard.openings) == heard.parties
+            return heard, heard.terms(gate) if known else None
 
-        until_ms = self.market.gate(start) + self.patience_ms
-        outcomes = await self._ask_around(start, until_ms, look, "an outcome")
-        signed = tuple(outcomes[party] for party in sorted(outcomes))
-        if self._standing(outcomes) is Standing.VOID:
-            return Settled(terms[0] if terms else None, signed, None, "")
-        result = result_of({party: each.message for party, each in outcomes.items()}, self.api.parties)
-        remark = await self._check_record(start, result)
-        return Settled(terms[0] if terms else None, signed, result, remark)
+        heard, terms = await self._ask_around(start, gate + self.patience_ms, look, "an outcome")
+        if heard.standing is Standing.VOID:
+            return Ended(terms, _signed(heard), None, "")
+        return Ended(terms, _signed(heard), heard.result, await self._check_record(start, heard.result))
 
     async def _ask_around(
         self,
         start: int,
         until_ms: int,
-        look: Callable[[PeriodDocument], _T | None],
+        look: Callable[[Heard], _T | None],
         wanted: str,
         wait: int = WAIT_SECONDS,
     ) -> _T:
@@ -143,11 +145,11 @@ class Rounds:
         party = secrets.randbelow(self.api.parties)
         while True:
             try:
-                found = look(await self._document(party, start, wait if attempt >= self.api.parties else 0))
+                found = look(await self._hear(party, start, wait if attempt >= self.api.parties else 0))
                 if found is not None:
                     return found
                 heard = f"party {party} does not have it yet"
-            except (UnreachableError, RefusedError) as error:
+            except _UNHEARD as error:
                 heard = str(error)
             except WireError as error:
                 heard = f"party {party}: {error}"
@@ -159,35 +161,15 @@ class Rounds:
                 left = (until_ms - self.clock.now_ms()) / 1000
                 await self.clock.pause(pause_before(attempt // self.api.parties, left, _LONGEST_PAUSE))
 
-    async def _document(self, party: int, start: int, wait: int) -> PeriodDocument:
-        return PeriodDocument.read(await self.api.get(party, f"periods/{start}", wait=wait))
+    async def _hear(self, party: int, start: int, wait: int = 0) -> Heard:
+        """What one party tells: all of it is signed by whoever it is of. Raises: as `_UNHEARD`."""
+        answer = await self.api.get(party, f"periods/{start}", wait=wait)
+        heard = hear({party: answer}, self.market.committee(start), Period(self.market.id, start))
+        for error in heard.unheard.values():
+            raise error
+        return heard
 
     # --- checking -----------------------------------------------------------------------------------------
-
-    def _terms_of(self, start: int, document: PeriodDocument) -> Terms:
-        """Raises: WireError if the openings do not hold together, or the gate is not the market's."""
-        period = Period(self.market.id, start)
-        openings = {}
-        for data in document.openings:
-            opening = read_signed(Opening, data, self.market.committee(start), period).message
-            openings[opening.party] = opening
-        terms = terms_of(openings, self.api.parties)
-        if terms.gate != self.market.gate(start):
-            raise WireError("the openings name another gate than the market file")
-        return terms
-
-    def _outcomes(self, start: int, document: PeriodDocument) -> dict[int, Signed[Outcome]]:
-        """What a document says that the parties have signed at the end, by party: all of it is genuine, or none counts.
-
-        Whoever signs two outcomes is found by an auditor; what one party tells settles a round if it is complete.
-        Raises: WireError.
-        """
-        committee, period = self.market.committee(start), Period(self.market.id, start)
-        signed = [read_signed(Outcome, data, committee, period) for data in document.outcomes]
-        return {each.message.party: each for each in signed}
-
-    def _standing(self, outcomes: Mapping[int, Signed[Outcome]]) -> Standing:
-        return standing({party: signed.message for party, signed in outcomes.items()}, self.api.parties)
 
     async def _check_record(self, start: int, result: Result) -> str:
         """What is wrong with the public record of a round, or nothing. One party's is enough: all of it is signed."""
@@ -211,3 +193,7 @@ class Rounds:
         check_record(record, self.market.committee(start))
         if record.result != result:
             raise WireError("it tells of another result than the parties signed")
+
+
+def _signed(heard: Heard) -> tuple[Signed[Outcome], ...]:
+    return tuple(heard.outcomes[party] for party in sorted(heard.outcomes))

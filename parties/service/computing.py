@@ -100,7 +100,7 @@ async def _try(current: Round, given: Given, number: int, worker: Worker) -> Res
         return await current.node.business.compute(current, given, worker, way, verdicts, on_verdicts)
 
     async def on_verdicts(codes: bytes) -> None:
-        await _settle(current, given, tuple(map(Verdict, codes)))
+        await _agree_on_verdicts(current, given, tuple(map(Verdict, codes)))
 
     try:
         async with asyncio.timeout(_attempt_seconds(current)):
@@ -129,11 +129,11 @@ async def _known_verdicts(current: Round, given: Given, holders: list[int]) -> t
     known += [] if own is None else [own]
     if not known:
         return None
-    await _settle(current, given, known[0].codes)
+    await _agree_on_verdicts(current, given, known[0].codes)
     return known[0].codes
 
 
-async def _settle(current: Round, given: Given, codes: tuple[Verdict, ...]) -> None:
+async def _agree_on_verdicts(current: Round, given: Given, codes: tuple[Verdict, ...]) -> None:
     """Say the verdicts, once and for all, and wait until all parties have said the same. Raises: GivenUpError."""
     mine = Verdicts(current.period, current.party, given.agreed.digest, codes)
     said = {current.party: await current.say(Kind.VERDICTS, mine)}

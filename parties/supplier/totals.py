@@ -9,16 +9,18 @@ import asyncio
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from mpc_market.errors import MarketError
 from mpc_market.wire.claim import Claimant, make_claim
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.message import read_signed
+from mpc_market.wire.opening import Terms
 from mpc_market.wire.totals import Totals, receive_totals
 from parties.client.api import Api, RefusedError, UnreachableError
 from parties.files.running import RunningMarket
 from parties.files.values import moment_text
+from parties.supplier.ended import ended, explained
 from parties.supplier.errors import NoTotalsError, TotalsError
 from parties.supplier.home import SupplierHome
-from parties.supplier.settled import Settled, explained, settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,50 +40,37 @@ async def fetch_totals(api: Api, running: RunningMarket, home: SupplierHome, sta
 
     Raises: TotalsError that says why there are none, or which check failed.
     """
-    round_ = await settled(api, running, start)
-    answers = await asyncio.gather(*(_ask(api, party, running, home, round_) for party in range(api.parties)))
-    totals: dict[int, Totals] = {}
-    troubles: dict[int, str] = {}
-    refusals: dict[int, str] = {}
-    for party, answer in enumerate(answers):
-        if isinstance(answer, Totals):
-            totals[party] = answer
-            continue
-        troubles[party] = answer if isinstance(answer, str) else str(answer)
-        if isinstance(answer, RefusedError):
-            refusals[party] = answer.problem
+    terms, result = await ended(api, running, start)
+    answers = await asyncio.gather(*(_ask(api, party, running, home, terms) for party in range(api.parties)))
+    totals = {party: answer for party, answer in enumerate(answers) if isinstance(answer, Totals)}
+    troubles = {party: answer for party, answer in enumerate(answers) if isinstance(answer, MarketError)}
     if troubles:
-        reason = explained(refusals, troubles, api.parties, _why(running, home))
-        few = len(refusals) == api.parties and set(refusals.values()) == {"group-too-small"}
+        reason = explained(troubles, api.parties, _why(running, home))
+        problems = [error.problem for error in troubles.values() if isinstance(error, RefusedError)]
+        few = problems == ["group-too-small"] * api.parties
         raise (NoTotalsError if few else TotalsError)(f"{moment_text(start)}: {reason}")
     settings = running.settings
     orders = settings.orders_per_submission
     try:
-        received = receive_totals(
-            home.supplier, totals, round_.result, round_.terms, home.sealing, settings.rules, orders
-        )
+        received = receive_totals(home.supplier, totals, result, terms, home.sealing, settings.rules, orders)
     except WireError as error:
         raise TotalsError(f"the totals are not to be relied on: {error}") from None
     assert received.verified, "the answers of all parties are here"
-    return PeriodTotals(start, home.supplier, received.users, round_.result.price, received.bought, received.sold)
+    return PeriodTotals(start, home.supplier, received.users, result.price, received.bought, received.sold)
 
 
-async def _ask(
-    api: Api, party: int, running: RunningMarket, home: SupplierHome, round_: Settled
-) -> Totals | RefusedError | str:
+async def _ask(api: Api, party: int, running: RunningMarket, home: SupplierHome, terms: Terms) -> Totals | MarketError:
     """A party's totals, its signature checked; its refusal; or what else went wrong."""
-    period = round_.terms.period
-    claim = make_claim(round_.terms, party, Claimant.SUPPLIER, home.supplier, home.identity)
+    period = terms.period
+    claim = make_claim(terms, party, Claimant.SUPPLIER, home.supplier, home.identity)
     path = f"periods/{period.start}/totals/{quote(home.supplier, safe='')}"
     try:
         data = await api.get(party, path, claim=claim)
         return read_signed(Totals, data, running.committee(period.start), period, party).message
-    except RefusedError as error:
+    except (RefusedError, UnreachableError) as error:
         return error
-    except UnreachableError as error:
-        return str(error)
     except WireError as error:
-        return f"party {party}: its answer is no totals: {error}"
+        return WireError(f"party {party}: its answer is no totals: {error}")
 
 
 def _why(running: RunningMarket, home: SupplierHome) -> dict[str, str]:

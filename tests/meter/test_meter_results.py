@@ -1,5 +1,7 @@
 """What a meter makes of results, right and wrong ones, of stand-ins of the parties (results, rounds)."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpc_market.rules.model import Side
@@ -60,7 +62,7 @@ def test_of_five_parties_the_liar_is_named(tmp_path):
         buyer = small.meter("b")
         await submit(buyer, small.rounds, START, [BUY])
         await small.clock.until(small.gate)
-        await small.rounds.settled(START)
+        await small.rounds.ended(START)
         with_result(3, small, lambda: lying(small, 3, (5,)))
         return await collect(buyer, small.rounds, START)
 
@@ -77,7 +79,7 @@ def test_parties_that_agree_on_a_wrong_result_are_noticed(small, accepted, check
         await submit(buyer, small.rounds, START, [Wish(Side.BUY, 3000, 1500)])
         await submit(small.meter("s"), small.rounds, START, [Wish(Side.SELL, 1000, 2000)])
         await small.clock.until(small.gate)
-        await small.rounds.settled(START)
+        await small.rounds.ended(START)
         shares = deal([accepted], 3)
         for party in range(3):
             with_result(party, small, lambda party=party: lying(small, party, shares[party]))
@@ -129,6 +131,22 @@ def test_a_void_round(small):
     small.parties.void.add(START)
     _, (finding,) = small.run(play(small, (small.meter(), BUY)))
     assert (finding.state, finding.price, finding.final) == (State.VOID, None, True)
+
+
+def test_a_round_that_was_opened_differently_is_void_all_the_same(small):
+    """That is one of the reasons for which parties give a round up: their openings never become terms."""
+    small.parties.void.add(START)
+    meter = small.meter()
+
+    async def until_the_end():
+        await submit(meter, small.rounds, START, [BUY])
+        of_round = small.parties.rounds[START]
+        opening = of_round.openings[2].message
+        of_round.openings[2] = sign(replace(opening, deadline=opening.deadline + 1), small.parties.keys[2])
+        await small.clock.until(small.gate)
+        return await collect(meter, small.rounds, START)
+
+    assert small.run(until_the_end()).state == State.VOID
 
 
 def says_void(small, party, signed):
