@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mpc_market.errors import InvalidSettingsError
+from mpc_market.rules.groups import large_enough
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.codec import Reader, Writer, bytes_words
 from mpc_market.wire.delivery import Delivery, deliveries
@@ -46,7 +47,7 @@ def total_rows(suppliers: Sequence[str], computed: Computed, minimum: int) -> li
     return [
         TotalRow(supplier, users, words)
         for supplier, users, words in zip(suppliers, computed.users, computed.totals, strict=True)
-        if users >= max(minimum, 1)
+        if large_enough(users, minimum)
     ]
 
 
