@@ -133,8 +133,30 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         },
         {"dsmr_parser", "serial"},
     ),
-    "parties.supplier": ({"mpc_market.errors", "mpc_market.wire", "parties.client", "parties.files"}, set()),
-    "parties.grid": ({"mpc_market.errors", "mpc_market.wire", "parties.client", "parties.files"}, set()),
+    # Both tell what is owed by the rule.
+    "parties.supplier": (
+        {
+            "mpc_market.errors",
+            "mpc_market.rules.money",
+            "mpc_market.rules.settlement",
+            "mpc_market.rules.tariff",
+            "mpc_market.wire",
+            "parties.client",
+            "parties.files",
+        },
+        set(),
+    ),
+    "parties.grid": (
+        {
+            "mpc_market.errors",
+            "mpc_market.rules.settlement",
+            "mpc_market.rules.tariff",
+            "mpc_market.wire",
+            "parties.client",
+            "parties.files",
+        },
+        set(),
+    ),
     # Pure: what people are shown.
     "parties.statement": (
         {"mpc_market.errors", "mpc_market.rules", "mpc_market.wire", "parties.files", "parties.settling"},
@@ -193,6 +215,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties.files",
             "parties.ledger",
             "parties.net",
+            "mpc_market.rules.groups",
             "mpc_market.rules.money",
             "mpc_market.rules.tariff",
             "parties.settling",

@@ -1,37 +1,17 @@
-"""What suppliers and network operators charge, and from when on (market.md §6).
+"""What suppliers charge, the network fee included, and for which periods (market.md §6).
 
-All are money prices in ticks (`money`). Times are in seconds since 1970, UTC; a price counts for the periods that start
-at its time or later, until the next one of the same supplier or region.
+All are money prices in ticks (`money`). Times are in seconds since 1970, UTC. A supplier publishes tariffs; each holds
+for the periods that start in [begins, ends). Of those that hold for a period the one with the highest number counts.
+
+    tariffs, start of a period ──rates_for──▶ Rates ──rates_of_correction──▶ Rates of what comes later
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self
 
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.rules.money import Scale
-
-
-@dataclass(frozen=True, slots=True)
-class Tariff:
-    """A supplier's prices from `since` on: `retail` (the network fee included) and `feed_in`."""
-
-    supplier: str
-    since: int
-    retail: int
-    feed_in: int
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkFee:
-    """The network fee of a DSO's region from `since` on, for what is imported and for what is exported."""
-
-    region: str
-    since: int
-    fee: int
-
-
-_Price = TypeVar("_Price", Tariff, NetworkFee)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +30,14 @@ class Rates:
     def facts(self) -> tuple[int, ...]:
         """The published numbers: none without a tariff."""
         return (self.retail, self.feed_in, self.fee) if self.published else ()
+
+    @classmethod
+    def of(cls, facts: Sequence[int]) -> Self:
+        """The inverse. Raises: InvalidSettingsError."""
+        if len(facts) not in (0, 3):
+            raise InvalidSettingsError(f"a tariff of {len(facts)} numbers: 3 are expected, or none")
+        retail, feed_in, fee = facts or (0, 0, 0)
+        return cls(retail, feed_in, fee, published=bool(facts))
 
     def check_charges(self) -> None:
         """So that a reading of more net import never costs less, whatever was traded at whichever price: 0 ≤ f ≤ r, and
@@ -76,44 +64,38 @@ class Rates:
                 raise InvalidSettingsError(f"a {name} of {value!r} ticks: integers from {least} to {most} are possible")
 
 
-NO_TARIFF = Rates(0, 0, 0, published=False)
+NO_TARIFF = Rates.of(())
 """Of a supplier that has published nothing: local trade is paid for at p*, and nothing else is."""
 
 
-class PriceList:
-    """All tariffs and network fees of a market.
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """A supplier's rates for the periods that start in [begins, ends). `number`: each of a supplier's has its own."""
 
-    Raises: InvalidSettingsError if two of one supplier or region begin at the same time, or one is out of range.
+    supplier: str
+    number: int
+    begins: int
+    ends: int
+    rates: Rates
+
+    def holds(self, start: int) -> bool:
+        """Whether it holds for the period that starts then."""
+        return self.begins <= start < self.ends
+
+
+def rates_for(tariffs: Iterable[Tariff], supplier: str, start: int) -> Rates:
+    """What counts for a supplier's users in the period that starts then: of its tariffs that hold, the one with the
+    highest number; where there is none, `NO_TARIFF`.
     """
-
-    def __init__(self, tariffs: Sequence[Tariff], fees: Sequence[NetworkFee], scale: Scale) -> None:
-        self._tariffs: dict[str, list[Tariff]] = {}
-        self._fees: dict[str, list[NetworkFee]] = {}
-        for tariff in sorted(tariffs, key=lambda each: each.since):
-            Rates(tariff.retail, tariff.feed_in, 0).check(scale)
-            _append(self._tariffs.setdefault(tariff.supplier, []), tariff, f"supplier {tariff.supplier!r}")
-        for fee in sorted(fees, key=lambda each: each.since):
-            Rates(scale.base, scale.base, fee.fee).check(scale)
-            _append(self._fees.setdefault(fee.region, []), fee, f"region {fee.region!r}")
-
-    def rates(self, supplier: str, region: str, start: int) -> Rates:
-        """What counts for a user of that supplier in that region, in the period that starts then.
-
-        Raises: InvalidSettingsError if nothing has been published for it.
-        """
-        tariff = _in_force(self._tariffs.get(supplier, []), start, f"tariff of supplier {supplier!r}")
-        fee = _in_force(self._fees.get(region, []), start, f"network fee of region {region!r}")
-        return Rates(tariff.retail, tariff.feed_in, fee.fee)
+    holding = [tariff for tariff in tariffs if tariff.supplier == supplier and tariff.holds(start)]
+    return max(holding, key=lambda tariff: tariff.number).rates if holding else NO_TARIFF
 
 
-def _append(prices: list[_Price], price: _Price, whose: str) -> None:
-    if prices and prices[-1].since == price.since:
-        raise InvalidSettingsError(f"{whose} has two prices from {price.since} on")
-    prices.append(price)
+def rates_of_correction(settled: Rates, now: Rates, *, replaces: bool) -> Rates:
+    """What counts for an entry that comes after its period was settled. `settled`: what counted then; `now`: what does
+    by the tariffs that there are by the correction; `replaces`: whether it takes the place of an entry.
 
-
-def _in_force(prices: list[_Price], start: int, what: str) -> _Price:
-    for price in reversed(prices):
-        if price.since <= start:
-            return price
-    raise InvalidSettingsError(f"there is no {what} for the period that starts at {start}")
+    The tariff of the settlement, so that what is taken back is billed as it was, at none too. Only who has not been
+    billed for the period gets a tariff that has turned up since.
+    """
+    return settled if settled.published or replaces else now

@@ -5,10 +5,10 @@
 
     tariff digest = digest("tariff", everything before the signature)
 
-It holds for the periods that start in [from, until), seconds since 1970. Of several that hold for a period the one
-with the highest number is used. Prices as in market.md §6: `retail` and `feed_in` on the market's price grid like the
-price of an order, `fee` a difference of two prices; retail includes the fee. As money none is negative, and retail is
-neither below the fee nor below feed-in (`Rates.check_charges`).
+It holds for the periods that start in [from, until), seconds since 1970; of several that hold for a period the one
+with the highest number counts (`rules.tariff.rates_for`). Prices as in market.md §6: `retail` and `feed_in` on the
+market's price grid like the price of an order, `fee` a difference of two prices; retail includes the fee. As money none
+is negative, and retail is neither below the fee nor below feed-in (`Rates.check_charges`).
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from typing import ClassVar, Self
 
 from mpc_market.rules.model import PRICE_BITS_MAX
 from mpc_market.rules.tariff import Rates
+from mpc_market.rules.tariff import Tariff as PlainTariff
 from mpc_market.wire.checks import NUMBER_MAX, require_int
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.digest import digest
@@ -53,10 +54,6 @@ class Tariff:
         for name in ("retail", "feed_in", "fee"):
             require_int(f"the {name} of a tariff", getattr(self, name), 0, TICKS_MAX)
 
-    def holds(self, start: int) -> bool:
-        """Whether it holds for the period that starts then."""
-        return self.begins <= start < self.ends
-
     def encode(self) -> bytes:
         """The bytes that are signed (after the tag)."""
         writer = Writer().version().text(self.market).text(self.supplier).u64(self.number)
@@ -92,9 +89,12 @@ def split_tariff(data: bytes) -> tuple[Tariff, bytes]:
     return Tariff.decode(data[:-SIGNATURE_BYTES]), bytes(data[-SIGNATURE_BYTES:])
 
 
-def money_rates(tariff: Tariff, base: int) -> Rates:
-    """Its prices as money. `base`: the money price of tick 0; a difference of prices has no such offset."""
-    return Rates(base + tariff.retail, base + tariff.feed_in, tariff.fee)
+def plain_tariff(tariff: Tariff, base: int) -> PlainTariff:
+    """As the rule has it, its prices as money. `base`: the money price of tick 0; a difference of prices has no such
+    offset.
+    """
+    rates = Rates(base + tariff.retail, base + tariff.feed_in, tariff.fee)
+    return PlainTariff(tariff.supplier, tariff.number, tariff.begins, tariff.ends, rates)
 
 
 def check_tariff(tariff: Tariff, signature: bytes, market: str, identity_key: bytes, price_bits: int) -> None:

@@ -3,8 +3,8 @@
 which rounds     the set of the month's closing, which all parties have signed, says what it covers; what has a result
                  by its public record and is not covered, leaves the bill unproved
 which entries    as many as the parties have signed for the account; each recomputed from what the user has signed
-which rates      the tariff in the set of each settlement, signed by the supplier with its key on the roll; without one,
-                 local trade only
+which rates      by `rules.tariff`, of the tariff in the set of each settlement, signed by the supplier with its key on
+                 the roll
 how much         `rules.settlement.bill`, to the cent, compared with the parties' shares of what is due
 """
 
@@ -12,14 +12,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mpc_market.rules.settlement import Account, Booking, Entry, Line, Volumes, bill
-from mpc_market.rules.tariff import NO_TARIFF, Rates
+from mpc_market.rules.tariff import Tariff, rates_for, rates_of_correction
 from mpc_market.wire.agreement import AgreedSet
 from mpc_market.wire.codec import P
 from mpc_market.wire.disclosure import AccountShare, MonthShares, Place, RoundShares
 from mpc_market.wire.errors import PolynomialError, WireError
 from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member, order_id
 from mpc_market.wire.sharing import recombine
-from mpc_market.wire.tariff import check_tariff, money_rates, split_tariff
+from mpc_market.wire.tariff import check_tariff, plain_tariff, split_tariff
 from mpc_market.wire.verdicts import Verdict
 from parties.arbiter.checking import UnknownError, entry_by_rule
 from parties.arbiter.decisions import Decision, Question, disproved, not_proved, proved
@@ -196,19 +196,20 @@ def _booking(user: str, key: tuple[Stage, int], rounds: Rounds, running: Running
         return None
     if found.enrolled is None:
         raise UnknownError(f"{found.period}: no party discloses a line of the user that is on the roll of the round")
-    replaces, rates = None, _rates(found, running)
+    supplier = found.enrolled.entry.supplier
+    replaces, rates = None, rates_for(_tariffs(found, running), supplier, start)
     if stage is Stage.CORRECTION:
-        # what is taken back is billed as it was: at the tariff of its settlement, or at none
-        replaces, settled = _entry(settlement, clearing, settlement, running), _rates(settlement, running)
-        rates = settled or (rates if replaces is None else None)
+        replaces = _entry(settlement, clearing, settlement, running)
+        settled = rates_for(_tariffs(settlement, running), supplier, start)
+        rates = rates_of_correction(settled, rates, replaces=replaces is not None)
     price = None if clearing.result is None else clearing.result.price
     if found.result is not None and found.result.price != price:
         raise WireError(f"{found.period}: it was settled at another price than it was cleared at")
     calendar = running.calendar
     assert calendar is not None, "a market that only clears has no bills"
-    line = Line(rates or NO_TARIFF, str(calendar.months.of(start)), found.estimated)
+    line = Line(rates, str(calendar.months.of(start)), found.estimated)
     money = None if price is None else running.settings.scale.money_price(price)
-    return Booking(Account(user, found.enrolled.entry.supplier), line, money, entry, replaces)
+    return Booking(Account(user, supplier), line, money, entry, replaces)
 
 
 def _entry(found: Round, clearing: Round, settlement: Round, running: RunningMarket) -> Entry | None:
@@ -228,8 +229,8 @@ def _entry(found: Round, clearing: Round, settlement: Round, running: RunningMar
     return entry_by_rule(found, clearing, settlement, running.settings.rules)
 
 
-def _rates(found: Round, running: RunningMarket) -> Rates | None:
-    """Of the tariff that the parties have agreed on; None if no party shows one.
+def _tariffs(found: Round, running: RunningMarket) -> list[Tariff]:
+    """The tariff of the user's supplier that the parties have agreed on; empty if no party shows one.
 
     Its digest does not cover its signature, so each party's copy is tried. Raises: UnknownError if none holds.
     """
@@ -238,13 +239,13 @@ def _rates(found: Round, running: RunningMarket) -> Rates | None:
         for party, disclosed in found.disclosed.items()
         if isinstance(disclosed.content, RoundShares) and disclosed.content.tariff is not None
     }
-    held: Rates | None = None
+    held: list[Tariff] = []
     for party, (data, place) in shown.items():
         try:
-            held = _tariff(found, data, place, running)
+            held = [_tariff(found, data, place, running)]
         except WireError as error:
             found.fault(party, f"discloses a tariff that does not hold: {error}")
-    if held is not None:
+    if held:
         for party in sorted(set(found.disclosed) - set(shown)):
             found.fault(party, "discloses no tariff, and there is one in the set that all parties have signed")
     elif shown:
@@ -254,16 +255,17 @@ def _rates(found: Round, running: RunningMarket) -> Rates | None:
     return held
 
 
-def _tariff(found: Round, data: bytes, place: Place, running: RunningMarket) -> Rates:
+def _tariff(found: Round, data: bytes, place: Place, running: RunningMarket) -> Tariff:
     """What a party shows as the tariff of the user's supplier. Raises: WireError if it does not hold."""
     if found.enrolled is None:
         raise WireError("no party discloses the line of the user's supplier on the roll of the round")
-    enrolled, base = found.enrolled.supplier, running.settings.scale.base
+    enrolled = found.enrolled.supplier
     supplier = enrolled.supplier
     tariff, signature = split_tariff(data)
-    if (tariff.supplier, tariff.holds(found.period.start)) != (supplier, True):
+    plain = plain_tariff(tariff, running.settings.base)
+    if (plain.supplier, plain.holds(found.period.start)) != (supplier, True):
         raise WireError("it is not that of the supplier for this period")
     if not in_set(found, [(order_id(member("tariff", supplier), 0), tariff.digest)], place):
         raise WireError("it is not in the set that all parties have signed")
     check_tariff(tariff, signature, running.id, enrolled.identity_key, running.settings.price_bits)
-    return money_rates(tariff, base)
+    return plain

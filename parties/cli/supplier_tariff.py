@@ -8,7 +8,7 @@ import typer
 from mpc_market.errors import InputError, InvalidOrderError, InvalidSettingsError
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import START_MAX
-from mpc_market.wire.tariff import Tariff, money_rates
+from mpc_market.wire.tariff import Tariff, plain_tariff
 from parties.cli.settled import period_of
 from parties.client.api import Api, pinned
 from parties.files.problems import Problems, printable
@@ -40,10 +40,10 @@ def read_tariff(
     problems.check()
     retail, feed_in, fee = ticks
     # a fee is a difference of prices: its ticks are counted from 0, not from the smallest price
-    difference = fee + running.settings.scale.base
+    difference = fee + running.settings.base
     try:
         tariff = Tariff(running.id, own.supplier, number, begins, ends, retail, feed_in, difference)
-        money_rates(tariff, running.settings.scale.base).check_charges()
+        plain_tariff(tariff, running.settings.base).rates.check_charges()
         _check_days(tariff, running)
         return tariff
     except (InvalidOrderError, InvalidSettingsError, WireError) as error:

@@ -17,6 +17,13 @@ NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"-?[0-9][0-9.]*,[0-9]+")
 
 
+def decimal_text(units: int, decimals: int) -> str:
+    """The number units / 10^decimals, with that many decimals."""
+    digits = str(abs(units)).rjust(decimals + 1, "0")
+    sign = "-" if units < 0 else ""
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else sign + digits
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """The numbers `(first + i · step) / 10^decimals` for i = 0 … size − 1.
@@ -81,11 +88,7 @@ class Grid:
         return self._text(self.first + index * self.step)
 
     def _text(self, units: int) -> str:
-        digits = str(abs(units)).rjust(self.decimals + 1, "0")
-        sign = "-" if units < 0 else ""
-        if self.decimals == 0:
-            return sign + digits
-        return f"{sign}{digits[: -self.decimals]}.{digits[-self.decimals :]}"
+        return decimal_text(units, self.decimals)
 
     def _malformed(self, text: str) -> str:
         if not text:

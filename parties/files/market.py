@@ -14,7 +14,7 @@ from mpc_market.rules.model import PRICE_BITS_MAX, QUANTITY_BITS_MAX, Market, Ra
 from mpc_market.rules.money import Cents, Scale
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import check_market_id
-from parties.files.grid import Grid
+from parties.files.grid import Grid, decimal_text
 from parties.files.problems import Problems
 from parties.files.toml import Document, read_document
 from parties.files.values import decimal, duration, integer, positive
@@ -69,13 +69,20 @@ class MarketFile:
         return Grid.of("quantity", "lot", "kWh", first=Decimal(0), step=self.lot, bits=self.quantity_bits)
 
     @cached_property
+    def base(self) -> int:
+        """The money price of tick 0."""
+        return int(Fraction(self.price_min) / Fraction(self.price_tick))
+
+    @cached_property
     def scale(self) -> Scale:
-        """What settlement must know besides `rules`: integers only."""
-        base = Fraction(self.price_min) / Fraction(self.price_tick)
+        """What settlement must know besides `rules`: integers only.
+
+        Raises: AmountsTooLargeError if bills might not be exact; never of the file of a market that is settled.
+        """
         unit = 100 * Fraction(self.price_tick) * Fraction(self.lot)  # in cents: what a lot costs at a tick
         periods = -(-MONTH_MAX // self.period)
         cents = Cents(unit.numerator, unit.denominator)
-        return Scale(self.rules, int(base), self.orders_per_submission, periods, cents)
+        return Scale(self.rules, self.base, self.orders_per_submission, periods, cents)
 
     def ticks(self, price: str) -> int:
         """The ticks of a price written in currency per kWh. Raises: InvalidOrderError."""
@@ -92,6 +99,11 @@ class MarketFile:
     def quantity_text(self, lots: int) -> str:
         """A quantity in kWh, with the decimals of the lot."""
         return self.quantities.text(lots)
+
+    def money_text(self, amount: int) -> str:
+        """An exact amount (ticks × lots) in currency, with the decimals of both together: none is rounded off."""
+        units = amount * self.prices.step * self.quantities.step
+        return decimal_text(units, self.prices.decimals + self.quantities.decimals)
 
 
 def read_market(path: str | None, problems: Problems) -> MarketFile | None:

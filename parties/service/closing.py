@@ -12,13 +12,12 @@ not list it, so it is not in the set. A closing is resumed after a crash like an
 outcome is signed once: closing a month again gives the same amounts.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
-from mpc_market.rules.tariff import NO_TARIFF, Rates
+from mpc_market.rules.tariff import Tariff, rates_for, rates_of_correction
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.codec import bytes_words, words_bytes
 from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member
-from mpc_market.wire.tariff import money_rates, split_tariff
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
@@ -32,7 +31,7 @@ from parties.service.node import Node
 from parties.service.rolls import Enrolled
 from parties.service.round import Round
 from parties.service.schedule import day_of
-from parties.service.settling import TARIFF
+from parties.service.tariffs import agreed_tariffs
 from parties.service.timetables import ClosingTimes
 from parties.service.workers import AttemptError, OnVerdicts, Way, Worker
 from parties.settling.accounts import Account, Booking, LineKey, MonthBooks, MonthSums, Words
@@ -157,11 +156,15 @@ class MonthClosing:
         """The entries of one settlement or correction, each with what it is worth."""
         node = current.node.sibling(stage)
         rows = await results_of(node, start)
-        settled, replaced = await self._settled(current, start) if stage is Stage.CORRECTION else ({}, {})
-        rates = await self._rates(current, rows)
+        settled, replaced = await self._settled(current, start) if stage is Stage.CORRECTION else ([], {})
+        agreed = await agreed_tariffs(node, rows)
         terms = await terms_known(node, start)
         enrolled = None if terms is None else await node.rolls.version(terms.roll_version)
         assert enrolled is not None, "a round is opened with its roll, and rolls are kept as long as it is"
+        rates = {
+            supplier: (rates_for(settled, supplier, start), rates_for(agreed, supplier, start))
+            for supplier in enrolled.suppliers
+        }
         price = current.settings.scale.money_price
         word = (await result_of(node, start)).price_word
         month, bookings = _calendar(current.node.market).months.of(start), []
@@ -170,13 +173,12 @@ class MonthClosing:
             if not row.words or entry is None:
                 continue
             before = replaced.get(row.meter) or None
-            # what is taken back is billed as it was: at the tariff of its settlement, or at none
-            agreed = NO_TARIFF if before is not None else rates.get(entry.supplier, NO_TARIFF)
-            tariff = settled.get(entry.supplier, agreed)
+            then, now = rates[entry.supplier]
+            counts = rates_of_correction(then, now, replaces=before is not None)
             bookings.append(
                 Booking(
                     account=Account(row.meter, entry.supplier, entry.identity_key.hex()),
-                    line=LineKey(tariff, month, estimated=row.number == 0),
+                    line=LineKey(counts, month, estimated=row.number == 0),
                     region=entry.region,
                     price=price(word - 1) if word else None,
                     correction=stage is Stage.CORRECTION,
@@ -188,25 +190,13 @@ class MonthClosing:
             current.log.error("no tariff: only local trade is billed", supplier=supplier, period=start)
         return bookings
 
-    async def _settled(self, current: Round, start: int) -> tuple[dict[str, Rates], dict[str, Words]]:
-        """The tariffs at which a period was settled, by supplier, and the entries, by meter."""
+    async def _settled(self, current: Round, start: int) -> tuple[list[Tariff], dict[str, Words]]:
+        """The tariffs at which a period was settled, and the entries, by meter."""
         node = current.node.sibling(Stage.SETTLEMENT)
         if await until_final(node, start) is not State.RESULT:
-            return {}, {}
+            return [], {}
         rows = await results_of(node, start)
-        return await self._rates(current, rows), {row.meter: bytes_words(row.words) for row in rows}
-
-    async def _rates(self, current: Round, rows: Sequence[ResultRow]) -> dict[str, Rates]:
-        """By supplier, of the tariffs that were agreed on with the readings."""
-        base, rates = current.settings.scale.base, {}
-        for row in rows:
-            kind, slash, supplier = row.meter.partition(MEMBER_SLASH)
-            if slash and kind == TARIFF:
-                stored = await current.node.ledger.tariff(self._clearing.market.id, supplier, row.number)
-                assert stored is not None, "this party has said that it holds it"
-                tariff, _ = split_tariff(stored.data)
-                rates[supplier] = money_rates(tariff, base)
-        return rates
+        return await agreed_tariffs(node, rows), {row.meter: bytes_words(row.words) for row in rows}
 
 
 def _input(current: Round, given: Given, books: MonthBooks) -> ClosingInput:

@@ -33,7 +33,7 @@ from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
 from parties.service.rolls import Enrolled
-from parties.service.settling import TARIFF
+from parties.service.tariffs import TARIFF
 from parties.settling.accounts import Account
 from parties.settling.kept import KeptAccount
 

@@ -33,6 +33,7 @@ from parties.service.node import Node
 from parties.service.rolls import Enrolled
 from parties.service.round import Round, first_of
 from parties.service.schedule import day_of
+from parties.service.tariffs import TARIFF
 from parties.service.timetables import CorrectionTimes, SettlementTimes
 from parties.service.workers import AttemptError, OnVerdicts, Way, Worker
 from parties.settling.groups import part_group, region_group, supplier_group
@@ -45,9 +46,6 @@ from parties.settling.rows import (
     settlement_rows,
 )
 from parties.worker import GroupTotal, SettlementInput, SettlementResult
-
-TARIFF = "tariff"
-"""Kind of member of a set: the tariff of a supplier."""
 
 
 class PeriodSettling:

@@ -8,14 +8,19 @@ uses is agreed on by all parties together with its readings.
 """
 
 import asyncio
+from collections.abc import Iterable
 
 from mpc_market.errors import InvalidSettingsError
+from mpc_market.rules.tariff import Tariff as PlainTariff
 from mpc_market.wire.errors import ContextError, SignatureError, WireError
-from mpc_market.wire.identifiers import START_MAX
-from mpc_market.wire.tariff import Tariff, check_tariff, money_rates, split_tariff
-from parties.ledger import ContradictionError, TariffRow
+from mpc_market.wire.identifiers import MEMBER_SLASH, START_MAX, split_market
+from mpc_market.wire.tariff import Tariff, check_tariff, plain_tariff, split_tariff
+from parties.ledger import ContradictionError, ResultRow, TariffRow
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
+
+TARIFF = "tariff"
+"""Kind of member of a set: the tariff of a supplier."""
 
 TARIFF_BYTES_MAX = 1024
 
@@ -86,6 +91,21 @@ class Tariffs:
         except WireError:
             raise RefusalError(Problem.OFF_GRID) from None
         try:
-            money_rates(tariff, market.settings.scale.base).check_charges()
+            plain_tariff(tariff, market.settings.base).rates.check_charges()
         except InvalidSettingsError:
             raise RefusalError(Problem.TARIFF_PRICES) from None
+
+
+async def agreed_tariffs(node: Node, rows: Iterable[ResultRow]) -> list[PlainTariff]:
+    """The tariffs that all parties have agreed on with the readings of a period. `rows`: of its settlement or
+    correction, in whose set they are; those that are of no tariff do not matter. Raises: LedgerError.
+    """
+    market, _ = split_market(node.market.id)
+    found = []
+    for row in rows:
+        kind, slash, supplier = row.meter.partition(MEMBER_SLASH)
+        if slash and kind == TARIFF:
+            stored = await node.ledger.tariff(market, supplier, row.number)
+            assert stored is not None, "this party has said that it holds it"
+            found.append(plain_tariff(split_tariff(stored.data)[0], node.market.settings.base))
+    return found

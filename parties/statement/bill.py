@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.rules.settlement import Bill, Line, Volumes
 from mpc_market.rules.statement import Statement, statement
-from mpc_market.rules.tariff import NO_TARIFF, Rates
+from mpc_market.rules.tariff import Rates
 from mpc_market.wire.identifiers import MEMBER_SLASH
 from mpc_market.wire.sheet import AMOUNT_COLUMNS, BILL_COLUMNS, ReceivedSheet
 from parties.files.market import MarketFile
@@ -145,7 +145,7 @@ def _line(facts: tuple[int, ...], month: int, settings: MarketFile, calendar: Ca
             f"a line of a bill with {len(facts)} facts: {' or '.join(map(str, _LINE_FACTS))} are expected"
         )
     begins, estimated = facts[-2:]
-    rates = Rates(facts[0], facts[1], facts[2]) if facts[:-2] else NO_TARIFF
+    rates = Rates.of(facts[:-2])
     try:
         if rates.published:
             rates.check(settings.scale)

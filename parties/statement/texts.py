@@ -61,7 +61,7 @@ def cents_text(cents: int) -> str:
 
 def money_price_text(price: int, settings: MarketFile) -> str:
     """A price as money (ticks counted from 0) in currency per kWh, also one that is off the grid, such as a fee."""
-    return settings.price_text(price - settings.scale.base)
+    return settings.price_text(price - settings.base)
 
 
 def line_title(line: Line, month: str) -> str:

@@ -1,4 +1,4 @@
-"""Cents, the bound within which bills are exact, price lists, and which totals may be shown."""
+"""Cents, the bound within which bills are exact, and which totals may be shown."""
 
 from fractions import Fraction
 from itertools import product
@@ -13,7 +13,7 @@ from mpc_market.rules.groups import large_enough, shown_parts
 from mpc_market.rules.model import Market
 from mpc_market.rules.money import Cents, Scale
 from mpc_market.rules.settlement import Reading, amounts, settle, value
-from mpc_market.rules.tariff import NetworkFee, PriceList, Rates, Tariff
+from mpc_market.rules.tariff import Rates
 
 CENTS = Cents(1, 100_000)
 
@@ -60,31 +60,6 @@ def test_no_amount_is_larger_than_the_bound(base, orders):
                 sizes = [cost.total, cost.local_purchases, cost.local_sales, cost.fee_on_sales]
                 sizes += [cost.residual_import, cost.residual_export]
                 assert max(map(abs, sizes)) <= scale.largest_amount(1)
-
-
-SCALE = Scale(Market(), -100, 1, 3072, CENTS)
-
-
-def test_prices_count_from_their_time_on():
-    tariffs = [Tariff("a", 200, 2100, 500), Tariff("a", 0, 2000, 400), Tariff("b", 100, 1900, 300)]
-    prices = PriceList(tariffs, [NetworkFee("north", 0, 300), NetworkFee("north", 150, 350)], SCALE)
-    assert prices.rates("a", "north", 149) == Rates(2000, 400, 300)
-    assert prices.rates("a", "north", 150) == Rates(2000, 400, 350)
-    assert prices.rates("a", "north", 200) == Rates(2100, 500, 350)
-    with pytest.raises(InvalidSettingsError, match="no tariff of supplier 'b' for the period that starts at 99"):
-        prices.rates("b", "north", 99)
-    with pytest.raises(InvalidSettingsError, match="no network fee of region 'south'"):
-        prices.rates("a", "south", 100)
-
-
-def test_wrong_prices_are_refused():
-    for wrong in (Tariff("a", 0, 3996, 0), Tariff("a", 0, 0, -101), Tariff("a", 0, True, 0)):
-        with pytest.raises(InvalidSettingsError, match="integers from -100 to 3995 are possible"):
-            PriceList([wrong], [], SCALE)
-    with pytest.raises(InvalidSettingsError, match="network fee of -1"):
-        PriceList([], [NetworkFee("north", 0, -1)], SCALE)
-    with pytest.raises(InvalidSettingsError, match="'a' has two prices from 7 on"):
-        PriceList([Tariff("a", 7, 1, 1), Tariff("a", 7, 2, 1)], [], SCALE)
 
 
 def test_a_total_over_nobody_is_not_shown():

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_market.errors import InvalidReadingError
+from mpc_market.rules.tariff import Rates, rates_for
 from mpc_market.wire.agreement import Held, Item, agree
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.codec import P
@@ -18,7 +19,7 @@ from mpc_market.wire.roll import Roll, RollArea, RollRegion
 from mpc_market.wire.sharing import deal, recombine
 from mpc_market.wire.sheet import Content, Row, Sheet, Title, make_sheet, receive_sheet
 from mpc_market.wire.submission import Submission, check, make_reading, open_seal
-from mpc_market.wire.tariff import Tariff, check_tariff, sign_tariff, split_tariff
+from mpc_market.wire.tariff import Tariff, check_tariff, plain_tariff, sign_tariff, split_tariff
 from tests.wire.wire_round import MARKET, MAXIMUM, START, SUPPLIER, WireRound, sealing_key, signing_key
 
 METER = "meter-0"
@@ -163,7 +164,29 @@ def test_a_tariff_is_read_and_holds_for_its_periods():
     tariff, signature = split_tariff(sign_tariff(TARIFF, key))
     check_tariff(tariff, signature, MARKET, key.public, 12)
     assert tariff == TARIFF
-    assert [tariff.holds(START + each) for each in (-1, 0, 899, 900)] == [False, True, True, False]
+    plain = plain_tariff(tariff, -100)
+    assert [plain.holds(START + each) for each in (-1, 0, 899, 900)] == [False, True, True, False]
+    assert (plain.supplier, plain.number, plain.rates) == (SUPPLIER, 1, Rates(1900, 300, 300))
+
+
+VERSIONS = {(n, kind): replace(TARIFF, number=n, retail=2000 + kind) for n in range(1, 5) for kind in range(2)}
+"""Four numbers of a supplier's tariffs, and two different tariffs of each."""
+
+
+@given(parties=st.lists(st.sets(st.sampled_from(sorted(VERSIONS))), min_size=3, max_size=3))
+def test_what_the_parties_agree_on_is_what_the_rule_says(settling, parties):
+    """Of the tariffs that all have, and of whose number there is no other, the one with the highest number counts."""
+    held = {}
+    for j, versions in enumerate(parties):
+        items = [Item(member("tariff", SUPPLIER), VERSIONS[each].number, VERSIONS[each].digest) for each in versions]
+        items.sort(key=lambda item: item.sort_key)
+        held[j] = Held(settling.period, j, settling.terms.challenge, tuple(items))
+    by_digest = {tariff.digest: tariff for tariff in VERSIONS.values()}
+    agreed = [by_digest[item.header_digest] for item in agree(held, settling.terms, 1).members]
+    anywhere = set().union(*parties)
+    common = [VERSIONS[n, kind] for n, kind in set.intersection(*parties) if (n, 1 - kind) not in anywhere]
+    counts = [rates_for([plain_tariff(each, 0) for each in tariffs], SUPPLIER, START) for tariffs in (agreed, common)]
+    assert counts[0] == counts[1]
 
 
 def test_bad_tariffs():
