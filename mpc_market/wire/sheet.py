@@ -20,9 +20,10 @@ negative number word − p. Names of rows, numbers of users and facts are known 
 
 `users`: of totals and corrections, over how many users a row is, at least `minimum_group`; of amounts and bills, over
 how many entries: one for a period that is settled or corrected, one for what a correction takes back. Of a meter on
-the supplier's roll that has none the amount is 0. `facts`: of amounts, AMOUNT_FACTS; of a line of a bill, its retail
-price, feed-in price and fee (ticks, prices counted from 0; none of the three if no tariff was published), the start of
-the month that the periods lie in, and 1 if it is estimated, else 0.
+the supplier's roll that has none the amount is 0. `facts`: of amounts, AMOUNT_FACTS; of a supplier's totals of a
+period, the retail price, feed-in price and fee that it was settled at (ticks, prices counted from 0; none of the three
+if no tariff was published); of a line of a bill, the same three, the start of the month that the periods lie in, and 1
+if it is estimated, else 0.
 
 An amount is of one identity key: a meter whose owner has changed in the month has two rows at its supplier, who tells
 them apart by `key`, the first 8 bytes of it. A meter's claim gets what is of the key that has signed it.

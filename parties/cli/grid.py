@@ -88,7 +88,8 @@ def totals(
     Every compute party sends its share, sealed to the operator; the shares of all are checked against each other.
     There are no totals over fewer users than minimum_group, and none from which a smaller one would follow. The totals
     of a period are over the readings that were there in time, and never change; what came later is in the totals of
-    the month in which it was booked (--month).
+    the month in which it was booked (--month). With a period a DSO is told what each supplier owes for its users in the
+    region: the network_fee of its tariff for import and export, exact, in the market's currency.
 
     \b
     Examples:
@@ -101,7 +102,7 @@ def totals(
     from parties.cli.settled import ask, read_settled, start_of  # noqa: PLC0415
     from parties.client.sheets import stage_of_content  # noqa: PLC0415
     from parties.grid.home import read_grid_home  # noqa: PLC0415
-    from parties.grid.output import totals_csv, totals_json, totals_lines  # noqa: PLC0415
+    from parties.grid.output import FEE, has_fees, totals_csv, totals_json, totals_lines  # noqa: PLC0415
     from parties.grid.totals import fetch_totals  # noqa: PLC0415
 
     problems = Problems()
@@ -120,7 +121,8 @@ def totals(
     if json is not None:
         files[json] = [totals_json(sheet, settings, running.id, when)]
     write_files(files)
-    typer.echo(f"{running.id}, {when}, kWh{'' if period else ': changes by late and corrected readings'}")
+    about = f"; {FEE} in {settings.currency}" if has_fees(sheet) else ""
+    typer.echo(f"{running.id}, {when}, kWh{about if period else ': changes by late and corrected readings'}")
     for line in totals_lines(sheet, settings):
         typer.echo(line)
     typer.echo(f"verified: the shares of all {len(running.parties)} parties fit together")

@@ -66,13 +66,13 @@ def totals(
         str,
         typer.Option(metavar="UTC", show_default=False, help="Start of the period, such as 2026-11-21T12:00:00Z."),
     ],
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write them as CSV as well: one row, quantities in kWh.")
-    ] = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write them as CSV as well: one row.")] = None,
     json: Annotated[str | None, typer.Option(metavar="FILE", help="Write them as JSON as well.")] = None,
 ) -> None:
     """Fetch what the supplier's users bought and sold in a period (kWh, in total), and how many they are; where the
-    market is settled also what they imported and exported.
+    market is settled also what they imported and exported, and what the supplier owes for it: the clearing price for
+    what they bought less what they sold, to other suppliers (owed_to_suppliers; negative: they owe it), and the
+    network_fee of its tariff for import and export, to the grid. Both are exact, in the market's currency.
 
     Every compute party sends its share, sealed to the supplier: the shares of all of them are needed, and are checked
     against each other. There are no totals over fewer users than minimum_group of the market. Import and export are

@@ -8,6 +8,7 @@ gets its own as long as it has its keys.
 from collections.abc import Set
 from contextlib import suppress
 
+from mpc_market.rules.tariff import rates_for
 from mpc_market.wire.claim import Claimant, check_claim
 from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.errors import WireError
@@ -29,6 +30,7 @@ from parties.service.lookup import Agreement, Lookup
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
 from parties.service.readers import Readers
+from parties.service.tariffs import TARIFF, agreed_tariffs
 from parties.settling.accounts import Account
 from parties.settling.groups import Keys, Reader, shown_to
 from parties.settling.kept import KeptAccount
@@ -78,7 +80,17 @@ class Sheets:
         found = {row.supplier: row for row in await self._node.ledger.totals(self._market, start, attempt)}
         shown = [(name, found[key]) for key, name in shown_to(asking, roll) if key in found]
         words = [word for _, row in shown for word in bytes_words(row.words)]
-        return [Row(name, row.users) for name, row in shown], TOTALS_COLUMNS, words
+        rows = [Row(name, row.users, await self._rates(start, name, attempt)) for name, row in shown]
+        return rows, TOTALS_COLUMNS, words
+
+    async def _rates(self, start: int, name: str, attempt: int) -> tuple[int, ...]:
+        """What a supplier's users were settled at; of a region, and of a month, there is no one tariff."""
+        kind, _, supplier = name.partition(MEMBER_SLASH)
+        if kind != "supplier" or self._node.stage is not Stage.SETTLEMENT:
+            return ()
+        row = await self._node.ledger.result(self._market, start, attempt, member(TARIFF, supplier))
+        tariffs = await agreed_tariffs(self._node, () if row is None else (row,))
+        return rates_for(tariffs, supplier, start).facts
 
     async def _amounts(self, start: int, asking: Reader, attempt: int, identity_key: bytes, roll: Roll) -> _Table:
         """To a supplier what each of its users owes, with those of whom nothing was settled; to a user what it owes."""

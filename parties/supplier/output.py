@@ -1,4 +1,7 @@
-"""Totals as lines for people, as CSV for spreadsheets, and as JSON. Prices in currency per kWh, quantities in kWh."""
+"""Totals as lines for people, as CSV for spreadsheets, and as JSON.
+
+Prices in currency per kWh, quantities in kWh. Amounts in currency are exact: they have as many decimals as it takes.
+"""
 
 import csv
 import io
@@ -24,12 +27,17 @@ def totals_lines(period: SupplierPeriod, running: RunningMarket) -> Iterator[str
         yield f"sold             {row['sold']} kWh"
         price = f"{row['price']} {settings.prices.unit}"
         yield f"clearing price   {'none: nothing was traded' if period.traded.price is None else price}"
+        if period.metered is not None:
+            owed = str(row["owed_to_suppliers"])
+            yield f"owed {'by' if owed.startswith('-') else 'to'} others   {owed.lstrip('-')} {settings.currency}"
     if isinstance(period.metered, str):
         yield f"import, export   none: {period.metered}"
     elif period.metered is not None:
         yield f"metered users    {row['metered_users']}"
         yield f"imported         {row['import']} kWh"
         yield f"exported         {row['export']} kWh"
+        fee = row["network_fee"]
+        yield f"network fee      {'none: no tariff was published' if fee is None else f'{fee} {settings.currency}'}"
     parties = len(running.parties)
     yield f"verified: all {parties} parties have signed the result, and the shares of all {parties} fit together"
 
@@ -46,7 +54,7 @@ def totals_csv(period: SupplierPeriod, running: RunningMarket) -> str:
 
 def totals_json(period: SupplierPeriod, running: RunningMarket) -> str:
     """One object; numbers that are no counts are texts, so that they stay exact."""
-    return json.dumps({**_row(period, running), "currency": running.settings.currency}, indent=2) + "\n"
+    return json.dumps(_row(period, running), indent=2) + "\n"
 
 
 def _row(period: SupplierPeriod, running: RunningMarket) -> dict[str, str | int | None]:
@@ -66,4 +74,8 @@ def _row(period: SupplierPeriod, running: RunningMarket) -> dict[str, str | int 
         row["metered_users"] = None if metered is None else metered.users
         row["import"] = None if metered is None else settings.quantity_text(metered.imported)
         row["export"] = None if metered is None else settings.quantity_text(metered.exported)
+        row["owed_to_suppliers"] = None if traded is None else settings.money_text(traded.owed(settings.scale))
+        fee = None if metered is None else metered.network_fee
+        row["network_fee"] = None if fee is None else settings.money_text(fee)
+    row["currency"] = settings.currency
     return row

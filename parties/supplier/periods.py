@@ -1,10 +1,13 @@
 """A supplier's period: what its users bought and sold, from the clearing, and imported and exported, from settlement.
 
 The two are over different users: those who took part with valid orders, and those whose readings were there in time.
+From the first follows what the supplier owes other suppliers, from the second the network fee that it owes.
 """
 
 from dataclasses import dataclass, field
 
+from mpc_market.rules.settlement import network_fee
+from mpc_market.rules.tariff import Rates
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.sheet import Content
 from parties.client.api import Api
@@ -21,11 +24,17 @@ _NONE_YET = frozenset({"not-open-yet", "not-finished", "void", "unknown-period",
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """Lots, over this many users."""
+    """Lots, over this many users. `rates`: what the period was settled at."""
 
     users: int
+    rates: Rates
     imported: int = field(repr=False)
     exported: int = field(repr=False)
+
+    @property
+    def network_fee(self) -> int | None:
+        """What is due to DSO and TSO, exactly, in units of money; None without a tariff that says how much it is."""
+        return network_fee(self.imported, self.exported, self.rates) if self.rates.published else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,8 @@ class SupplierPeriod:
 async def fetch_period(apis: tuple[Api, Api], running: RunningMarket, home: SupplierHome, start: int) -> SupplierPeriod:
     """Both halves. `apis`: of the clearing and of the settlement. Run by the supplier.
 
-    Raises: TotalsError, SheetError if one cannot be had that there should be, or there is neither.
+    Raises: TotalsError, SheetError if one cannot be had that there should be, or there is neither;
+    InvalidSettingsError if what the parties name as its tariff is none.
     """
     clearing, settlement = apis
     traded: PeriodTotals | str
@@ -55,7 +65,9 @@ async def fetch_period(apis: tuple[Api, Api], running: RunningMarket, home: Supp
         return SupplierPeriod(start, home.supplier, traded, None)
     try:
         sheet = await fetch(settlement, running.staged(Stage.SETTLEMENT), home, Content.TOTALS, start)
-        return SupplierPeriod(start, home.supplier, traded, Metered(sheet.title.rows[0].users, *sheet.values[0]))
+        row = sheet.title.rows[0]
+        metered = Metered(row.users, Rates.of(row.facts), *sheet.values[0])
+        return SupplierPeriod(start, home.supplier, traded, metered)
     except SheetError as error:
         if error.problem not in _NONE_YET:
             raise

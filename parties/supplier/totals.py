@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from mpc_market.errors import MarketError
+from mpc_market.rules.money import Scale
+from mpc_market.rules.settlement import supplier_owes
 from mpc_market.wire.claim import Claimant, make_claim
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.message import read_signed
@@ -33,6 +35,12 @@ class PeriodTotals:
     price: int | None
     bought: int = field(repr=False)
     sold: int = field(repr=False)
+
+    def owed(self, scale: Scale) -> int:
+        """What is due to other suppliers for trades that cross them, exactly, in units of money; negative: due from
+        them.
+        """
+        return supplier_owes(None if self.price is None else scale.money_price(self.price), self.bought, self.sold)
 
 
 async def fetch_totals(api: Api, running: RunningMarket, home: SupplierHome, start: int) -> PeriodTotals:

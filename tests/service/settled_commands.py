@@ -90,15 +90,18 @@ async def _supplier(desk: Desk, month: str, bills: Mapping[Account, Bill]) -> No
     assert "kWh" not in (desk.path / "sun.csv").read_text()
     assert set(written["customers"][0]) == {"meter", "amount", "periods", "corrections", "estimated", "key"}
     said = await desk.run("supplier", "totals", *desk.home("sun"), "--period", moment_text(START))
-    for line in (f"bought           {kwh(40)} kWh", f"sold             {kwh(40)} kWh"):
+    for line in (f"bought           {kwh(40)} kWh", f"sold             {kwh(40)} kWh", "owed to others   0.000 EUR"):
         assert line in said.splitlines()
     for line in ("metered users    2", f"imported         {kwh(99)} kWh", f"exported         {kwh(35)} kWh"):
         assert line in said.splitlines()
+    # of the tariff that the settlement used, though another one has turned up since: 0.05 EUR/kWh
+    assert "network fee      0.670 EUR" in said.splitlines()
     # a void clearing: nothing was traded, and readings were settled all the same
     said = await desk.run("supplier", "totals", *desk.home("sun"), "--period", moment_text(END), "--csv", desk.out("t"))
     assert "bought, sold     none: " in said
     (row,) = desk.rows("t")
     assert (row["bought"], row["metered_users"], row["import"]) == ("", "4", kwh(46))
+    assert (row["owed_to_suppliers"], row["network_fee"], row["currency"]) == ("", "0.230", "EUR")
 
 
 async def _users(desk: Desk, month: str, bills: Mapping[Account, Bill]) -> None:
@@ -130,8 +133,8 @@ async def _users(desk: Desk, month: str, bills: Mapping[Account, Bill]) -> None:
 async def _grid(desk: Desk, month: str) -> None:
     kwh, at = desk.town.settings.quantity_text, ("--period", moment_text(END))
     await desk.run("grid", "totals", *desk.home("north"), *at, "--csv", desk.out("n.csv"), "--json", desk.out("n.json"))
-    found = [(row["group"], row["id"], row["users"], row["import"]) for row in desk.rows("n.csv")]
-    assert found == [("region", "north", "4", kwh(46)), ("supplier", "sun", "4", kwh(46))]
+    found = [(row["group"], row["id"], row["users"], row["import"], row["network_fee"]) for row in desk.rows("n.csv")]
+    assert found == [("region", "north", "4", kwh(46), ""), ("supplier", "sun", "4", kwh(46), "0.230")]
     assert json.loads((desk.path / "n.json").read_text())["totals"][0]["export"] == kwh(0)
     said = await desk.run("grid", "totals", *desk.home("grid"), *at)
     assert said.splitlines()[2].split() == ["region", "north", "4", kwh(46), kwh(0)]

@@ -16,7 +16,8 @@ from mpc_market.rules.settlement import Account as RuleAccount
 from mpc_market.rules.settlement import Booking, Line, Volumes, estimate, settle
 from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.rules.settlement import bill as bill_of
-from mpc_market.rules.tariff import NO_TARIFF, Rates
+from mpc_market.rules.tariff import NO_TARIFF, Rates, rates_for, rates_of_correction
+from mpc_market.rules.tariff import Tariff as RuleTariff
 from mpc_market.wire.audit import check_chain
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.identifiers import Stage
@@ -67,6 +68,9 @@ async def test_a_period_is_settled_as_soon_as_every_reading_is_there(tmp_path):
 
 ANNA, BEN, CARL, DORA = (f"meter-{i}" for i in range(4))
 RATES = Rates(50, 10, 5)
+FIRST = RuleTariff("sun", 1, START, 2**40 - 1, RATES)
+LATER = RuleTariff("sun", 2, START, END, Rates(60, 3, 1))
+"""Turns up between the settlement of the first period and its correction."""
 MONTH, NEXT = START, START + 3600
 
 
@@ -110,6 +114,12 @@ def booked(user: str, price: int | None, reading: Metered, traded=(0, 0), replac
     return Booking(RuleAccount(user, "sun"), line, price, settle(*traded, reading), old)
 
 
+def at_correction(settled: list[RuleTariff], *, replaces: bool = False, start: int = START) -> Rates:
+    """What counts for a correction. `settled`: the tariffs that there were when the period was settled."""
+    then, now = (rates_for(tariffs, "sun", start) for tariffs in (settled, [*settled, LATER]))
+    return rates_of_correction(then, now, replaces=replaces)
+
+
 def due(bookings: list[Booking]) -> dict[str, int]:
     return {account.user: bill.due(PRICED.scale.cents) for account, bill in bill_of(bookings).items()}
 
@@ -140,12 +150,14 @@ async def test_a_month_with_late_corrected_and_missing_readings_is_the_month_of_
         town.clock.move_to(1000 * (NEXT + 3600 + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.RESULT, start=NEXT)
         most = estimate(200)
+        late, later = at_correction([FIRST]), at_correction([FIRST], start=END + PERIOD)
         second = [
-            booked(BEN, price, Metered(70, 0), traded[BEN], Metered(99, 0)),
-            booked(CARL, price, Metered(12, 0)),
-            booked(DORA, price, most),
-            *(booked(name, None, most) for name in (ANNA, BEN, CARL, DORA) for _ in range(2)),
+            booked(BEN, price, Metered(70, 0), traded[BEN], Metered(99, 0), at_correction([FIRST], replaces=True)),
+            booked(CARL, price, Metered(12, 0), rates=late),
+            booked(DORA, price, most, rates=late),
+            *(booked(name, None, most, rates=later) for name in (ANNA, BEN, CARL, DORA) for _ in range(2)),
         ]
+        assert {booking.line.rates for booking in second} == {RATES}
         assert await amounts_of(town, sun, NEXT) == due(second)
         corrected = await town.sheet(Content.CORRECTIONS, Claimant.SUPPLIER, "sun", sun, NEXT)
         assert [(row.name, row.users, *values) for row, *values in corrected] == [("supplier/sun", 2, 70 - 99 + 12, 0)]
@@ -182,12 +194,13 @@ async def test_without_a_tariff_local_trade_is_billed_and_nothing_else(tmp_path)
             await town.until_stage(Stage.CORRECTION, State.RESULT, start=start)
         town.clock.move_to(1000 * (NEXT + 3600 + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.RESULT, start=NEXT)
-        most, late = estimate(200), {"rates": Rates(60, 3, 1)}
+        most, late, later = estimate(200), at_correction([]), at_correction([], start=END + PERIOD)
+        assert (late, later) == (LATER.rates, NO_TARIFF)
         second = [
-            booked(BEN, price, Metered(70, 0), (40, 0), Metered(99, 0), **none),
-            booked(CARL, price, Metered(12, 0), **late),
-            booked(DORA, price, most, **late),
-            *(booked(name, None, most, **none) for name in (ANNA, BEN, CARL, DORA) for _ in range(2)),
+            booked(BEN, price, Metered(70, 0), (40, 0), Metered(99, 0), at_correction([], replaces=True)),
+            booked(CARL, price, Metered(12, 0), rates=late),
+            booked(DORA, price, most, rates=late),
+            *(booked(name, None, most, rates=later) for name in (ANNA, BEN, CARL, DORA) for _ in range(2)),
         ]
         assert await amounts_of(town, sun, NEXT) == due(second)
 

@@ -68,8 +68,9 @@ def test_totals_of_all_parties(parties: OnlineParties) -> None:
     assert "sold             0.006 kWh" in lines
     assert json.loads(totals_json(period, parties.running))["bought"] == "0.004"
     header, row, end = totals_csv(period, parties.running).split("\n")
-    assert header == "market,period,supplier,users,bought,sold,price"
-    assert row == f"oak-street,2026-09-21T14:15:00Z,green,4,0.004,0.006,{parties.running.settings.price_text(price)}"
+    assert header == "market,period,supplier,users,bought,sold,price,currency"
+    price_text = parties.running.settings.price_text(price)
+    assert row == f"oak-street,2026-09-21T14:15:00Z,green,4,0.004,0.006,{price_text},EUR"
     assert end == ""
 
 
@@ -80,7 +81,7 @@ def test_no_trade_has_no_price(tmp_path: Path) -> None:
         found = fetched(online)
         assert (found.price, found.bought, found.sold) == (None, 0, 0)
         period = SupplierPeriod(START, SUPPLIER, found, None)
-        assert totals_csv(period, running).endswith("0.000,0.000,\n")
+        assert totals_csv(period, running).endswith("0.000,0.000,,EUR\n")
         assert json.loads(totals_json(period, running))["price"] is None
         assert any("nothing was traded" in line for line in totals_lines(period, running))
         online.totals = played.totals(1, 0)
