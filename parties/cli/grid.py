@@ -102,7 +102,7 @@ def totals(
     from parties.cli.settled import ask, read_settled, start_of  # noqa: PLC0415
     from parties.client.sheets import stage_of_content  # noqa: PLC0415
     from parties.grid.home import read_grid_home  # noqa: PLC0415
-    from parties.grid.output import FEE, has_fees, totals_csv, totals_json, totals_lines  # noqa: PLC0415
+    from parties.grid.output import totals_csv, totals_json, totals_lines, totals_title  # noqa: PLC0415
     from parties.grid.totals import fetch_totals  # noqa: PLC0415
 
     problems = Problems()
@@ -121,8 +121,7 @@ def totals(
     if json is not None:
         files[json] = [totals_json(sheet, settings, running.id, when)]
     write_files(files)
-    about = f"; {FEE} in {settings.currency}" if has_fees(sheet) else ""
-    typer.echo(f"{running.id}, {when}, kWh{about if period else ': changes by late and corrected readings'}")
+    typer.echo(f"{running.id}, {when}, {totals_title(sheet, settings)}")
     for line in totals_lines(sheet, settings):
         typer.echo(line)
     typer.echo(f"verified: the shares of all {len(running.parties)} parties fit together")

@@ -18,14 +18,16 @@ from parties.files.market import MarketFile
 from parties.files.problems import printable
 
 _COLUMNS = ("group", "id", "users", "import", "export")
-FEE = "network_fee"
+_FEE = "network_fee"
 
 _Row = dict[str, str | int | None]
 
 
-def has_fees(sheet: ReceivedSheet) -> bool:
-    """Whether it tells what suppliers owe."""
-    return (sheet.title.reader, sheet.title.content) == (Claimant.DSO, Content.TOTALS)
+def totals_title(sheet: ReceivedSheet, settings: MarketFile) -> str:
+    """What the numbers of the table are."""
+    if sheet.title.content is Content.CORRECTIONS:
+        return "kWh: changes by late and corrected readings"
+    return f"kWh; {_FEE} in {settings.currency}" if _has_fees(sheet) else "kWh"
 
 
 def totals_lines(sheet: ReceivedSheet, settings: MarketFile) -> Iterator[str]:
@@ -45,7 +47,7 @@ def totals_csv(sheet: ReceivedSheet, settings: MarketFile, market: str, when: st
     """A header, and one row for each group; what there is not is empty. `when`: the period or month."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    currency = {"currency": settings.currency} if has_fees(sheet) else {}
+    currency = {"currency": settings.currency} if _has_fees(sheet) else {}
     writer.writerow(("market", "when", *_columns(sheet), *currency))
     writer.writerows((market, when, *map(_text, {**row, **currency}.values())) for row in _rows(sheet, settings))
     return text.getvalue()
@@ -53,20 +55,25 @@ def totals_csv(sheet: ReceivedSheet, settings: MarketFile, market: str, when: st
 
 def totals_json(sheet: ReceivedSheet, settings: MarketFile, market: str, when: str) -> str:
     """One object; numbers that are no counts are texts, so that they stay exact."""
-    currency = {"currency": settings.currency} if has_fees(sheet) else {}
+    currency = {"currency": settings.currency} if _has_fees(sheet) else {}
     groups = list(_rows(sheet, settings))
     return json.dumps({"market": market, "when": when, **currency, "totals": groups}, indent=2) + "\n"
 
 
+def _has_fees(sheet: ReceivedSheet) -> bool:
+    """Whether it tells what suppliers owe."""
+    return (sheet.title.reader, sheet.title.content) == (Claimant.DSO, Content.TOTALS)
+
+
 def _columns(sheet: ReceivedSheet) -> list[str]:
-    return [*_COLUMNS, FEE] if has_fees(sheet) else [*_COLUMNS]
+    return [*_COLUMNS, _FEE] if _has_fees(sheet) else [*_COLUMNS]
 
 
 def _rows(sheet: ReceivedSheet, settings: MarketFile) -> Iterator[_Row]:
     kwh = settings.quantity_text
     for row, (imported, exported) in zip(sheet.title.rows, sheet.values, strict=True):
         group, _, name = row.name.partition(MEMBER_SLASH)
-        fee = (_fee(row, imported, exported, settings),) if has_fees(sheet) else ()
+        fee = (_fee(row, imported, exported, settings),) if _has_fees(sheet) else ()
         yield dict(zip(_columns(sheet), (group, name, row.users, kwh(imported), kwh(exported), *fee), strict=True))
 
 

@@ -10,7 +10,7 @@ from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.sheet import Content, ReceivedSheet, Row, Title
 from parties.files.market import MarketFile
-from parties.grid.output import totals_csv, totals_json, totals_lines
+from parties.grid.output import totals_csv, totals_json, totals_lines, totals_title
 
 SETTINGS = MarketFile()
 REGION = Row("region/north", 9)
@@ -33,6 +33,7 @@ def test_what_suppliers_owe_a_dso() -> None:
     written = json.loads(totals_json(found, SETTINGS, "oak", "noon"))
     assert written["currency"] == "EUR"
     assert [group["network_fee"] for group in written["totals"]] == [None, "0.0040200", None]
+    assert totals_title(found, SETTINGS) == "kWh; network_fee in EUR"
     assert [line.split() for line in totals_lines(found, SETTINGS)] == [
         ["group", "id", "users", "import", "export", "network_fee"],
         ["region", "north", "9", "0.150", "0.037"],
@@ -48,7 +49,7 @@ def test_nobody_else_is_told(asked: tuple[Claimant, Content]) -> None:
     """A month may have more than one tariff, and a TSO is not shown suppliers."""
     found = sheet(*asked, (REGION,))
     texts = [totals_csv(found, SETTINGS, "oak", "2026-11"), totals_json(found, SETTINGS, "oak", "2026-11")]
-    for text in (*texts, *totals_lines(found, SETTINGS)):
+    for text in (*texts, *totals_lines(found, SETTINGS), totals_title(found, SETTINGS)):
         assert "fee" not in text
         assert "EUR" not in text
 
