@@ -54,7 +54,7 @@ def keygen(
         made = make_arbiter_home(Path(home), name)
     except InvalidSettingsError as error:
         raise InputError((f"--name: {error}",)) from None
-    write_files({out: arbiter_text(made.public)})
+    write_files({out: arbiter_text(made.public)}, public=True)
     typer.echo(f"{printable(out, 200)}: give it to whoever wants to name you; nothing in it is secret")
 
 

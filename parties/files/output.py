@@ -1,4 +1,7 @@
-"""Output files that appear whole and together, or not at all."""
+"""Output files that appear whole and together, or not at all.
+
+They are private, mode 0600: what a command writes shows orders, readings or amounts, unless it says that it does not.
+"""
 
 import os
 import secrets
@@ -9,7 +12,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mpc_market.errors import OutputError
+from parties.files.private import FILE_MODE
 from parties.files.problems import Problems, printable
+
+PUBLIC_MODE = 0o644
 
 
 def check_output(path: str, problems: Problems) -> None:
@@ -64,9 +70,11 @@ def _lies_in(path: str, directory: str) -> bool:
     return any(same_file(str(above), directory) for above in Path(os.path.realpath(path)).parents)
 
 
-def write_files(files: Mapping[str, Iterable[str]]) -> None:
+def write_files(files: Mapping[str, Iterable[str]], *, public: bool = False) -> None:
     """Write all the files, UTF-8, each given by its pieces of text; what was there before is replaced.
 
+    They are for their owner alone, whatever the umask and whatever was there. `public`: for everybody to read, unless
+    the umask or the file that was there says otherwise.
     Raises: OutputError if one cannot be written; then none is, and what was there before is there again.
     """
     with ExitStack() as cleanup, ExitStack() as undo:
@@ -76,7 +84,7 @@ def write_files(files: Mapping[str, Iterable[str]]) -> None:
                 target = _target(path)
                 new = _beside(target)
                 cleanup.callback(new.unlink, missing_ok=True)
-                _write(new, target, pieces)
+                _write(new, target, pieces, public)
                 ready.append((path, new, target))
         for path, new, target in ready:
             with _naming(path):
@@ -118,11 +126,13 @@ def _beside(target: Path) -> Path:
     return target.with_name(f".mpc-market-{secrets.token_hex(8)}.tmp")
 
 
-def _write(new: Path, target: Path, pieces: Iterable[str]) -> None:
+def _write(new: Path, target: Path, pieces: Iterable[str], public: bool) -> None:
     # Nobody but the owner can write to it, whatever the umask.
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PUBLIC_MODE if public else FILE_MODE)
     with open(descriptor, "w", encoding="utf-8", newline="") as file:
-        if target.exists():
+        if not public:
+            os.fchmod(descriptor, FILE_MODE)  # a umask may take it from the owner, too
+        elif target.exists():
             shutil.copymode(target, new)
         file.writelines(pieces)
         file.flush()
@@ -136,6 +146,7 @@ def _keep(target: Path, old: Path) -> None:
     except FileNotFoundError:
         pass
     except OSError:
+        os.close(os.open(old, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))  # private before anything is in it
         shutil.copy2(target, old)
 
 

@@ -32,6 +32,7 @@ def write_new(path: Path, data: bytes) -> None:
     """Write a private file that is not there yet, durably: keys are never replaced. Raises: OutputError."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
+            os.fchmod(file.fileno(), FILE_MODE)  # whatever the umask is
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -49,8 +50,7 @@ def replace(path: Path, data: bytes) -> None:
     new = path.with_name(f".mpc-market-{secrets.token_hex(8)}.tmp")
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
-            with suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode) if path.exists() else FILE_MODE)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -86,7 +86,7 @@ def _finish(
     market = join(settings, service, registrar, parties, suppliers, problems)
     problems.check()
     assert market is not None
-    write_files({str(grown / MARKET): [running_text(market)]})
+    write_files({str(grown / MARKET): [running_text(market)]}, public=True)
     if own:
         home = read_registrar_home(grown / REGISTRAR, problems)
         problems.check()

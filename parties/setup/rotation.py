@@ -148,7 +148,7 @@ def adopt_into(path: str, announcements: Sequence[str], problems: Problems) -> R
             return None
         market = adopt(market, announcement, name, problems)
     if market is not None and market != before:
-        write_files({path: [running_text(market)]})
+        write_files({path: [running_text(market)]}, public=True)
     return market
 
 

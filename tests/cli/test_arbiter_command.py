@@ -48,6 +48,7 @@ def test_a_case_is_judged_offline(folder: Path, run: Run) -> None:
     arguments = ("arbiter", "check", "case", "--home", "arbiter", "--market", "market.toml", "--json", "verdict.json")
     ended = run(*arguments)
     assert (ended.code, ended.err) == (0, "")
+    assert Path("verdict.json").stat().st_mode & 0o777 == 0o600
     told = ended.out.splitlines()
     assert told[1] == "verdict: nothing wrong is found; 3 of 4 questions are decided"
     assert told[2:5] == [

@@ -46,6 +46,7 @@ def test_result_and_summary(run: Run, parties: type[PlainParties]) -> None:
     assert Path("result.csv").read_text() == (
         "order_id,side,price,quantity,accepted_quantity\nm17,sell,0.0835,1.250,0.900\nm18,buy,0.12,0.9,0.900\n"
     )
+    assert Path("result.csv").stat().st_mode & 0o777 == 0o600, "everybody's orders are in it"
     assert json.loads(Path("summary.json").read_text()) == {
         "clearing_price": "0.0835",
         "traded_quantity": "0.900",

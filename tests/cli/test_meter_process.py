@@ -89,6 +89,7 @@ def test_a_representative_of_twenty_meters(served):
     assert re.search(r"sell +0\.1000 +1\.234 +1\.234 +0\.1500 +verified", shown.stdout)
     out = served.folder / "history.csv"
     meter("history", "--home", homes[3].path, "--out", out)
+    assert out.stat().st_mode & 0o777 == 0o600
     assert out.read_text().splitlines()[1].endswith(",1,3,sell,0.1000,1.234,1.234,0.1500,verified")
 
 
@@ -147,6 +148,7 @@ def test_one_order_by_hand_and_its_result(served):
     file = served.folder / "evidence.json"
     written = meter("evidence", "--home", home.path, "--period", match[1], "--out", file)
     assert measured(written)["code"] == 0, written.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
     assert {key: len(value) for key, value in json.loads(file.read_text()).items() if key != "header"} == {
         "deliveries": 3,
         "receipts": 3,

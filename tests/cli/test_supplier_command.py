@@ -74,6 +74,7 @@ def test_totals_on_the_screen_and_in_files(tmp_path: Path, run: Run, home: Path,
     assert "all 3 parties" in ended.out
     assert files[0].read_text().splitlines()[1].startswith(f"oak-street,{PERIOD},green,4,0.004,0.006,")
     assert json.loads(files[1].read_text())["sold"] == "0.006"
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o600] * 2
 
 
 def test_no_file_is_written_where_there_are_no_totals(

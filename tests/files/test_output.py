@@ -74,23 +74,40 @@ def test_permissions(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
 
 
-def test_a_link_is_followed_and_the_mode_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("public", [True, False])
+def test_a_link_is_followed_and_the_mode_of_a_public_file_kept(tmp_path: Path, *, public: bool) -> None:
     real = tmp_path / "there" / "real.csv"
     real.parent.mkdir()
     real.write_text("old")
     real.chmod(0o640)
     link = tmp_path / "link.csv"
     link.symlink_to(real)
-    write_files({str(link): ["new"]})
+    write_files({str(link): ["new"]}, public=public)
     assert link.is_symlink()
     assert real.read_text() == "new"
-    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert stat.S_IMODE(real.stat().st_mode) == (0o640 if public else 0o600)
 
 
-def test_a_new_file_has_the_usual_mode(tmp_path: Path) -> None:
-    (tmp_path / "usual").write_text("")
-    write_files({str(tmp_path / "new"): ["x"]})
-    assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
+@pytest.mark.parametrize(
+    ("umask", "public"), [(0, 0o644), (0o022, 0o644), (0o027, 0o640), (0o077, 0o600), (0o277, 0o400)]
+)
+def test_files_are_private_whatever_the_umask(tmp_path: Path, umask: int, public: int) -> None:
+    """While they are written, too."""
+    modes = []
+
+    def pieces() -> Iterator[str]:
+        modes.extend(stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir())
+        yield "x"
+
+    before = os.umask(umask)
+    try:
+        write_files({str(tmp_path / "new"): pieces()})
+        write_files({str(tmp_path / "for-all"): ["x"]}, public=True)
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "for-all").stat().st_mode) == public
 
 
 def test_a_failure_while_writing_leaves_everything_as_it_was(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import asyncio
 import csv
 import io
 import json
+import stat
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from service_town import PERIOD, START
@@ -51,6 +53,9 @@ class Desk:
         given = [*arguments, "--market", str(market or self.market)]
         ended = await asyncio.to_thread(CliRunner().invoke, app, given)
         assert ended.exit_code == code, (given, ended.output, ended.exception)
+        for option, file in pairwise(given):
+            if code == 0 and option in ("--csv", "--json", "--html"):
+                assert stat.S_IMODE(Path(file).stat().st_mode) == 0o600, given
         return ended.stdout if code == 0 else ended.stderr
 
     def home(self, name: str) -> tuple[str, str]:

@@ -177,6 +177,7 @@ async def check_the_commands(town: DisputedTown) -> None:
     code, said = await town.command("arbiter", "check", case, *options, "--json", out)
     assert code == 0, said
     assert ": an order that all parties had acknowledged was left out" in said
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
     decisions = json.loads(out.read_text())["decisions"]
     assert {"omitted", "user_lies"} <= {decision["question"] for decision in decisions}
     assert next(decision["decided"] for decision in decisions if decision["question"] == "omitted") == "proved"

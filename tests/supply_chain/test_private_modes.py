@@ -1,5 +1,6 @@
 """Whatever the umask: what commands make is private, directories 0700 and files 0600, before anything is in them."""
 
+import ast
 import asyncio
 import os
 import stat
@@ -16,6 +17,8 @@ from parties.files.problems import Problems
 from parties.ledger import Ledger
 from parties.meter.home import open_home
 from parties.meter.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "init": ("market", "--parties", "127.0.0.1:8443,127.0.0.2:8443,127.0.0.3:8443", "--supplier", "green.toml"),
@@ -40,15 +43,22 @@ SEQUENCE = (
     "arbiter keygen",
 )
 
+OUTPUTS: dict[str, tuple[str, ...]] = {
+    "meter history": ("--home", "meter", "--out", "history.csv"),
+    "registrar list": ("--home", "market/registrar", "--out", "meters.csv"),
+}
+"""Of those that write what they show. What takes a market that runs: tests/service/settled_commands.py and
+test_disputes.py, tests/cli/test_meter_process.py and test_clear.py."""
+
 PUBLIC = {"market", "market.toml", "roll.bin", "introduction.toml", "announcement.toml", "ombudsman.toml"}
 """What is made to be handed around, and the directory of it: anyone may read it, its owner alone may write."""
 
 
 def run(command: str, folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "parties.cli.main", *command.split(), *COMMANDS[command]],
+        [sys.executable, "-m", "parties.cli.main", *command.split(), *{**COMMANDS, **OUTPUTS}[command]],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         umask=0,
@@ -73,7 +83,7 @@ def open_to_others(folder: Path) -> list[str]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What all commands have made, under a umask that takes nothing away."""
     folder = tmp_path_factory.mktemp("made")
-    for command in SEQUENCE:
+    for command in (*SEQUENCE, *OUTPUTS):
         run(command, folder)
     (folder / "green.toml").unlink()
     return folder
@@ -82,6 +92,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_commands_make_is_private(made: Path) -> None:
     keys = 3 * 2 + 2 + 2 + 2 + 1 + 2 + 2 + 2  # parties, another, next ones; supplier, registrar, meter, grid, arbiter
     assert len(list(made.rglob("*.key"))) >= keys
+    assert {"history.csv", "meters.csv"} <= {path.name for path in made.iterdir()}
     assert open_to_others(made) == []
 
 
@@ -117,6 +128,16 @@ def test_no_command_that_makes_keys_is_forgotten() -> None:
     }
     assert {name for name in names if name.split()[-1] in ("keygen", "rotate", "init")} == set(COMMANDS)
     assert set(SEQUENCE) == set(COMMANDS)
+
+
+def test_what_is_written_for_everybody_is_known() -> None:
+    """A market file, and an arbiter's public keys: all else that commands write is for whoever has asked for it."""
+    found = []
+    for path in sorted((ROOT / "parties").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and any(keyword.arg == "public" for keyword in node.keywords):
+                found.append(f"{path.parent.name}/{path.name}: {ast.unparse(node.func)}")
+    assert found == ["cli/arbiter.py: write_files", "setup/creating.py: write_files", "setup/rotation.py: write_files"]
 
 
 def test_a_file_that_others_can_read_is_noticed(tmp_path: Path) -> None:
