@@ -8,7 +8,8 @@
 
 A meter sends each party a submission with that party's seal alone, or with all of them: a party that gets others' seals
 forwards them. Orders go to the clearing of a period, a reading to its settlement or correction; all else is the same.
-`make`, `make_reading` and `of_shares` are run by the meter, `check` and `open_seal` by a compute party.
+`dealt` and `of_shares`, or both in `make` and `make_reading`, are run by the meter, `check` and `open_seal` by a
+compute party.
 """
 
 import secrets
@@ -18,7 +19,7 @@ from typing import Self
 
 from mpc_market.rules.model import Market, Order
 from mpc_market.wire.checks import require_ascending, require_blob, require_bytes, require_int, require_tuple
-from mpc_market.wire.codec import P, Reader, Writer, words_bytes
+from mpc_market.wire.codec import P, Reader, Writer, bytes_words, words_bytes
 from mpc_market.wire.committee import PARTIES
 from mpc_market.wire.digest import digest
 from mpc_market.wire.errors import ContextError, SealError, WireError
@@ -51,6 +52,15 @@ class InputShare:
     def digest(self) -> bytes:
         """digest("share", words ‖ nonce): what the header holds for this party."""
         return digest("share", words_bytes(self.words) + self.nonce)
+
+    def encode(self) -> bytes:
+        """nonce 32 ‖ words: as a meter keeps it, and shows it to an arbiter."""
+        return self.nonce + words_bytes(self.words)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Raises: WireError."""
+        return cls(data[:NONCE_BYTES], bytes_words(data[NONCE_BYTES:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,7 @@ def make(
     Raises: InvalidOrderError; WireError.
     """
     bits = order_bits(orders, entry.meter, market, entry.maximum)
-    return of_shares(terms, entry.meter, number, len(orders), _dealt(bits, terms), key)
+    return of_shares(terms, entry.meter, number, len(orders), dealt(bits, terms), key)
 
 
 def make_reading(
@@ -130,10 +140,11 @@ def make_reading(
     Raises: InvalidReadingError; WireError.
     """
     bits = reading_bits(reading, entry.meter, market, entry.maximum)
-    return of_shares(terms, entry.meter, number, 1, _dealt(bits, terms), key)
+    return of_shares(terms, entry.meter, number, 1, dealt(bits, terms), key)
 
 
-def _dealt(bits: Sequence[int], terms: Terms) -> list[InputShare]:
+def dealt(bits: Sequence[int], terms: Terms) -> list[InputShare]:
+    """The share of each party: fresh polynomials, fresh nonces. What hides an order is drawn here, and nowhere else."""
     return [InputShare(secrets.token_bytes(NONCE_BYTES), share) for share in deal(bits, terms.parties)]
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from mpc_market.rules.model import Order, Side
-from mpc_market.wire.codec import bytes_words, words_bytes
 from mpc_market.wire.dispute import Arbiter, DisputeReceipt, DisputeRequest, dispute_digest, split_dispute
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.header import Header
@@ -26,7 +25,7 @@ from mpc_market.wire.identifiers import order_id
 from mpc_market.wire.layout import Reading
 from mpc_market.wire.message import Signed, split_signed
 from mpc_market.wire.receipt import Receipt
-from mpc_market.wire.submission import NONCE_BYTES, InputShare
+from mpc_market.wire.submission import InputShare
 from parties.files.problems import Problems
 from parties.files.toml import quoted, read_document
 from parties.files.values import name, octets
@@ -83,7 +82,7 @@ class OwnSubmission:
             "orders": None if orders is None else [[o.side.value, o.price, o.quantity] for o in orders],
             "reading": None if reading is None else [reading.imported, reading.exported],
             "receipts": [signed.encode().hex() for signed in self.receipts],
-            "shares": [(share.nonce + words_bytes(share.words)).hex() for share in self.shares],
+            "shares": [share.encode().hex() for share in self.shares],
             "signature": self.signature.hex(),
         }
 
@@ -96,7 +95,7 @@ class OwnSubmission:
         return cls(
             header,
             bytes.fromhex(table["signature"]),
-            tuple(InputShare(data[:NONCE_BYTES], bytes_words(data[NONCE_BYTES:])) for data in shares),
+            tuple(map(InputShare.decode, shares)),
             tuple(split_signed(Receipt, bytes.fromhex(data)) for data in table["receipts"]),
             None if table["orders"] is None else _orders(header.meter, table["orders"]),
             None if reading is None else Reading(_whole(reading[0]), _whole(reading[1])),

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from mpc_market.errors import InputError
-from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.dispute import STARTS_MAX, Arbiter, DisputeReceipt, DisputeRequest, dispute_digest, sign_dispute
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import Period, Stage
@@ -18,7 +17,6 @@ from mpc_market.wire.layout import reading_of_bits
 from mpc_market.wire.message import Signed, read_signed, split_signed
 from mpc_market.wire.receipt import Receipt
 from mpc_market.wire.sharing import recombine
-from mpc_market.wire.submission import NONCE_BYTES, InputShare
 from parties.client.api import Api, RefusedError, UnreachableError
 from parties.files.disputes import DisputeFile, OwnSubmission, read_dispute
 from parties.files.private import replace as replace_file
@@ -94,13 +92,10 @@ def _all_of(store: Store, start: int) -> Iterator[tuple[Prepared, dict[int, byte
 
 
 def _shown(prepared: Prepared, receipts: dict[int, bytes], market: Market) -> OwnSubmission:
-    header, parties = prepared.submission.header, market.parties
-    size = len(prepared.secrets) // parties
-    pieces = [prepared.secrets[j * size : (j + 1) * size] for j in range(parties)]
-    shares = tuple(InputShare(piece[:NONCE_BYTES], bytes_words(piece[NONCE_BYTES:])) for piece in pieces)
+    header, shares = prepared.submission.header, prepared.shares
     reading = None
     if header.kind == "reading":
-        bits = recombine({j: share.words for j, share in enumerate(shares)}, parties)
+        bits = recombine({j: share.words for j, share in enumerate(shares)}, len(shares))
         reading = reading_of_bits(bits, market.file.rules, None)
     signed = tuple(split_signed(Receipt, receipts[party]) for party in sorted(receipts))
     orders = None if header.kind == "reading" else prepared.orders

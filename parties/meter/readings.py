@@ -9,16 +9,14 @@ used for two of them.
 """
 
 import asyncio
-import secrets
 from dataclasses import dataclass, field, replace
 
 from mpc_market.errors import InputError
-from mpc_market.wire.codec import WORD_BYTES, bytes_words, words_bytes
 from mpc_market.wire.identifiers import Stage
-from mpc_market.wire.layout import Reading, reading_bits
+from mpc_market.wire.layout import Reading, reading_bits, reading_of_bits
 from mpc_market.wire.opening import Terms
-from mpc_market.wire.sharing import deal, recombine
-from mpc_market.wire.submission import NONCE_BYTES, InputShare, of_shares
+from mpc_market.wire.sharing import recombine
+from mpc_market.wire.submission import dealt, of_shares
 from parties.files.values import moment_text
 from parties.meter.market import Market, Meter
 from parties.meter.rounds import Rounds
@@ -55,13 +53,12 @@ def prepare_reading(meter: Meter, market: Market, terms: Terms, reading: Reading
     bits = reading_bits(reading, meter.id, market.file.rules, meter.maximum)
 
     def build(number: int) -> Prepared:
-        shares = [InputShare(secrets.token_bytes(NONCE_BYTES), words) for words in deal(bits, terms.parties)]
-        submission = of_shares(terms, meter.id, number, 1, shares, meter.home.identity)
-        return Prepared(submission, (), b"".join(share.nonce + words_bytes(share.words) for share in shares))
+        shares = dealt(bits, terms)
+        return Prepared.of(of_shares(terms, meter.id, number, 1, shares, meter.home.identity), (), shares)
 
     def keep(latest: Prepared) -> bool:
         same_round = latest.submission.header.challenge == terms.challenge
-        return same_round and _bits_of(latest, market, terms.parties) == bits
+        return same_round and _bits_of(latest) == bits
 
     return meter.store.prepare(terms.period.start, now_ms, build, keep)
 
@@ -91,12 +88,10 @@ def accepted_before(meter: Meter, market: Market, start: int) -> Accepted | None
     latest = meter.store.latest(start)
     if latest is None or len(meter.store.receipts(start, latest.number)) < market.parties:
         return None
-    bits, size = _bits_of(latest, market, market.parties), market.file.quantity_bits
-    imported, exported = (sum(bit << i for i, bit in enumerate(bits[at : at + size])) for at in (0, 2 * size))
-    return Accepted(latest.submission.header.period.stage, latest.number, Reading(imported, exported))
+    reading = reading_of_bits(_bits_of(latest), market.file.rules, None)
+    return Accepted(latest.submission.header.period.stage, latest.number, reading)
 
 
-def _bits_of(prepared: Prepared, market: Market, parties: int) -> list[int]:
-    size = NONCE_BYTES + WORD_BYTES * market.file.rules.reading_words
-    pieces = [prepared.secrets[j * size + NONCE_BYTES : (j + 1) * size] for j in range(parties)]
-    return list(recombine({j: bytes_words(piece) for j, piece in enumerate(pieces)}, parties))
+def _bits_of(prepared: Prepared) -> list[int]:
+    shares = prepared.shares
+    return list(recombine({j: share.words for j, share in enumerate(shares)}, len(shares)))

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from mpc_market.rules.model import Order, Side
 from mpc_market.wire.identifiers import order_id
-from mpc_market.wire.submission import Submission
+from mpc_market.wire.submission import InputShare, Submission
 from parties.meter.errors import StoreError
 from parties.meter.registers import Boundary, Registers
 
@@ -46,12 +47,24 @@ CREATE TABLE boundaries (
 class Prepared:
     """A submission on its way: with the seals of all parties, its orders, and what opens its digests to an arbiter.
 
-    `secrets`: per party nonce ‖ words, as `submission.sealed_text` has them.
+    `orders`: none for a reading. `secrets`: the shares of all parties, one after the other.
     """
 
     submission: Submission
     orders: tuple[Order, ...] = field(repr=False)
     secrets: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, submission: Submission, orders: tuple[Order, ...], shares: Sequence[InputShare]) -> Self:
+        """`shares`: of all parties, as they are sealed in the submission."""
+        return cls(submission, orders, b"".join(share.encode() for share in shares))
+
+    @property
+    def shares(self) -> tuple[InputShare, ...]:
+        """Of all parties."""
+        parties = len(self.submission.header.share_digests)
+        size = len(self.secrets) // parties
+        return tuple(InputShare.decode(self.secrets[j * size : (j + 1) * size]) for j in range(parties))
 
     @property
     def start(self) -> int:

@@ -9,22 +9,19 @@ another one, which forwards it; its receipt is asked for all the same.
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from mpc_market.rules.model import Order
 from mpc_market.wire.claim import Claimant, make_claim
-from mpc_market.wire.codec import words_bytes
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import order_id
 from mpc_market.wire.layout import filled, order_bits
 from mpc_market.wire.message import read_signed
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.receipt import Receipt, check_receipt
-from mpc_market.wire.sharing import deal
-from mpc_market.wire.submission import NONCE_BYTES, InputShare, of_shares
+from mpc_market.wire.submission import dealt, of_shares
 from parties.client.api import RefusedError, UnreachableError
 from parties.meter.forecast import Wish
 from parties.meter.market import Market, Meter
@@ -74,10 +71,9 @@ def prepare(
     def build(number: int) -> Prepared:
         wanted = [Order(order_id(meter.id, k), w.side, w.price, w.quantity) for k, w in enumerate(wishes)]
         orders = filled(meter.id, wanted, market.orders)
-        words = deal(order_bits(orders, meter.id, market.file.rules, meter.maximum), terms.parties)
-        shares = [InputShare(secrets.token_bytes(NONCE_BYTES), share) for share in words]
+        shares = dealt(order_bits(orders, meter.id, market.file.rules, meter.maximum), terms)
         submission = of_shares(terms, meter.id, number, len(orders), shares, meter.home.identity)
-        return Prepared(submission, orders, b"".join(share.nonce + words_bytes(share.words) for share in shares))
+        return Prepared.of(submission, orders, shares)
 
     def keep(latest: Prepared) -> bool:
         return not replace and latest.submission.header.challenge == terms.challenge

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.message import split_signed
 from mpc_market.wire.opening import Opening, terms_of
-from mpc_market.wire.submission import InputShare, Submission
+from mpc_market.wire.submission import Submission
 from parties.files.market import MarketFile
 from parties.files.running import RunningMarket, Service
 from parties.meter.errors import StoreError
@@ -60,10 +59,7 @@ def test_the_digests_of_the_header_open_with_what_is_kept(small, terms):
     """An arbiter gets nonce and words from the meter, and the header from a party."""
 
     prepared = made(small, small.meter(), terms, BUY)
-    size = len(prepared.secrets) // 3
-    for j, digest in enumerate(prepared.submission.header.share_digests):
-        piece = prepared.secrets[j * size : (j + 1) * size]
-        assert InputShare(piece[:32], bytes_words(piece[32:])).digest == digest
+    assert tuple(share.digest for share in prepared.shares) == prepared.submission.header.share_digests
 
 
 KILLED = """
