@@ -16,7 +16,17 @@ from mpc_market.wire.layout import filled, idle_order, order_bits
 from mpc_market.wire.receipt import Receipt, accepted, check_receipt, receipt_for
 from mpc_market.wire.sealing import SEAL_OVERHEAD, seal
 from mpc_market.wire.sharing import recombine
-from mpc_market.wire.submission import InputShare, Seal, Submission, check, make, of_shares, open_seal, sealed_text
+from mpc_market.wire.submission import (
+    InputShare,
+    Seal,
+    Submission,
+    check,
+    dealt,
+    make,
+    of_shares,
+    open_seal,
+    sealed_text,
+)
 from tests.wire.wire_round import MAXIMUM, START, WireRound, sealing_key, signing_key
 
 METER = "meter-0"
@@ -53,6 +63,15 @@ def test_the_parties_together_hold_the_bits_of_the_order(data, parties, k):
         assert number_of(order[1:5]) == price
         assert number_of(order[5:18]) == quantity
         assert number_of(order[18:]) == MAXIMUM - quantity
+
+
+def test_what_hides_an_order_is_fresh_each_time_and_another_for_each_party(played):
+    """Two submissions of one order; with a nonce twice, a share could be guessed from its digest."""
+    bits = order_bits(played.book[0], METER, played.settings, MAXIMUM)
+    first, second = dealt(bits, played.terms), dealt(bits, played.terms)
+    assert len({share.nonce for share in (*first, *second)}) == 2 * played.parties
+    assert len({share.words for share in (*first, *second)}) == 2 * played.parties
+    assert [InputShare.decode(share.encode()) for share in first] == first
 
 
 def test_sizes_depend_on_public_numbers_only():
