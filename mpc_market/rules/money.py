@@ -15,7 +15,7 @@ AMOUNT_BITS = 60
 
 ENTRIES_PER_PERIOD = 3
 """A closing adds up an entry for each period of its month; and for each of the month before a corrected one, which also
-takes one back.
+takes one back. Why that is counted: docs/decisions/2026-11-26-bound-of-exact-bills.md.
 """
 
 

@@ -49,8 +49,8 @@ class MarketFile:
     id: str | None = None
 
     def __post_init__(self) -> None:
-        # Each of them checks what it is made of.
-        _ = self.rules, self.prices, self.quantities, self.scale
+        # Each of them checks what it is made of; `scale` is for markets that are settled.
+        _ = self.rules, self.prices, self.quantities
 
     @cached_property
     def rules(self) -> Market:
@@ -118,7 +118,10 @@ def read_market(path: str | None, problems: Problems) -> MarketFile | None:
 
 
 def market_table(document: Document, problems: Problems) -> MarketFile | None:
-    """The table `[market]`; None if there is any problem, a key outside any table included."""
+    """The table `[market]`; None if there is any problem, a key outside any table included.
+
+    If there is a table `[settlement]` too, amounts of a month must be exact.
+    """
     before = problems.count
     document.loose_keys(problems, belong="market")
     if not isinstance(document.content.get("market"), dict) and problems.count > before:
@@ -128,7 +131,10 @@ def market_table(document: Document, problems: Problems) -> MarketFile | None:
     if settings is None or problems.count > before:
         return None
     try:
-        return MarketFile(**settings)
+        market = MarketFile(**settings)
+        if "settlement" in document.content:
+            _ = market.scale
+        return market
     except AmountsTooLargeError as error:
         problems.add(document.where(PLACE, "price_bits" if "price_bits" in settings else "quantity_bits"), str(error))
         return None

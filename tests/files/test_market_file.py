@@ -187,10 +187,43 @@ def test_what_settlement_must_know(tmp_path: Path) -> None:
 
 
 def test_bills_that_would_not_be_exact_are_refused(tmp_path: Path) -> None:
-    market, problems = read(tmp_path / "m.toml", '[market]\nquantity_bits = 24\nprice_bits = 20\nperiod = "PT1M"\n')
+    """Of a market that is settled: one that only clears makes no bills."""
+    text = '[market]\nquantity_bits = 24\nprice_bits = 20\nperiod = "PT1M"\n'
+    market, problems = read(tmp_path / "m.toml", text + "[settlement]\n")
     assert market is None
     assert len(problems) == 1
     assert problems[0].startswith(":3: 9 · 1 orders · 2^44 · 46080 periods a month must be below 2^60")
+    market, problems = read(tmp_path / "m.toml", text)
+    assert (market is not None, problems) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "settled"),
+    [
+        ((20, 24, 1, "PT15M"), True),
+        ((20, 24, 2, "PT15M"), False),
+        ((20, 23, 2, "PT15M"), True),
+        ((20, 24, 1, "PT12M40S"), True),  # 3638 periods in 32 days, and 3643
+        ((20, 24, 1, "PT12M39S"), False),
+        ((12, 16, 255, "PT15M"), True),
+        ((20, 24, 255, "PT1S"), False),
+    ],
+)
+def test_the_bound_of_exact_bills(tmp_path: Path, settings: tuple[object, ...], settled: bool) -> None:
+    """It is asked of a file with a table [settlement], and of no other."""
+    keys = ("price_bits", "quantity_bits", "orders_per_submission")
+    rows = "".join(f"{key} = {value}\n" for key, value in zip(keys, settings, strict=False))
+    text = f'[market]\nperiod = "{settings[3]}"\n{rows}'
+    assert read(tmp_path / "m.toml", text)[1] == []
+    market, problems = read(tmp_path / "m.toml", text + "[settlement]\n")
+    assert (market is not None, len(problems)) == (settled, 0 if settled else 1)
+
+
+@pytest.mark.parametrize("orders", [1, 2, 255])
+def test_a_market_that_only_clears_may_have_every_grid(orders: int) -> None:
+    for price_bits in range(1, PRICE_BITS_MAX + 1):
+        for quantity_bits in range(1, QUANTITY_BITS_MAX + 1):
+            MarketFile(price_bits=price_bits, quantity_bits=quantity_bits, orders_per_submission=orders)
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 15, 30, 60])
@@ -205,6 +238,7 @@ def test_every_month_of_settings_that_are_accepted_can_be_closed(minutes: int, o
                 market = MarketFile(
                     price_bits=price_bits, quantity_bits=quantity_bits, period=period, orders_per_submission=orders
                 )
+                _ = market.scale
             except AmountsTooLargeError:
                 continue
             accepted += 1

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mpc_market.errors import AmountsTooLargeError, InvalidSettingsError
 from mpc_market.rules.groups import large_enough, shown_parts
 from mpc_market.rules.model import Market
-from mpc_market.rules.money import Cents, Scale
-from mpc_market.rules.settlement import Reading, amounts, settle, value
+from mpc_market.rules.money import ENTRIES_PER_PERIOD, Cents, Scale
+from mpc_market.rules.settlement import Account, Booking, Line, Reading, amounts, bill, settle, value
 from mpc_market.rules.tariff import Rates
 
 CENTS = Cents(1, 100_000)
@@ -37,11 +37,33 @@ def test_the_bound():
     ):
         with pytest.raises(AmountsTooLargeError, match=f"9 · {orders} orders .* {periods} periods"):
             Scale(market, 0, orders, periods, CENTS)
+    Scale(Market(20, 24), 0, 1, 3640, CENTS)
+    for periods in (3641, 7281):  # 9 · 7281 · 2^44 < 2^60, but a number twice as large must fit when it is rounded
+        with pytest.raises(AmountsTooLargeError, match="parts of a cent"):
+            Scale(Market(20, 24), 0, 1, periods, CENTS)
     with pytest.raises(AmountsTooLargeError, match="parts of a cent"):
         Scale(Market(20, 24), 0, 1, 3072, Cents(7, 100_000))
     for wrong in ((0, 1), (1, 0), (1.0, 1), (2**60, 1)):
         with pytest.raises(InvalidSettingsError, match="integer from 1"):
             Cents(*wrong)
+
+
+@pytest.mark.parametrize("orders", [1, 3])
+def test_a_bill_can_be_larger_than_three_times_its_month(orders):
+    """Every period of the month before is late, and nothing that was sold was delivered: twice what a month has."""
+    scale = Scale(Market(3, 2), 0, orders, 5, Cents(1, 1))
+    price, lots = 2**3 - 1, 2**2 - 1
+    rates = Rates(retail=price, feed_in=0, fee=price)
+    rates.check_charges()
+    rates.check(scale)
+    sold, reading = orders * lots, Reading(lots, 0)
+    months = [Line(rates, month) for month in ("2026-10", "2026-11")]
+    anna = Account("anna", "green")
+    made = bill(Booking(anna, line, 0, settle(0, sold, reading)) for line in months for _ in range(scale.periods))
+    total = made[anna].total
+    assert total == 2 * scale.periods * (2 * orders + 1) * price * lots
+    assert 3 * orders * price * lots * scale.periods < total <= scale.largest_amount(2 * scale.periods)
+    assert total <= scale.largest_amount(ENTRIES_PER_PERIOD * scale.periods)
 
 
 @pytest.mark.parametrize("base", [0, -8, -20, 5])
