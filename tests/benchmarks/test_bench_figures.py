@@ -11,7 +11,7 @@ from benchmarks.cost import EUROS_PER_GB, traffic_euros
 from benchmarks.measure import Case, book, measure
 from benchmarks.record import PARTIAL, Record, load
 from benchmarks.stock import measure as measure_stock
-from mpc_market.rules.model import Clearing, Rationing, check_orders
+from mpc_market.rules.model import Rationing, check_orders
 from mpc_market.secure.clearing import Method
 
 SMALL = Case(3, 20, Rationing.LOTTERY, Method.SELECT)
@@ -51,13 +51,16 @@ def test_a_wrong_outcome_ends_the_benchmark(monkeypatch):
 
 
 def test_the_row_of_validity(monkeypatch):
+    compare, compared = validity._compare, []
+    monkeypatch.setattr(validity, "_compare", lambda *given: (compared.append(given), compare(*given)))
     row = validity.measure(Rationing.LOTTERY, Method.SELECT, meters=20, repetitions=1)
     assert (row["n"], row["runs"], row["unchecked_runs"]) == (20, [row["seconds"]], [row["unchecked_seconds"]])
     assert 0 < row["check_seconds"] < row["seconds"]
     assert row["part"] == pytest.approx(row["seconds"] / row["unchecked_seconds"] - 1, abs=1e-4)
-    monkeypatch.setattr(validity, "clear", lambda *_: Clearing(0, ()))
+    assert len(compared) == 2
+    results, orders, market = compared[0]
     with pytest.raises(RuntimeError, match="differs from the plaintext rule"):
-        validity.measure(Rationing.LOTTERY, Method.SELECT, meters=20, repetitions=1)
+        compare(results, orders[1:], market)
 
 
 def test_books_are_valid_and_reproducible():
