@@ -26,7 +26,7 @@ import httpx
 import psutil
 
 from benchmarks.country import table
-from benchmarks.record import Record, Row, forget_partial, say
+from benchmarks.record import Record, Row, forget_partial, load, say
 from benchmarks.street import Street, make_streets
 from parties.files.party_home import read_party_home
 from parties.files.problems import Problems
@@ -245,7 +245,7 @@ def main(*, resume: bool = False) -> None:
         record.measure(str(case), partial(measure, case))
     record.finish()
     draw()
-    print(table(record.rows))
+    print(table(record.rows, load("settlement")["rows"]))
 
 
 if __name__ == "__main__":

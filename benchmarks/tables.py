@@ -75,7 +75,8 @@ def many_markets() -> str:
         ]
         for row in figures["rows"]
     ]
-    return f"{_title('Many markets', figures)}\n\n{markdown(heads, rows)}\n\n{country_table(figures['rows'])}"
+    country = country_table(figures["rows"], load("settlement")["rows"])
+    return f"{_title('Many markets', figures)}\n\n{markdown(heads, rows)}\n\n{country}"
 
 
 def latency() -> str:

@@ -10,12 +10,13 @@ import sys
 
 import pytest
 
-from benchmarks.country import METERS, METERS_PER_MARKET, bill, table
+from benchmarks.country import METERS, METERS_PER_MARKET, bill, settled_bill, table
 from benchmarks.machine import describe
 from benchmarks.many_markets import MarketsCase, Usage, measure
 from benchmarks.markets_picture import draw
 
 ROW = {"workers": 2, "markets": 20, "meters": 200, "intake_cpu_seconds": 40.0, "round_cpu_seconds": 60.0}
+PERIOD = {"n": 1000, "periods": 1, "cpu_seconds": [1.0, 2.0, 2.0], "bytes_sent": [5_000_000] * 3}
 ROW |= {"service_memory": 6 * 10**8, "worker_memory": 10**8, "computation_bytes": 20 * 10**6}
 
 
@@ -56,7 +57,23 @@ def test_the_bill_of_a_country_follows_from_the_figures():
     assert made["terabytes_between_parties_per_month"] == 72.0
     assert made["euros_per_month"] == {"machines": round(42 * 0.68 * 730), "traffic": 5760}
     assert made["cents_per_meter_and_month"] == pytest.approx(100 * (42 * 0.68 * 730 + 5760) / 5_000_000, abs=0.01)
-    assert "| markets | 5,000,000 meters ÷ 200 | 25,000 |" in table([ROW])
+    assert "| markets | 5,000,000 meters ÷ 200 | 25,000 |" in table([ROW], [PERIOD])
+
+
+def test_settlement_adds_two_rounds_to_each_period():
+    made = settled_bill([ROW], PERIOD)
+    # as a clearing after its gate, and a fifth of what the computation for 1,000 users takes
+    assert made["cpu_seconds_per_settlement"] == 4.0
+    # orders and readings 2 s each, clearing 3, settlement 4: 25,000 × 11 s within 900 s, at half load
+    assert made["cores_for_the_period"] == 612
+    # 25,000 × 31 × 96 corrections within two days, at half load
+    assert made["cores_for_the_corrections"] == 3445
+    assert made["cores"] == 4056
+    assert made["hosts"] == 3 * 85
+    # 3 MB twice, 25,000 × 96 × 30 times
+    assert made["more_terabytes_between_parties_per_month"] == 432.0
+    assert made["euros_per_month"] == {"machines": round(255 * 0.68 * 730), "traffic": 8 * (72 + 432) * 10}
+    assert "| cores, to correct a month | markets × 2,976 × 4.0 s" in table([ROW], [PERIOD])
 
 
 def test_more_memory_takes_more_hosts():
