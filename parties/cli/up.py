@@ -63,8 +63,9 @@ def up(
     fetch their results and verify them: everything as it is run on separate hosts, in one directory. It protects
     nobody, since whoever administers this machine can read the shares of all parties.
 
-    With DIR it is the market that DIR/community.toml describes: who runs the parties, and who submits for which meters.
-    Keys are made in DIR when it is used first, and it goes on with them when it is used again.
+    With DIR it is the market that DIR/community.toml describes: who runs the parties, who submits for which meters, and
+    whether it settles; then the meters send readings too, and settlements are waited for. Keys are made in DIR when it
+    is used first, and it goes on with them when it is used again.
 
     \b
     Examples:
@@ -81,7 +82,7 @@ def up(
     else:
         numbers = 3 if parties is None else parties, 20 if meters is None else meters, _seconds(period or "10s")
         run = _run_drawn(numbers, set_up or SetUp.INDIRECT_CUSTOMERS, rounds, out)
-    raise typer.Exit(0 if run.verified and run.audit.holds else FAILED)
+    raise typer.Exit(0 if run.verified and all(audit.holds for audit in run.audits) else FAILED)
 
 
 def _run_directory(directory: Path, more: list[str], rounds: int) -> "Run":
@@ -124,15 +125,20 @@ def _run(community: "Community", clients: "Mapping[str, Sequence[Home]]", rounds
     with live(community.running.settings) as show:
         done = asyncio.run(run(community, clients, rounds, show, typer.echo))
     typer.echo("")
-    for line in report_lines(done.audit):
-        typer.echo(line)
-    typer.echo(verdict_line([done.audit], ()))
+    for audit in done.audits:
+        if audit.told() or not audit.holds:  # no month was closed, say
+            for line in report_lines(audit):
+                typer.echo(line)
+    typer.echo(verdict_line(done.audits, ()))
     void = sum(seen.state == "void" for seen in done.rounds.values())
     if void:
         typer.echo(
             f"{counted(void, 'round')} void: not computed within the deadline; try --period 30s; "
             "--out DIR keeps the logs"
         )
+    if community.running.calendar is not None:
+        settled = sum(seen.settled == "result" for seen in done.rounds.values())
+        typer.echo(f"{settled} of {counted(len(done.rounds), 'period')} settled")
     typer.echo(
         "all meters have verified their results" if done.verified else "NOT all meters could verify their results"
     )

@@ -10,7 +10,8 @@ from typing import Any
 
 from mpc_market.errors import MarketError
 from parties.audit.fetching import PublicApi, fetch
-from parties.audit.verifying import Report, verify
+from parties.audit.saved import stage_folder, stages_of
+from parties.audit.verifying import Report, verify_all
 from parties.client.api import UnreachableError, pinned
 from parties.launch.community import Community, write_orders, write_readings
 from parties.launch.processes import Processes, Running
@@ -30,11 +31,14 @@ Show = Callable[[Mapping[int, Seen]], None]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of it. `rounds`: by start of the period. `verified`: whether all meters say that all was well."""
+    """What came of it. `rounds`: by start of the period. `verified`: whether all meters say that all was well.
+
+    `audits`: of the clearings; and of each further stage, if the market settles.
+    """
 
     rounds: dict[int, Seen]
     verified: bool
-    audit: Report
+    audits: tuple[Report, ...]
 
 
 async def run(
@@ -62,9 +66,9 @@ async def run(
         say(f"{len(community.meters)} meters of {len(meters)} clients take part in {rounds} rounds")
         known: dict[int, Seen] = {}
         await _follow(api, community, starts, known, show, meters, processes)
-        audit = await _audit(api, community, directory / "records")
+        audits = await _audit(community, directory / "records")
     verified = all(each.process.returncode == 0 for each in meters)
-    return Run({start: seen for start, seen in known.items() if seen.orders}, verified, audit)
+    return Run({start: seen for start, seen in known.items() if seen.orders}, verified, audits)
 
 
 async def _follow(
@@ -92,11 +96,14 @@ async def _follow(
             await asyncio.sleep(_REFRESH_SECONDS)
 
 
-async def _audit(api: PublicApi, community: Community, folder: Path) -> Report:
-    for fetched in await fetch(api, folder):
-        if fetched.trouble:
-            raise MarketError(fetched.trouble)
-    return verify(folder, community.running)
+async def _audit(community: Community, folder: Path) -> tuple[Report, ...]:
+    running = community.running
+    for stage in stages_of(running):
+        async with PublicApi(stage.of(running.id), pinned(running, int(time.time()))) as api:
+            for fetched in await fetch(api, stage_folder(folder, stage)):
+                if fetched.trouble:
+                    raise MarketError(fetched.trouble)
+    return tuple(verify_all(folder, running).values())
 
 
 async def _watched(work: Coroutine[Any, Any, None], processes: Processes) -> None:

@@ -11,11 +11,10 @@ from parties.launch.directory import open_directory
 from parties.meter.metered import FromFile, ReadingFile
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "S4-indirect-peers" / "community.toml"
-SETTLEMENT = '\n[settlement]\nreading_deadline = "PT60S"\ncorrection_deadline = "PT2M"\nbilling = "PT10M"\n'
 
 
 def test_a_directory_with_settlement_and_its_readings(tmp_path: Path) -> None:
-    (tmp_path / "community.toml").write_text(EXAMPLE.read_text() + SETTLEMENT)
+    (tmp_path / "community.toml").write_text(EXAMPLE.read_text())
     community, clients = open_directory(tmp_path)
     assert community.running.calendar is not None
     assert community.running.calendar.reading_deadline_ms == 60_000

@@ -18,7 +18,12 @@ import pytest
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order
 from mpc_market.wire.audit import check_record
+from mpc_market.wire.identifiers import Stage
+from mpc_market.wire.outcome import Standing
 from mpc_market.wire.record import Record
+from parties.audit.verifying import verify_all
+from parties.files.problems import Problems
+from parties.files.running_toml import read_running
 from parties.launch.description import COMMUNITY
 from parties.meter.sources import find_homes, open_meters
 
@@ -31,9 +36,11 @@ LONGER = (30, 90)
 
 
 def in_time(done: "subprocess.CompletedProcess[str]") -> bool:
-    """Whether all was submitted, computed and fetched in its few seconds."""
+    """Whether all was submitted, computed, fetched and settled in its few seconds."""
     void = re.search(r"^\d\d:\d\d:\d\d +void +\d", done.stdout, re.MULTILINE)
-    return void is None and "NOT all meters" not in done.stdout
+    settled = re.search(r"^(\d+) of (\d+) periods? settled$", done.stdout, re.MULTILINE)
+    late = settled is not None and settled[1] != settled[2]
+    return void is None and not late and "NOT all meters" not in done.stdout
 
 
 def up(*arguments: str, timeout: float = 900) -> "subprocess.CompletedProcess[str]":
@@ -51,27 +58,48 @@ def test_a_whole_market_clears_by_the_rule(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "meters", "clients"),
+    ("name", "meters", "clients", "settled"),
     [
-        ("S1-direct-peers", 6, 3),
-        ("S2-direct-customers", 9, 3),
-        ("S3-indirect-customers", 6, 2),
-        ("S4-indirect-peers", 5, 5),
+        ("S1-direct-peers", 6, 3, 0),
+        ("S2-direct-customers", 9, 3, 0),
+        ("S3-indirect-customers", 6, 2, 0),
+        ("S4-indirect-peers", 5, 5, 2),
     ],
 )
-def test_a_ready_market_directory(tmp_path: Path, name: str, meters: int, clients: int) -> None:
-    """S1 to S4, by configuration alone: the committed directory, in which keys are made when it is used first."""
+def test_a_ready_market_directory(tmp_path: Path, name: str, meters: int, clients: int, settled: int) -> None:
+    """S1 to S4, by configuration alone: the committed directory, in which keys are made when it is used first.
+
+    S4 settles: every one of its rounds has a settlement with a result, signed by all parties.
+    """
     text = (EXAMPLES / name / COMMUNITY).read_text()
     for seconds in (12, *LONGER):
         out = tmp_path / f"{name}-{seconds}"
         out.mkdir()
         slower = text.replace('"PT12S"', f'"PT{seconds}S"').replace('"PT11S"', f'"PT{seconds - 1}S"')
         (out / COMMUNITY).write_text(slower)
-        done = up(str(out), "--rounds", "1")
+        done = up(str(out), "--rounds", str(settled or 1))
         if in_time(done):
             break
     assert (slower == text) == (seconds == 12)
-    check_run(done, out, meters=meters, clients=clients, rounds=1)
+    check_run(done, out, meters=meters, clients=clients, rounds=settled or 1)
+    assert ("[settlement]" in text) == ("settlement" in done.stdout) == (settled > 0)
+    if settled:
+        shown = re.findall(r"^\d\d:\d\d:\d\d +result .* result *$", done.stdout, re.MULTILINE)
+        assert len(shown) == settled
+        assert f"{settled} of {settled} periods settled" in done.stdout
+        assert settlements(out) == settled
+
+
+def settlements(out: Path) -> int:
+    """How many periods have a settlement on readings of all meters: by the public records, each checked."""
+    problems = Problems()
+    running = read_running(str(out / "market" / "market.toml"), problems)
+    problems.check()
+    chains = verify_all(out / "records", running)[Stage.SETTLEMENT]
+    assert chains.holds
+    results = [start for start, told in chains.told().items() if told.standing is Standing.RESULT]
+    meters = len(list((out / "meters").iterdir()))
+    return sum(chains.audited(start).agreed.count == meters for start in results)
 
 
 def check_run(done: "subprocess.CompletedProcess[str]", out: Path, *, meters: int, clients: int, rounds: int) -> None:
