@@ -41,7 +41,7 @@ _SECONDS = 600.0
 
 
 def measure(rationing: Rationing, method: Method, meters: int = METERS, repetitions: int = REPETITIONS) -> Row:
-    """Rounds of so many meters with one order each, with and without the check.
+    """Rounds of this many meters with one order each, with and without the check.
 
     Raises: RuntimeError if an outcome differs from the plaintext rule.
     """

@@ -16,7 +16,7 @@ from parties.service.node import Node
 from parties.settling.groups import Keys, Reader, keys_of
 
 _CLOSINGS = 4
-"""So many closings whose readers are kept in memory."""
+"""At most this many closings whose readers are kept in memory."""
 
 _Known = dict[Reader, tuple[Keys, ...]]
 

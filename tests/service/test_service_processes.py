@@ -125,7 +125,7 @@ def wait_for(town: Town, process: subprocess.Popen) -> None:
 
 
 def wait_for_log(log: Path, process: subprocess.Popen, event: str, times: int) -> None:
-    """Until the log has an event so many times: the private port answers before the service runs."""
+    """Until the log has an event this many times: the private port answers before the service runs."""
     while log.read_text().count(f'"{event}"') < times:
         assert process.poll() is None, "it has ended"
         time.sleep(0.05)
