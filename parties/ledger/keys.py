@@ -1,12 +1,14 @@
 """Rolls, which are public and kept, and sealing keys, which are secret and forgotten day by day (parties.md, T12)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parties.ledger.errors import ContradictionError
+from parties.ledger.rounds import UNFINISHED
+from parties.ledger.rows import RoundRow
 from parties.ledger.schema import rolls, sealing_keys
 from parties.ledger.shelf import Shelf, write_once
 
@@ -61,15 +63,23 @@ class Keys(Shelf):
         rows = await self._database.read(select(sealing_keys.c.data).where(sealing_keys.c.day == day))
         return rows[0].data if rows else None
 
-    async def forget_sealing_keys(self, before: str, purpose: str = "") -> int:
-        """Delete the keys of the days before this one, beyond recovery (see `Database.wipe`); how many.
+    async def forget_sealing_keys(self, days: Callable[[Sequence[RoundRow]], Mapping[str, str]]) -> int:
+        """Delete sealing keys that no round needs any more, beyond recovery (see `Database.wipe`); how many.
 
-        `purpose`: what their names begin with, so that keys for something else stay.
-
-        What was sealed to them stays closed from then on, for this party too.
+        `days`: what is to be kept, given the unfinished rounds: the first day by purpose, with which the names of its
+        keys begin ("": they are a day alone). It is asked in the transaction that deletes, so that no round which is
+        there with its key is overlooked. What was sealed to them stays closed from then on, for this party too.
         """
-        statement = delete(sealing_keys).where(sealing_keys.c.day >= purpose, sealing_keys.c.day < purpose + before)
-        forgotten = await self._database.write(lambda connection: _count(connection, statement))
+
+        async def work(connection: AsyncConnection) -> int:
+            unfinished = [RoundRow(*row) for row in await connection.execute(UNFINISHED)]
+            forgotten = 0
+            for purpose, day in days(unfinished).items():
+                old = sealing_keys.c.day >= purpose, sealing_keys.c.day < purpose + day
+                forgotten += await _count(connection, delete(sealing_keys).where(*old))
+            return forgotten
+
+        forgotten = await self._database.write(work)
         if forgotten:
             await self._database.wipe()
         return forgotten

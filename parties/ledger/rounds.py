@@ -13,6 +13,9 @@ from parties.ledger.shelf import Shelf, matching, write_once
 
 _COLUMNS = [rounds.c[name] for name in RoundRow.__slots__]
 
+UNFINISHED = select(*_COLUMNS).where(~rounds.c.finished).order_by(rounds.c.gate_ms)
+"""The rounds of all markets in which there is still something to do, by gate."""
+
 
 class Rounds(Shelf):
     """The rounds of all markets, and what is written once in each."""
@@ -59,8 +62,7 @@ class Rounds(Shelf):
 
     async def unfinished_rounds(self) -> list[RoundRow]:
         """The rounds of all markets in which there is still something to do, by gate."""
-        statement = select(*_COLUMNS).where(~rounds.c.finished)
-        return [RoundRow(*row) for row in await self._database.read(statement.order_by(rounds.c.gate_ms))]
+        return [RoundRow(*row) for row in await self._database.read(UNFINISHED)]
 
     async def oldest_kept(self, market: str) -> int | None:
         """The start of the first round of which not everything is erased; None if there is none."""

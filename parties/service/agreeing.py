@@ -118,7 +118,7 @@ def _check_challenge(message: Held, terms: Terms) -> None:
 
 
 async def _shares_held(current: Round, terms: Terms) -> RevealedShares:
-    key = await sealing_key(current)
+    key = await sealing_key(current, VoidReason.NO_RANDOMNESS)
     shares = []
     for dealer in current.others:
         dealt = await current.heard(Kind.PART_SHARE, PartShare, dealer)

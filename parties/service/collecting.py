@@ -1,5 +1,6 @@
 """Collecting orders until the gate closes. State `collecting`; the orders themselves come in by `intake`."""
 
+from mpc_market.wire.outcome import VoidReason
 from mpc_market.wire.sealing import SealingKey
 from parties.service.intake import OpenRound
 from parties.service.life import Event
@@ -24,7 +25,7 @@ async def intake_of(current: Round, key: SealingKey) -> OpenRound:
 
 async def collect(current: Round) -> Event:
     """Take orders until the gate, then no more: every submission with a receipt is stored by then."""
-    node, opened = current.node, await intake_of(current, await sealing_key(current))
+    node, opened = current.node, await intake_of(current, await sealing_key(current, VoidReason.NOT_OPENED))
     node.intake.open(opened)
     try:
         await node.business.until_closed(current, opened)

@@ -43,7 +43,7 @@ async def open_round(current: Round) -> Event:
         raise GivenUpError(VoidReason.NOT_OPENED) from None
     await _have_roll(current, terms)
     await _deal(current, terms)
-    key = await sealing_key(current)
+    key = await sealing_key(current, VoidReason.NOT_OPENED)
     check = partial(open_part_share, holder=current.party, key=key, terms=terms)
     for peer in current.others:
         await current.hear(peer, Kind.PART_SHARE, PartShare, check)
@@ -58,10 +58,16 @@ def rules_of(current: Round) -> bytes:
     return digest("rules", repr((current.settings.rules, current.settings.orders_per_submission)).encode())
 
 
-async def sealing_key(current: Round) -> SealingKey:
-    """This party's private sealing key of the round: that of its day."""
-    create, name = SealingKey.generate, current.node.business.key_name(current.start)
-    return SealingKey(await current.node.ledger.sealing_key(name, lambda: create().secret()))
+async def sealing_key(current: Round, why: VoidReason) -> SealingKey:
+    """This party's private sealing key of the round, that of its day, which it has named in its opening.
+
+    Raises: GivenUpError, for this reason, if it is gone: another one would open nothing.
+    """
+    data = await current.node.ledger.known_sealing_key(current.node.business.key_name(current.start))
+    if data is None:
+        current.log.error("the sealing key of the round is gone")
+        raise GivenUpError(why)
+    return SealingKey(data)
 
 
 async def share_for(ledger: Ledger, market: str, start: int, holder: int) -> bytes | None:
@@ -74,7 +80,9 @@ async def _say_opening(current: Round) -> None:
     if await current.said(Kind.OPENING, Opening) is not None:
         return
     part = await current.secret(PART, lambda: secrets.token_bytes(PART_BYTES))
-    enrolled = await _latest_roll(current)
+    enrolled, create = await _latest_roll(current), SealingKey.generate
+    name = current.node.business.key_name(current.start)
+    key = SealingKey(await current.node.ledger.sealing_key(name, lambda: create().secret()))
     opening = Opening(
         current.period,
         current.party,
@@ -82,7 +90,7 @@ async def _say_opening(current: Round) -> None:
         current.deadline,
         enrolled.version,
         enrolled.digest,
-        (await sealing_key(current)).public,
+        key.public,
         secrets.token_bytes(NONCE_BYTES),
         commitment(current.period, current.party, part),
     )

@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,7 +15,7 @@ from mpc_market.wire.identifiers import Stage, split_market
 from mpc_market.wire.opening import Opening
 from parties.files.party_home import key_folders, market_folders, read_party_homes
 from parties.files.problems import Problems
-from parties.ledger import InUseError, LedgerError, NotReadyError, SchemaError
+from parties.ledger import InUseError, LedgerError, NotReadyError, RoundRow, SchemaError
 from parties.service.board import Kind
 from parties.service.disputes import kept_ms
 from parties.service.life import FINAL, State
@@ -166,11 +168,7 @@ class Upkeep:
         no later one was held with.
         """
         ledger, now = self._sites.ledger, self._sites.clock.now_ms() // 1000
-        unfinished = [row for row in await ledger.unfinished_rounds() if State(row.state) in _SEALED and not row.fenced]
-        keys = 0
-        for stage in Stage:
-            starts = [row.start for row in unfinished if split_market(row.market)[1] is stage]
-            keys += await ledger.forget_sealing_keys(day_of(min([now, *starts])), f"{stage} ".lstrip())
+        keys = await ledger.forget_sealing_keys(partial(_days_kept, now))
         if keys:
             _log.info("erased", sealing_keys=keys)
         for node in [site.node for site in self._sites]:
@@ -215,6 +213,19 @@ class Upkeep:
             return 0
         needed = min(unsigned(Opening, data).roll_version for data in openings.values())
         return await ledger.forget_rolls(market, min(needed, await ledger.latest_roll_version(market)))
+
+
+def _days_kept(now: int, unfinished: Sequence[RoundRow]) -> dict[str, str]:
+    """The first day whose sealing keys are needed, for each stage, by what their names begin with."""
+    days = {}
+    for stage in Stage:
+        starts = [row.start for row in unfinished if split_market(row.market)[1] is stage and _needs_key(row)]
+        days[f"{stage} ".lstrip()] = day_of(min([now, *starts]))
+    return days
+
+
+def _needs_key(row: RoundRow) -> bool:
+    return State(row.state) in _SEALED and not row.fenced
 
 
 def _modified(path: Path) -> int | None:

@@ -172,7 +172,16 @@ async def test_a_sealing_key_is_made_once_a_day_and_forgotten(url):
         keys = await asyncio.gather(*(ledger.sealing_key("2026-12-31", create_key) for _ in range(5)))
         assert keys == made * 5 == [b"key 0"] * 5
         assert await ledger.sealing_key("2027-01-01", create_key) == b"key 1"
-        assert await ledger.forget_sealing_keys("2027-01-01") == 1
-        assert await ledger.forget_sealing_keys("2027-01-01") == 0
+        assert await ledger.forget_sealing_keys(lambda _: {"": "2027-01-01"}) == 1
+        assert await ledger.forget_sealing_keys(lambda _: {"": "2027-01-01"}) == 0
         assert await ledger.sealing_key("2027-01-01", create_key) == b"key 1"
         assert await ledger.sealing_key("2026-12-31", create_key) == b"key 2"
+        # those for another purpose stay, and whoever decides is told of what is not over
+        await create(ledger)
+        await create(ledger, start=START + 900, state="done")
+        await ledger.set_state(MARKET, START + 900, "done", "done", finished=True)
+        await ledger.sealing_key("read 2026-12-30", create_key)
+        seen = []
+        assert await ledger.forget_sealing_keys(lambda rows: seen.append(rows) or {"read ": "2026-12-31"}) == 1
+        assert [[row.start for row in rows] for rows in seen] == [[START]]
+        assert await ledger.known_sealing_key("2026-12-31") == b"key 2"

@@ -4,19 +4,22 @@ import asyncio
 import contextlib
 import json
 import socket
+import sqlite3
 
 import pytest
-from service_results import collected
+from service_results import collected, record_of
 from service_running import asynchronous
 from service_town import PERIOD, START, Meter, Town, problem
 from sqlalchemy import text
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.audit import check_record
+from mpc_market.wire.outcome import VoidReason
 from mpc_market.wire.record import Record
 from mpc_market.wire.roll import Roll, sign_roll
 from mpc_market.wire.signing import SigningKey
 from parties.files.problems import Problems
+from parties.ledger.place import Place
 from parties.registrar.home import read_registrar_home
 from parties.service import serving
 from parties.service.board import Kind
@@ -219,7 +222,7 @@ async def test_metrics_of_a_round(tmp_path):
 
 
 @asynchronous
-async def test_sealing_keys_are_forgotten_when_their_day_is_over(tmp_path):
+async def test_sealing_keys_are_forgotten_when_their_day_is_over(tmp_path, monkeypatch):
     """Then not even the party itself can open what was sealed to it (T12)."""
     town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
     async with town.up():
@@ -237,9 +240,44 @@ async def test_sealing_keys_are_forgotten_when_their_day_is_over(tmp_path):
         await one_round(town, START)
         town.clock.move_to(1000 * (START + 86_400))
         await town.until(*FINAL, start=START + PERIOD)
-        await upkeep.clean()
+        await check_that_a_key_stays_with_its_round(node, upkeep, monkeypatch, day)
         with pytest.raises(AssertionError):
             await node.ledger.sealing_key(day, never)
+
+
+async def check_that_a_key_stays_with_its_round(node, upkeep, monkeypatch, day: str) -> None:
+    """Also of one that begins while it is being cleaned."""
+    ledger, market, start = node.ledger, node.market.id, START + 3 * PERIOD
+    forget = ledger.forget_sealing_keys
+
+    async def meanwhile(*asked: object) -> int:
+        await ledger.create_round(market, start, opens_ms=0, gate_ms=1, deadline_ms=2, state=State.OPENING)
+        await ledger.sealing_key(day, lambda: b"made for this round")
+        return await forget(*asked)
+
+    key = await ledger.known_sealing_key(day)
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "forget_sealing_keys", meanwhile)
+        await upkeep.clean()
+    assert await ledger.known_sealing_key(day) == key is not None
+    await ledger.set_state(market, start, State.OPENING, State.VOID, finished=True)
+    await upkeep.clean()
+
+
+@asynchronous
+async def test_a_round_whose_sealing_key_is_gone_is_void_at_once(tmp_path):
+    """Another key would open nothing."""
+    town = Town(tmp_path / "market")
+    async with town.up():
+        await town.until(State.COLLECTING)
+        await town.stop(0)
+        path = Place.of(town.home(0).database).path
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as ledger:
+            assert ledger.execute("DELETE FROM sealing_keys").rowcount == 1
+        await town.start(0)
+        await town.until(State.VOID, parties=[0])
+        outcome = (await record_of(town, 0)).outcomes[0]
+        assert outcome.message.content.reason is VoidReason.NOT_OPENED
 
 
 @asynchronous
