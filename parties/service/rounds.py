@@ -67,12 +67,13 @@ class Rounds:
                 _log.error("storage fails", reason=str(error))
             except InvalidSettingsError as error:  # the key that signs a round is missing
                 _log.error("round not opened", reason=str(error))
-                await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _resume(self) -> None:
         rows = [row for row in await self._node.ledger.unfinished_rounds() if row.market == self._node.market.id]
         for row in rows:
-            self._drive(row)
+            if row.start not in self._drivers:  # by an earlier try, which failed at another round
+                self._drive(row)
 
     async def _open_due(self) -> None:
         """Open every round whose time has come. One that this party has missed altogether is left out."""
