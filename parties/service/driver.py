@@ -14,11 +14,11 @@ from parties.service.agreeing import close_round, reveal_parts
 from parties.service.board import Kind
 from parties.service.collecting import collect
 from parties.service.computing import begin_attempt, compute
-from parties.service.ending import append_record, confirm, sign_void
+from parties.service.ending import append_record, confirm, outcomes_of_others, sign_void
 from parties.service.life import BOUND_BY_DEADLINE, FINAL, Event, State, advance
 from parties.service.opening import open_round
 from parties.service.rejoining import rejoin
-from parties.service.round import GivenUpError, Round, cancel_all, first_of, together
+from parties.service.round import GivenUpError, Round, cancel_all, first_of
 
 STEPS: dict[State, Callable[[Round], Awaitable[Event]]] = {
     State.OPENING: open_round,
@@ -49,6 +49,8 @@ class Driver:
     def __init__(self, current: Round, state: State) -> None:
         self.round = current
         self.state = state
+        self.since_ms = current.node.clock.now_ms()
+        """Since when the round has been in this state, as far as this process knows."""
 
     async def run(self) -> State:
         """Drive the round to its end. Trouble with storage is waited out: nothing is said that is not stored."""
@@ -100,7 +102,7 @@ class Driver:
         finished = after in FINAL
         await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=finished)
         current.log.info("round", state=after.value, before=self.state.value, cause=event.value)
-        self.state = after
+        self.state, self.since_ms = after, current.node.clock.now_ms()
         current.node.board.bell(current.start).ring()
         if finished:
             late = current.node.clock.now_ms() - current.gate
@@ -129,15 +131,8 @@ class Driver:
     async def _end_of_others(self) -> Event | None:
         """What becomes of the round without this party."""
         current = self.round
-
-        async def hear(peer: int) -> Outcome:
-            outcome = await current.hear(peer, Kind.OUTCOME, Outcome, lambda _: None)
-            if isinstance(outcome.content, Void):
-                raise GivenUpError(outcome.content.reason)
-            return outcome
-
         with contextlib.suppress(GivenUpError):
-            heard = await together(*(hear(peer) for peer in current.others))
-            if standing(dict(zip(current.others, heard, strict=True)), current.committee.parties) is not Standing.VOID:
+            heard = await outcomes_of_others(current)
+            if standing(heard, current.committee.parties) is not Standing.VOID:
                 return Event.RESULT_FORGOTTEN
         return Event.VOIDED

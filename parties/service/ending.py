@@ -1,5 +1,6 @@
 """The end of a round: outcomes gathered, or the round signed void; the public record. State `signed`, and void."""
 
+import asyncio
 from dataclasses import replace
 
 from mpc_market.wire.agreement import SetSignature
@@ -12,16 +13,59 @@ from parties.ledger import ContradictionError, RecordRow
 from parties.service.agreeing import Agreed, agreed_of, parts_of
 from parties.service.board import Kind
 from parties.service.life import Event
-from parties.service.round import Round
+from parties.service.peers import UnreachableError
+from parties.service.round import GivenUpError, Round, first_of, together
+
+HEARSAY_SECONDS = 2.0
+"""So often the outcome of a party is asked of others, which may have heard it, as long as it does not say it itself."""
 
 
 async def confirm(current: Round) -> Event:
     """State `signed`: this party has signed the result, and waits for what the others have signed, as long as it
     takes.
     """
-    outcomes = await current.gather(Kind.OUTCOME, Outcome)
+    own = await current.said(Kind.OUTCOME, Outcome)
+    assert own is not None, "its state says so"
+    try:
+        outcomes = {current.party: own, **await outcomes_of_others(current)}
+    except GivenUpError:
+        return Event.VOIDED
     result = standing(outcomes, current.committee.parties) is Standing.RESULT
     return Event.RESULT_CONFIRMED if result else Event.VOIDED
+
+
+async def outcomes_of_others(current: Round) -> dict[int, Outcome]:
+    """What all others have signed, stored; waits as long as it takes.
+
+    Raises: GivenUpError as soon as one has signed that there is no result, which is final; LedgerError.
+    """
+
+    async def hear(author: int) -> Outcome:
+        said = current.hear(author, Kind.OUTCOME, Outcome, lambda _: None)
+        outcome = await first_of(said, _hearsay(author, current))
+        if isinstance(outcome.content, Void):
+            raise GivenUpError(outcome.content.reason)
+        return outcome
+
+    heard = await together(*(hear(peer) for peer in current.others))
+    return dict(zip(current.others, heard, strict=True))
+
+
+async def _hearsay(author: int, current: Round) -> Outcome:
+    """What others have gathered of a party that is away, or has forgotten it. It is signed, so it is believed."""
+    while True:
+        await asyncio.sleep(HEARSAY_SECONDS)
+        for peer in current.others:
+            try:
+                data = None
+                if peer != author:
+                    data = await current.node.peers[peer].gathered(current.start, Kind.OUTCOME, author)
+                if data is not None:
+                    return await current.take(author, Kind.OUTCOME, Outcome, data)
+            except UnreachableError:
+                continue
+            except WireError as error:
+                current.bad_message(peer, Kind.OUTCOME, error)
 
 
 async def sign_void(current: Round, reason: VoidReason) -> Event:

@@ -47,6 +47,10 @@ class States(Protocol):
     def counts(self) -> Counter[State]:
         """How many are driven here, by state."""
 
+    @property
+    def signed_ms(self) -> int | None:
+        """Since when one driven here waits for what others have signed; None if none does."""
+
 
 class Lookup:
     """Rounds by the start of their period."""

@@ -30,6 +30,7 @@ class Metrics:
         self.peer_up = self._gauge("peer_up", "Whether the peer answered last time.", "party")
         self.peer_ahead = self._gauge("peer_clock_ahead_seconds", "How far the peer's clock is ahead.", "party")
         self.in_state = self._gauge("rounds_in_state", "Rounds that this party has not finished, by state.", "state")
+        self.signed = self._gauge("signed_seconds", "How long a round has waited for what other parties have signed.")
         self.roll_version = self._gauge("roll_version", "The newest version of the roll.", "market")
         self.disk_free = self._gauge("disk_free_bytes", "Free space where the ledger is.")
         self.ledger_waiting = self._gauge("ledger_waiting", "Writes that wait for their commit.")

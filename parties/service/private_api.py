@@ -62,6 +62,8 @@ class PrivateApi:
         for state in State:
             if state not in FINAL:
                 metrics.in_state.labels(state.value).set(counts[state])
+        now, since = self._sites.clock.now_ms(), [site.rounds.signed_ms for site in self._sites]
+        metrics.signed.set(max(((now - each) / 1000 for each in since if each is not None), default=0))
         metrics.attempts_waiting.set(self._sites.pool.waiting)
         metrics.disk_free.set(self._upkeep.disk_free)
         metrics.ledger_waiting.set(sum(site.node.intake.waiting for site in self._sites))

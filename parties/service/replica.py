@@ -63,6 +63,11 @@ class Mirror:
         """None is driven here, so none is counted here."""
         return Counter()
 
+    @property
+    def signed_ms(self) -> int | None:
+        """None is driven here."""
+        return None
+
     async def take(self, start: int, row: RoundRow | None) -> bool:
         """A round as it is now; whether that is settled, or to be tried again. Raises: LedgerError."""
         node, done = self._node, True

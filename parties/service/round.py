@@ -129,19 +129,29 @@ class Round:
                 data = await self.node.peers[peer].pull(self.start, kind, LONG_POLL_SECONDS)
                 pause = Pause()  # it is there, and will say so at once when it has something
                 if data is not None:
-                    heard = self._checked(peer, message_type, data)
-                    check(heard)
-                    await self.node.board.keep(self.start, kind, peer, data)
-                    return heard
+                    return await self.take(peer, kind, message_type, data, check)
             except UnreachableError:
                 pass
             except RoundVoidError as error:
                 await self.believe_void(peer, error.signed)
             except WireError as error:
-                heard = None
                 self.bad_message(peer, kind, error)
             await pause()
         return heard
+
+    async def take(
+        self,
+        author: int,
+        kind: Kind,
+        message_type: type[M],
+        data: bytes,
+        check: Callable[[M], object] = lambda _: None,
+    ) -> M:
+        """What a peer has said, whoever hands it out, checked and stored. Raises: WireError, LedgerError."""
+        message = self._checked(author, message_type, data)
+        check(message)
+        await self.node.board.keep(self.start, kind, author, data)
+        return message
 
     async def believe_void(self, peer: int, data: bytes) -> None:
         """A peer says that the round is void: if it has signed that, it is.

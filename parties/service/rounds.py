@@ -130,3 +130,9 @@ class Rounds:
     def counts(self) -> Counter[State]:
         """How many rounds are being driven, by state."""
         return Counter(driver.state for driver in self._drivers.values())
+
+    @property
+    def signed_ms(self) -> int | None:
+        """Since when the round waits that has waited longest for what others have signed; None if none does."""
+        since = [driver.since_ms for driver in self._drivers.values() if driver.state is State.SIGNED]
+        return min(since, default=None)

@@ -1,6 +1,7 @@
 """All in deploy/ that can be checked without a container engine or a cluster; and that the runbook tells the truth."""
 
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -222,6 +223,17 @@ def test_the_unit_is_well_formed_and_confined(tmp_path):
 
 def test_the_rules_are_well_formed():
     assert "SUCCESS" in run(program("promtool"), "check", "rules", DEPLOY / "alerts.yaml")
+
+
+def test_a_round_that_waits_long_for_a_signature_is_told(tmp_path):
+    alert = "[{eval_time: 20m, alertname: RoundPending, exp_alerts: %s}]"
+    told = next(rule for rule in document("alerts.yaml")["groups"][0]["rules"] if rule["alert"] == "RoundPending")
+    fires = json.dumps([{"exp_labels": told["labels"], "exp_annotations": told["annotations"]}])
+    cases = (("0+60x20", fires), ("0 60 120 0x20", "[]"))
+    series = "{interval: 1m, input_series: [{series: mpc_market_signed_seconds, values: '%s'}], alert_rule_test: %s}"
+    tests = ", ".join(series % (values, alert % expected) for values, expected in cases)
+    (tmp_path / "rules.yaml").write_text(f"{{rule_files: ['{DEPLOY / 'alerts.yaml'}'], tests: [{tests}]}}")
+    assert "SUCCESS" in run(program("promtool"), "test", "rules", tmp_path / "rules.yaml")
 
 
 def test_alerts_are_about_metrics_that_there_are():

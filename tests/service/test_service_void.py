@@ -15,8 +15,10 @@ from mpc_market.wire.audit import check_record
 from mpc_market.wire.message import split_signed
 from mpc_market.wire.outcome import Outcome, Result, Void, VoidReason
 from parties.ledger import Ledger, back_up
-from parties.service import computing, driver
+from parties.service import computing, driver, ending
+from parties.service.board import Kind
 from parties.service.life import BOUND_BY_DEADLINE, FINAL, State
+from parties.service.peers import Peer, UnreachableError
 from parties.service.round import Round
 
 
@@ -112,11 +114,46 @@ async def test_one_void_is_final_for_those_who_have_signed_a_result(tmp_path, mo
         await town.until(State.SIGNED, parties=[0, 2])
         document = (await town.get(0, f"periods/{START}")).json()
         assert (document["state"], document["price"], document["outcomes"]) == ("signed", None, [])
+        await town.stop(2)  # one is enough, whoever is away
         town.clock.move_to(town.deadline)
+        await town.until(State.VOID, parties=[0, 1])
+        await town.start(2)
         await town.until(State.VOID)
         assert [type(await outcome(town, party)) for party in range(3)] == [Result, Void, Result]
         for party in range(3):
             check_record(await record_of(town, party), town.market.committee(START))
+
+
+@asynchronous
+async def test_an_outcome_that_has_reached_one_party_reaches_all(tmp_path, monkeypatch):
+    """Whether its author is away, or has forgotten it."""
+    pull, town = Peer.pull, small_town(tmp_path)
+
+    async def cut_off(self: Peer, start: int, kind: Kind, wait: float) -> bytes | None:
+        """Party 1 hears no outcome of party 2."""
+        if kind is Kind.OUTCOME and self.link is town.services[1].node.links.peers[2]:
+            raise UnreachableError(2, "is cut off by a test")
+        return await pull(self, start, kind, wait)
+
+    async with town.up():
+        await with_orders(town)
+        await back_up(town.home(2).database, tmp_path / "backup.db")
+        with monkeypatch.context() as patch:
+            patch.setattr(Peer, "pull", cut_off)
+            patch.setattr(ending, "HEARSAY_SECONDS", 1000.0)
+            town.clock.move_to(town.gate)
+            await town.until(State.RESULT, parties=[0, 2])
+            await town.until(State.SIGNED, parties=[1])
+            assert "mpc_market_signed_seconds 0.0" in (await town.private(1, "metrics")).text
+            town.clock.move_to(town.gate + 1_000_000)
+            assert "mpc_market_signed_seconds 1000.0" in (await town.private(1, "metrics")).text
+            await town.stop(1, 2)
+        await town.start(1)
+        await town.until(State.RESULT, parties=[1])
+        assert "mpc_market_signed_seconds 0.0" in (await town.private(1, "metrics")).text
+        await restored(town, 2, tmp_path / "backup.db")
+        await town.until(State.LOST, parties=[2])
+        check_record(await record_of(town, 1), town.market.committee(START))
 
 
 @pytest.mark.parametrize("signed", [True, False], ids=["signed", "not signed"])
