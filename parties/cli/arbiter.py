@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parties.cli.exits import FAILED, exit_codes
-from parties.files.output import check_outputs, write_files
+from parties.files.output import check_folder, check_outputs, write_files
 from parties.files.problems import Problems, printable
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def fetch(
     from parties.files.disputes import read_dispute  # noqa: PLC0415
 
     problems = Problems()
+    check_folder("--out", out, (home,), problems)
     own, running = _open(home, market, problems)
     given = read_dispute(Path(dispute), problems)
     if (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parties.cli.exits import FAILED, exit_codes
+from parties.files.output import check_folder
 from parties.files.problems import Problems, printable
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def fetch(
 
     Exit code: 0 the chains of all parties are there; 1 not all of them; 2 bad input.
     """
-    running = _read_market(market, Problems())
+    problems = Problems()
+    check_folder("--out", out, (), problems)
+    running = _read_market(market, problems)
     fine = True
     for stage, found in _fetch(running, Path(out)):
         for each in found:

@@ -9,6 +9,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 
 from mpc_market.errors import OutputError
@@ -54,6 +55,30 @@ def check_outputs(files: Mapping[str, str | None], inputs: Iterable[str | None],
         for other, earlier in named[:i]:
             if same_file(path, earlier):
                 problems.add(option, f"is the same file as {other}: give it another name")
+
+
+def check_folder(option: str, path: str, inputs: Iterable[str], problems: Problems) -> None:
+    """Whether files can be saved in a directory, which need not be there: it is no home and lies in none, be it one
+    that the command reads or any other.
+    """
+    if "\0" in path:
+        problems.add(option, "no path has a NUL byte")
+        return
+    homes = (str(each) for each in (Path(path), *Path(os.path.realpath(path)).parents) if _holds_keys(each))
+    read = (each for each in inputs if not os.path.isfile(each) and (same_file(path, each) or _lies_in(path, each)))
+    if (home := next(chain(read, homes), None)) is not None:
+        problems.add(
+            option,
+            f"{printable(path, 200)} is or lies in {printable(home, 200)}, the home of somebody's keys, which stays "
+            "private: name another directory",
+        )
+    elif os.path.exists(path) and not os.path.isdir(path):
+        problems.add(option, f"{printable(path, 200)} is a file: name a directory")
+
+
+def _holds_keys(directory: Path) -> bool:
+    """Whether it is the home of a meter, supplier, grid operator or arbiter, of a party, or of a registrar."""
+    return any(os.path.lexists(directory / key) for key in ("identity.key", "signing.key", "registrar.key"))
 
 
 def same_file(path: str, other: str) -> bool:

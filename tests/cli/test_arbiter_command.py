@@ -93,6 +93,9 @@ def test_a_round_that_nobody_knows_is_not_judged(folder: Path, run: Run) -> None
     assert "no such round: no party knows one of 2026-09-21T14:15:00Z, so there is nothing to judge" in ended.err
 
 
+FETCH = ("arbiter", "fetch", "case/dispute.json", "--home", "arbiter", "--market", "market.toml")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -101,6 +104,10 @@ def test_a_round_that_nobody_knows_is_not_judged(folder: Path, run: Run) -> None
         (("arbiter", "check", "case", "--home", "arbiter", "--market", "x.toml"), "x.toml: no such file"),
         (("arbiter", "fetch", "market.toml", "--home", "arbiter", "--market", "market.toml", "--out", "x"),
          "market.toml: it is no evidence as"),
+        ((*FETCH, "--out", "arbiter"), "--out: arbiter is or lies in arbiter, the home of somebody's keys"),
+        ((*FETCH, "--out", "arbiter/x"), "--out: arbiter/x is or lies in arbiter, "),
+        ((*FETCH, "--out", "m1/x/x"), "--out: m1/x/x is or lies in "),
+        ((*FETCH, "--out", "market.toml"), "--out: market.toml is a file: name a directory"),
         (("arbiter", "keygen", "--home", "x", "--name", "", "--out", "y.toml"), "--name: "),
         (("arbiter", "check", "case", "--home", "m1", "--market", "market.toml"), "is this the home of an arbiter?"),
         (("arbiter", "keygen", "--home", "x", "--name", "a/b", "--out", "y.toml"), "the id of a dispute's arbiter"),
@@ -118,4 +125,4 @@ def test_wrong_inputs(folder: Path, run: Run, arguments: tuple[str, ...], messag
     ended = run(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
-    assert not Path("x").exists()
+    assert not any(Path(each).exists() for each in ("x", "arbiter/x", "m1/x"))

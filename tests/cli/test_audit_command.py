@@ -183,6 +183,10 @@ def test_a_market_that_is_settled_has_four_chains_of_each_party(tmp_path: Path, 
         (("verify", "records", "--market", "market.toml", "--evidence", "elm.json"), "it is of market elm"),
         (("fetch", "--market", "nowhere.toml", "--out", "x"), "nowhere.toml: no such file"),
         (("fetch", "--market", "market.toml"), "Missing option '--out'"),
+        (("fetch", "--market", "market.toml", "--out", "home"), "--out: home is or lies in home, the home of somebody"),
+        (("fetch", "--market", "market.toml", "--out", "home/x/y"), "--out: home/x/y is or lies in "),
+        (("fetch", "--market", "market.toml", "--out", "link"), "--out: link is or lies in "),
+        (("fetch", "--market", "market.toml", "--out", "small.toml"), "--out: small.toml is a file: name a directory"),
         (("ticket", "records", "m/0", "--market", "market.toml", "--period", "noon"), "--period: period 'noon'"),
         (
             ("ticket", "records", "m17", "m/0", "--market", "market.toml", "--period", PERIOD),
@@ -198,6 +202,9 @@ def test_wrong_inputs(
 ) -> None:
     monkeypatch.chdir(folder)
     Path("small.toml").write_text("[market]\n")
+    Path("home/deep").mkdir(parents=True)
+    Path("home/signing.key").write_text("")
+    Path("link").symlink_to("home/deep")
     Path("elm.json").write_text(evidence_of(WireRound(market="elm")).encode())
     ended = run("audit", *arguments)
     assert (ended.code, ended.out) == (2, "")
@@ -206,6 +213,6 @@ def test_wrong_inputs(
 
 def test_a_directory_that_cannot_be_made(folder: Path, run: Run) -> None:
     (folder / "taken").write_text("")
-    ended = run("audit", "fetch", "--market", str(folder / "market.toml"), "--out", str(folder / "taken"))
+    ended = run("audit", "fetch", "--market", str(folder / "market.toml"), "--out", str(folder / "taken/in"))
     assert ended.code == 1
-    assert "File exists" in ended.err
+    assert "Not a directory" in ended.err
