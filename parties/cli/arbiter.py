@@ -88,17 +88,13 @@ def fetch(
     check_folder("--out", out, (home,), problems)
     own, running = _open(home, market, problems)
     given = read_dispute(Path(dispute), problems)
-    if (
-        given is not None
-        and own is not None
-        and running is not None
-        and (wrong := check_asked(given.asked, running, own))
-    ):
-        problems.add(dispute, wrong)
     problems.check()
     assert own is not None
     assert running is not None
     assert given is not None
+    if wrong := check_asked(given.asked, running, own):
+        problems.add(dispute, wrong)
+        problems.check()
 
     case = asyncio.run(Fetching(running, own, given).run(int(time.time())))
     _check_known(case)

@@ -164,9 +164,9 @@ NOT_FROM_OUTSIDE = {
     "parties.service.following:last_begun": "its own ledger",
     "parties.service.settling:PeriodSettling._traded": "its own ledger",
     "parties.service.sheets:Sheets._amounts": "its own ledger",
-    "parties.service.sheets:Sheets._bill": "its own ledger",
     "parties.service.sheets:Sheets._earlier": "its own ledger; the claim is read by `Claim`",
     "mpc_market.wire.sheet:key_fact": "a key that has been read, as a number",
+    "parties.service.readers:_named": "its `Reader` is who reads: nothing is taken apart",
     "parties.settling.kept:KeptAccount.decode": "its own ledger",
     "parties.service.replica:Mirror.take": "a row of its own ledger",
     # behind a parser that is spoilt here, on what that one gives, or by way of the network (test_hostile_clients)
