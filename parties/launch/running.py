@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mpc_market.errors import MarketError
+from mpc_market.wire.identifiers import Stage
 from parties.audit.fetching import PublicApi, fetch
 from parties.audit.saved import stage_folder, stages_of
 from parties.audit.verifying import Report, verify_all
-from parties.client.api import UnreachableError, pinned
+from parties.client.api import Api, UnreachableError, pinned
+from parties.files.running import RunningMarket
 from parties.launch.community import Community, write_orders, write_readings
 from parties.launch.processes import Processes, Running
 from parties.launch.watching import FINAL, Seen, see, until_ready
@@ -54,6 +56,7 @@ async def run(
         for number in range(len(running.parties)):
             await processes.start(f"party-{number}", ["party", "run", "--home", str(community.party_home(number))])
         api = await stack.enter_async_context(PublicApi(running.id, pinned(running, int(time.time()))))
+        settlement = await _settlement(running, stack)
         say(f"{len(running.parties)} compute parties are starting")
         await _watched(until_ready(api), processes)
         starts = _starts(community, rounds + _SPARE_ROUNDS)
@@ -65,14 +68,23 @@ async def run(
             meters.append(await processes.start(name, _watch_arguments(files, homes, rounds)))
         say(f"{len(community.meters)} meters of {len(meters)} clients take part in {rounds} rounds")
         known: dict[int, Seen] = {}
-        await _follow(api, community, starts, known, show, meters, processes)
+        await _follow(api, settlement, community, starts, known, show, meters, processes)
         audits = await _audit(community, directory / "records")
     verified = all(each.process.returncode == 0 for each in meters)
     return Run({start: seen for start, seen in known.items() if seen.orders}, verified, audits)
 
 
+async def _settlement(running: RunningMarket, stack: AsyncExitStack) -> Api | None:
+    """Asks the parties about settlements; None if the market only clears."""
+    if running.calendar is None:
+        return None
+    staged = running.staged(Stage.SETTLEMENT)
+    return await stack.enter_async_context(Api(staged.id, pinned(staged, int(time.time()))))
+
+
 async def _follow(
     api: PublicApi,
+    settlement: Api | None,
     community: Community,
     starts: list[int],
     known: dict[int, Seen],
@@ -86,11 +98,10 @@ async def _follow(
         processes.check(may_end=meters)
         if all(each.process.returncode is not None for each in meters):
             until = until or time.monotonic() + SETTLE_SECONDS
-            settles = community.running.calendar is not None
-            unsettled = [seen for seen in known.values() if settles and seen.orders and seen.settled not in FINAL]
+            unsettled = [seen for seen in known.values() if settlement and seen.orders and seen.settled not in FINAL]
             last = not unsettled or time.monotonic() > until
         with suppress(UnreachableError):  # party 0 is busy, or gone: then `check` says so
-            await see(api, community, starts, known)
+            await see(api, settlement, community, starts, known)
         show({start: seen for start, seen in known.items() if seen.orders or not (last or seen.orders == 0)})
         if not last:
             await asyncio.sleep(_REFRESH_SECONDS)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from mpc_market.errors import MarketError
 from mpc_market.rules.model import Side
-from mpc_market.wire.identifiers import Stage
 from parties.client.api import Api, RefusedError, UnreachableError
 from parties.launch.community import Community
 from parties.meter.results import State
@@ -17,7 +16,8 @@ READY_SECONDS = 60.0
 """This long all compute parties may take to start and to find each other."""
 
 _PAUSE_SECONDS = 0.25
-FINAL = ("result", "void")
+FINAL = ("result", "void", "lost")
+"""States in which a round stays, as parties tell them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,18 @@ async def _is_ready(api: Api, party: int) -> bool:
         return False
 
 
-async def see(api: Api, community: Community, starts: Sequence[int], known: dict[int, Seen]) -> None:
-    """Bring up to date what is known of the rounds. Raises: UnreachableError."""
+async def see(
+    api: Api, settlement: Api | None, community: Community, starts: Sequence[int], known: dict[int, Seen]
+) -> None:
+    """Bring up to date what is known of the rounds. `settlement`: asks about that stage, if the market has it.
+
+    Raises: UnreachableError.
+    """
     for start in starts:
         before = known.get(start)
-        settles = community.running.calendar is not None and before is not None
         if before is not None and before.state in FINAL and before.verified == before.orders != 0:
-            if settles and before.orders and before.settled not in FINAL:
-                known[start] = replace(before, settled=await _settled(api, start))
+            if settlement is not None and before.orders and before.settled not in FINAL:
+                known[start] = replace(before, settled=await _settled(settlement, start))
             continue
         try:
             told = json.loads(await api.get(0, f"periods/{start}"))
@@ -72,10 +76,10 @@ async def see(api: Api, community: Community, starts: Sequence[int], known: dict
         known[start] = await asyncio.to_thread(_with_results, seen, community) if seen.state in FINAL else seen
 
 
-async def _settled(api: Api, start: int) -> str:
+async def _settled(settlement: Api, start: int) -> str:
     """How far the settlement of a period is. Raises: UnreachableError."""
     try:
-        return str(json.loads(await api.get(0, f"../{Stage.SETTLEMENT.of(api.market)}/periods/{start}"))["state"])
+        return str(json.loads(await settlement.get(0, f"periods/{start}"))["state"])
     except RefusedError:
         return "waits"  # for the end of the period
 

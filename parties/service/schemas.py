@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, Field
 
+from parties.service.life import State
+
 _SIGNED = "signed message (mpc_market.wire): message ‖ signature, hex"
 
 
@@ -60,7 +62,7 @@ class PeriodDocument(BaseModel):
     opens: int
     gate: int = Field(description="orders are taken before this moment, ms")
     deadline: int
-    state: str = Field(description="opening, collecting, closing, agreed, seeded, computing, signed, result or void")
+    state: str = Field(description=f"how far it is at this party: {', '.join(State)}")
     openings: list[str] = Field(description=f"by party, what there is: {_SIGNED}")
     challenge: str | None = Field(description="hex; follows from the openings once all are there")
     roll: RollDocument | None = Field(description="the version that the round uses")
