@@ -10,7 +10,6 @@ supplier and user is shown of them is compared with the plaintext rule (`mpc_mar
 """
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,7 +22,7 @@ from mpc_market.wire.identifiers import START_MAX, Stage
 from mpc_market.wire.layout import Reading as Sent
 from mpc_market.wire.sheet import Content, ReceivedSheet
 from mpc_market.wire.tariff import Tariff
-from parties.client.api import Api, RefusedError, UnreachableError, pinned
+from parties.client.api import Api, pinned
 from parties.client.sheets import SheetError
 from parties.files.problems import Problems
 from parties.launch.community import SUPPLIER, Community
@@ -35,7 +34,7 @@ from parties.meter.rounds import Rounds
 from parties.settling.calendar import Calendar
 from parties.supplier.home import SupplierHome, read_supplier_home
 from parties.supplier.sheets import fetch, publish_tariff
-from soak.steered import Meters, SteeredClock
+from soak.steered import Meters, SteeredClock, state_of
 
 PERIOD_SECONDS, METERS = 900, 5
 CALENDAR = {"reading_deadline": "PT20M", "correction_deadline": "PT30M", "settle_within": "PT10M", "billing": "PT30M"}
@@ -189,7 +188,7 @@ class LiveMonth:
         api = self._stages[stage].api
         for party in range(api.parties):
             async with asyncio.timeout(_STATES_SECONDS):
-                while (state := await _state(api, party, start)) != "result":
+                while (state := await state_of(api, party, start)) != "result":
                     if state == "void":
                         raise MarketError(f"the {stage} of {start} is void")
                     await asyncio.sleep(_PAUSE_SECONDS)
@@ -295,10 +294,3 @@ def _bills(bookings: Sequence[Booking]) -> dict[str, Bill]:
 
 def _reading(sent: Sent) -> Reading:
     return Reading(sent.imported, sent.exported)
-
-
-async def _state(api: Api, party: int, start: int) -> str | None:
-    try:
-        return str(json.loads(await api.get(party, f"periods/{start}"))["state"])
-    except (UnreachableError, RefusedError):
-        return None

@@ -94,20 +94,27 @@ class Meters:
 
     async def states(self, start: int) -> list[str | None]:
         """How far the round is at each party, as its public API tells."""
-        return [await self._state(party, start) for party in range(self.api.parties)]
+        return [await state_of(self.api, party, start) for party in range(self.api.parties)]
 
     async def until(self, start: int, *states: str, parties: Sequence[int] = ()) -> None:
         """Wait until the round is in one of these states at all (some) parties. Raises: TimeoutError."""
-        for party in parties or range(self.api.parties):
-            async with asyncio.timeout(_SETTLE_SECONDS):
-                while await self._state(party, start) not in states:
-                    await asyncio.sleep(_PAUSE_SECONDS)
+        await until(self.api, start, *states, parties=parties)
 
-    async def _state(self, party: int, start: int) -> str | None:
-        try:
-            return str(json.loads(await self.api.get(party, f"periods/{start}"))["state"])
-        except (UnreachableError, RefusedError):
-            return None
+
+async def until(api: Api, start: int, *states: str, parties: Sequence[int] = ()) -> None:
+    """Wait until a round of any stage is in one of these states at all (some) parties. Raises: TimeoutError."""
+    for party in parties or range(api.parties):
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            while await state_of(api, party, start) not in states:
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def state_of(api: Api, party: int, start: int) -> str | None:
+    """How far a round is at a party; None if it does not answer, or knows no such round."""
+    try:
+        return str(json.loads(await api.get(party, f"periods/{start}"))["state"])
+    except (UnreachableError, RefusedError):
+        return None
 
 
 def draw(source: random.Random, homes: Sequence[Home]) -> list[Wish]:

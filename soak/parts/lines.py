@@ -4,7 +4,7 @@ Whatever the lines do, a round clears as the plaintext rule says, or is void.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +44,19 @@ BAD = Line(40, 2, 0.02)
 class Region:
     """A market on hosts of its own, and rounds in all weathers."""
 
-    def __init__(self, play: Play, directory: Path, hosts: Hosts, meters: int = 4) -> None:
+    def __init__(
+        self,
+        play: Play,
+        directory: Path,
+        hosts: Hosts,
+        meters: int = 4,
+        settlement: Mapping[str, str] | None = None,
+    ) -> None:
         self.play, self.hosts = play, hosts
         places = [addresses_from((address, _PORT)) for address in hosts.addresses[:PARTIES]]
-        self.community = make_community(directory, PARTIES, meters, PERIOD_SECONDS, DEADLINE_SECONDS, places)
+        self.community = make_community(
+            directory, PARTIES, meters, PERIOD_SECONDS, DEADLINE_SECONDS, places, settlement
+        )
 
     def run(self, weathers: Sequence[Weather]) -> Judgement:
         """One round in each, while there is time; then what was found."""
