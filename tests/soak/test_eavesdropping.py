@@ -20,8 +20,8 @@ from mpc_market.rules.model import Side
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.layout import Reading
 from mpc_market.wire.sheet import Content
-from parties.files.problems import Problems
 from parties.client.api import Api, pinned
+from parties.files.problems import Problems
 from parties.meter.forecast import Wish
 from parties.meter.readings import STORE, send_reading
 from parties.meter.rounds import Rounds
