@@ -164,7 +164,7 @@ NOT_FROM_OUTSIDE = {
     "parties.service.following:last_begun": "its own ledger",
     "parties.service.settling:PeriodSettling._traded": "its own ledger",
     "parties.service.sheets:Sheets._amounts": "its own ledger",
-    "parties.service.sheets:Sheets._earlier": "its own ledger; the claim is read by `Claim`",
+    "parties.service.round:Round.take": "a message of a peer: hands on to `read_signed`",
     "mpc_market.wire.sheet:key_fact": "a key that has been read, as a number",
     "parties.service.readers:_named": "its `Reader` is who reads: nothing is taken apart",
     "parties.settling.kept:KeptAccount.decode": "its own ledger",
