@@ -193,10 +193,10 @@ def remove(
 def list_(
     home: Home,
     out: Annotated[
-        str | None, typer.Option(metavar="METERS.csv", help="Write all of it as CSV, as `enrol --csv` reads it.")
+        str | None, typer.Option(metavar="METERS.csv", help="Write the meters as CSV, as `enrol --csv` reads it.")
     ] = None,
 ) -> None:
-    """Show who is enrolled: meter, supplier, region, largest quantity (kWh).
+    """Show who is enrolled: meter, supplier, region, largest quantity (kWh); and the DSOs and TSOs.
 
     \b
     Example:
@@ -206,7 +206,7 @@ def list_(
     """
     from parties.files.output import check_outputs, write_files  # noqa: PLC0415
     from parties.registrar import desk  # noqa: PLC0415
-    from parties.registrar.listing import meters_csv, meters_table  # noqa: PLC0415
+    from parties.registrar.listing import meters_csv, meters_table, operators_table  # noqa: PLC0415
 
     opened, problems = _open(home), Problems()
     check_outputs({"--out": out}, (str(home), str(opened.roll), str(opened.market_path)), problems)
@@ -217,6 +217,8 @@ def list_(
     else:
         for line in meters_table(roll, opened.market.settings):
             typer.echo(line)
+        for k, line in enumerate(operators_table(roll)):
+            typer.echo(line if k else f"\n{line}")
     _tell(opened, roll, "on it")
 
 

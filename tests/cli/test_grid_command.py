@@ -48,6 +48,9 @@ def test_keys_from_the_operator_to_the_roll(market: Path, run: Run) -> None:
     assert "added 2 grid operators; version 2, 0 meters, 0 suppliers, 2 grid operators" in ended.out
     assert roll().by_region()["north"].identity_key.hex() == row["identity_key"]
     assert roll().by_area()["grid"].area == "grid"
+    listed = run("registrar", "list", "--home", "oak/registrar").out.splitlines()
+    assert ["DSO", "north", "grid", row["identity_key"]] in [line.split() for line in listed]
+    assert ["TSO", "grid", roll().by_area()["grid"].identity_key.hex()] in [line.split() for line in listed]
     assert registrar(run, "remove", "--dso", "north").code == 0
     assert registrar(run, "remove", "--tso", "grid").code == 0
     assert (roll().version, roll().regions, roll().areas) == (4, (), ())

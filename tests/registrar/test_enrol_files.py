@@ -1,17 +1,18 @@
 """Who is to be enrolled, from files: requests of meters and CSV; and the listing that is read back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from registrar_home import entry, supplier
+from registrar_home import entry, key, supplier
 
 from mpc_market.wire.enrolment import EnrolRequest
-from mpc_market.wire.roll import Roll, RollEntry
+from mpc_market.wire.roll import Roll, RollArea, RollEntry, RollRegion
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from parties.files.market import MarketFile
 from parties.files.problems import Problems
-from parties.registrar.listing import meters_csv, meters_table
+from parties.registrar.listing import meters_csv, meters_table, operators_table
 from parties.registrar.meters import from_csv, from_keys, from_requests
 
 MARKET = MarketFile(id="oak-street")
@@ -140,3 +141,19 @@ def test_a_listing_is_read_back(tmp_path: Path) -> None:
     assert lines[0].split() == ["meter", "supplier", "region", "maximum", "kWh"]
     assert lines[1].split() == ["m1", "green", "north", "5.000"]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_operators_are_listed_with_their_regions_and_areas() -> None:
+    empty = Roll("oak-street", 5, (), (supplier("green", 1),))
+    assert list(operators_table(empty)) == []
+    regions = (RollRegion("north", key(3), key(4), "coast"), RollRegion("south", key(5), key(6), "inland"))
+    areas = (RollArea("coast", key(1), key(2)), RollArea("inland", key(7), key(8)))
+    head, *lines = operators_table(replace(empty, regions=regions, areas=areas))
+    assert head.split() == ["operator", "region", "area", "identity", "key"]
+    assert [line.split() for line in lines] == [
+        ["DSO", "north", "coast", key(3).hex()],
+        ["DSO", "south", "inland", key(5).hex()],
+        ["TSO", "coast", key(1).hex()],
+        ["TSO", "inland", key(7).hex()],
+    ]
+    assert len({line.index(area) for line, area in zip(lines, ("coast", "inland") * 2, strict=True)}) == 1
