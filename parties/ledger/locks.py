@@ -3,6 +3,8 @@
     owner     held alone, by the process that drives the rounds, for as long as its connection for writing lives
     intake    shared by all processes that take in submissions beside it; held alone for the length of a transaction
               that none of them must live through: an upgrade of the tables, a fence after a restore
+    tariffs   held alone for the length of a transaction that takes a tariff: all that were taken before decide
+              whether it may follow them
 
 A lock goes when its connection does, and a new connection asks for it again before it writes anything.
 """
@@ -13,6 +15,7 @@ from parties.ledger.errors import InUseError
 
 _OWNER = int.from_bytes(b"mpcmarkt", "big") >> 1
 _INTAKE = _OWNER + 1
+_TARIFFS = _OWNER + 2
 
 
 def own(connection: Connection, name: str) -> None:
@@ -47,6 +50,12 @@ def without_intake(connection: Connection, what: str) -> None:
         return
     if not connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_INTAKE})").scalar_one():
         raise InUseError(f"{what}: intake replicas of this party are running, and they must be stopped first")
+
+
+def one_tariff_at_a_time(connection: Connection) -> None:
+    """Until the transaction ends, no other one takes a tariff. (SQLite has one transaction that writes.)"""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TARIFFS})")
 
 
 IS_OWNED = text(

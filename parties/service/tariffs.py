@@ -5,10 +5,12 @@ consumed. It begins and ends with a day, and within a billing month all versions
 two prices single out of the one amount of a month is no shorter than a day. Every version that was taken counts, also
 where a higher number holds, so this is true of whichever of them all parties have in common. Which tariffs a settlement
 uses is agreed on by all parties together with its readings.
+
+The ledger takes one at a time, in whatever process of the party: two tariffs that arrive at once, each of which might
+follow those before, do not both follow them.
 """
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.rules.tariff import Tariff as PlainTariff
@@ -30,7 +32,6 @@ class Tariffs:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._one_at_a_time = asyncio.Lock()
 
     async def publish(self, body: bytes) -> Tariff:
         """Take a tariff. The same one again is fine. Raises: RefusalError, LedgerError."""
@@ -42,22 +43,10 @@ class Tariffs:
         except WireError:
             raise RefusalError(Problem.MALFORMED) from None
         await self._check(tariff, signature)
-        async with self._one_at_a_time:
-            return await self._take(tariff, body)
-
-    async def _take(self, tariff: Tariff, body: bytes) -> Tariff:
-        node = self._node
         row = TariffRow(node.market.id, tariff.supplier, tariff.number, tariff.begins, tariff.ends, body)
-        if await node.ledger.tariff(node.market.id, tariff.supplier, tariff.number) == row:
-            return tariff
-        if 1000 * tariff.begins <= node.clock.now_ms():
-            raise RefusalError(Problem.TARIFF_LATE)
-        if await node.ledger.last_tariff(node.market.id, tariff.supplier) >= tariff.number:
-            raise RefusalError(Problem.TARIFF_NUMBER)
-        await self._check_days(tariff)
         try:
-            await node.ledger.put_tariff(row)
-        except ContradictionError:  # another one at this very moment
+            await node.ledger.put_tariff(row, lambda before: self._check_change(tariff, before))
+        except ContradictionError:
             raise RefusalError(Problem.TARIFF_NUMBER) from None
         return tariff
 
@@ -65,13 +54,18 @@ class Tariffs:
         """All that hold for a period, as their suppliers signed them. Raises: LedgerError."""
         return [row.data for row in await self._node.ledger.tariffs(self._node.market.id, start)]
 
-    async def _check_days(self, tariff: Tariff) -> None:
-        calendar = self._node.market.calendar
+    def _check_change(self, tariff: Tariff, before: Sequence[TariffRow]) -> None:
+        """Whether it may follow those that the supplier has published `before`. Raises: RefusalError."""
+        node = self._node
+        if 1000 * tariff.begins <= node.clock.now_ms():
+            raise RefusalError(Problem.TARIFF_LATE)
+        if any(row.number > tariff.number for row in before):
+            raise RefusalError(Problem.TARIFF_NUMBER)
+        calendar = node.market.calendar
         assert calendar is not None, "a market that only clears takes no tariffs"
         own = {moment for moment in (tariff.begins, tariff.ends) if moment != START_MAX}
         if not all(map(calendar.begins_day, own)):
             raise RefusalError(Problem.TARIFF_DAYS)
-        before = await self._node.ledger.tariffs_of(self._node.market.id, tariff.supplier)
         moments = {moment for row in before for moment in (row.begins, row.ends) if moment != START_MAX}
         changes = calendar.within_month(own | moments)
         if any(len(changes[month]) > 1 for month in calendar.within_month(own)):

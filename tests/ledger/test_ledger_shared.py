@@ -9,6 +9,7 @@ import dataclasses
 import secrets
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from ledger_support import MARKET, PARTY, START, asynchronous, create, forward, submission
 from sqlalchemy import text
@@ -211,6 +212,54 @@ async def test_a_tariff_published_at_all_replicas_at_once_is_one(url):
         for number in range(1, 6):
             row = TariffRow(MARKET, "sun", number, START, START + 900, b"a tariff")
             assert sorted(await asyncio.gather(*(each.put_tariff(row) for each in replicas))) == [False, False, True]
+
+
+class SecondError(Exception):
+    """What a check raises if there is a tariff already."""
+
+
+def only_one(before):
+    if before:
+        raise SecondError
+
+
+@asynchronous
+async def test_the_second_of_two_tariffs_published_at_once_is_checked_with_the_first(url):
+    """One replica has looked at what there is, and has not committed yet: the moment at which both might be taken."""
+    first = TariffRow(MARKET, "sun", 1, START, START + 900, b"a tariff")
+
+    async def waiting() -> int:
+        return await stranger.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    async def until(condition) -> None:
+        async with asyncio.timeout(30):
+            while not await condition():
+                await asyncio.sleep(0.01)
+
+    async with shared(url) as (owner, (one, other, *_)):
+        stranger = await asyncpg.connect(url)
+        try:
+            # an insert of the same key waits until it is known what becomes of this one
+            stalled = stranger.transaction()
+            await stalled.start()
+            row = dataclasses.astuple(dataclasses.replace(first, number=1 - 2**63))  # as the column stores it
+            await stranger.execute("INSERT INTO tariffs VALUES ($1, $2, $3, $4, $5, $6)", *row)
+            tasks = [asyncio.ensure_future(one.put_tariff(first, only_one))]
+
+            async def is_stalled() -> bool:
+                return await waiting() == len(tasks) or tasks[-1].done()
+
+            await until(is_stalled)
+            tasks.append(asyncio.ensure_future(other.put_tariff(dataclasses.replace(first, number=2), only_one)))
+            await until(is_stalled)
+            assert not any(task.done() for task in tasks), "it is decided on while another one is being taken"
+            await stalled.rollback()
+        finally:
+            await stranger.close()
+        taken, refused = await asyncio.gather(*tasks, return_exceptions=True)
+        assert taken is True
+        assert isinstance(refused, SecondError)
+        assert await owner.tariffs(MARKET, START) == [first]
 
 
 @asynchronous

@@ -23,7 +23,34 @@ async def test_a_tariff_is_written_once(url):
             await ledger.put_tariff(replace(TARIFF, data=b"another"))
         assert await ledger.tariff(MARKET, "green", 1) == TARIFF
         assert await ledger.tariff(MARKET, "green", 2) is None
-        assert [await ledger.last_tariff(MARKET, name) for name in ("green", "red")] == [1, 0]
+
+
+@asynchronous
+async def test_a_tariff_is_checked_against_all_that_its_supplier_has_published_before(url):
+    seen: list[list[TariffRow]] = []
+    async with opened(url) as ledger:
+        for other in (
+            replace(TARIFF, supplier="red"),
+            replace(TARIFF, market="town"),
+            replace(TARIFF, number=2),
+            TARIFF,
+        ):
+            await ledger.put_tariff(other)
+        third = replace(TARIFF, number=3)
+        assert await ledger.put_tariff(third, lambda before: seen.append(list(before)))
+        assert seen == [[TARIFF, replace(TARIFF, number=2)]]
+        assert not await ledger.put_tariff(third, refuse), "what is kept already is not judged again"
+        with pytest.raises(RefusedError):
+            await ledger.put_tariff(replace(TARIFF, number=4), refuse)
+        assert await ledger.tariff(MARKET, "green", 4) is None
+
+
+class RefusedError(Exception):
+    pass
+
+
+def refuse(before):
+    raise RefusedError
 
 
 @asynchronous
