@@ -5,7 +5,8 @@ SetSignature:   … ‖ set digest 32
 
     set digest = digest("set", market, period start u64, challenge, roll digest, count u32, Merkle root)
 
-`count` and the root are over orders: k leaves for each meter of the set, meters by the bytes of their ids.
+`count` and the root are over orders: k leaves for each meter of the set (in further stages one), meters by the bytes of
+their ids.
 """
 
 from collections import defaultdict
@@ -116,7 +117,7 @@ class Contradiction:
 class AgreedSet:
     """The submissions of a round that all parties compute on, by the bytes of the meters' ids.
 
-    `orders`: k per submission. `contradictions`: what was left out, and for which number.
+    `orders`: k per submission, 1 in further stages. `contradictions`: what was left out, and for which number.
     """
 
     period: Period

@@ -125,7 +125,7 @@ def _covered(closing: Round, running: RunningMarket) -> list[tuple[Stage, int]]:
     assert terms is not None
     assert result is not None
     for party, shares in _contents(closing).items():
-        orders = running.settings.orders_per_submission
+        orders = running.staged(Stage.CLOSING).orders
         agreed = AgreedSet(closing.period, terms.challenge, terms.roll_digest, orders, shares.members)
         if agreed.digest() == result.set_digest:
             names = [item.meter.partition(MEMBER_SLASH) for item in shares.members]

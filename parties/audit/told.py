@@ -72,7 +72,7 @@ class Teller:
             return f"{record.period}: the price is not on the grid of the market"
         if audited.agreed is not None and result is not None:
             submissions, orders = sum(result.verdict_counts), audited.agreed.count
-            if submissions * settings.orders_per_submission != orders:
+            if submissions * self._running.orders != orders:
                 return f"{record.period}: verdicts on {submissions} submissions, for a set of {orders} orders"
         return ""
 

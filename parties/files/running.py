@@ -121,6 +121,11 @@ class RunningMarket:
         return int(self.settings.period.total_seconds())
 
     @property
+    def orders(self) -> int:
+        """Orders in one submission; of a further stage 1: a reading, or whatever else its sets are made of, is one."""
+        return self.settings.orders_per_submission if split_market(self.id)[1] is Stage.CLEARING else 1
+
+    @property
     def calendar(self) -> Calendar | None:
         """When it is settled; None if it only clears. Raises: InvalidSettingsError."""
         said = self.service.settlement

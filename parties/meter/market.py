@@ -33,7 +33,7 @@ class Market:
     @property
     def orders(self) -> int:
         """Orders in one submission, k."""
-        return self.file.orders_per_submission
+        return self.running.orders
 
     @property
     def parties(self) -> int:

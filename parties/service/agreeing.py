@@ -70,7 +70,7 @@ async def agreed_of(current: Round, terms: Terms) -> Agreed:
         return current.agreed
     held = await current.gather(Kind.HELD, Held, lambda message: _check_challenge(message, terms))
     # A second's work for 100,000 orders: not in the event loop, which takes the next round's orders meanwhile.
-    current.agreed = await asyncio.to_thread(lambda: Agreed(agree(held, terms, current.settings.orders_per_submission)))
+    current.agreed = await asyncio.to_thread(lambda: Agreed(agree(held, terms, current.orders)))
     return current.agreed
 
 

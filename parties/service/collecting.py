@@ -19,7 +19,7 @@ async def intake_of(current: Round, key: SealingKey) -> OpenRound:
         key=key,
         rules=current.settings.rules,
         signing_key=current.key,
-        orders=current.settings.orders_per_submission,
+        orders=current.orders,
     )
 
 

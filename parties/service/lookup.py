@@ -159,7 +159,7 @@ class Lookup:
         if agreement is None or len(messages) < self._node.parties:
             return None
         held = {party: unsigned(Held, data) for party, data in messages.items()}
-        orders = self._node.market.settings.orders_per_submission
+        orders = self._node.market.orders
         return await asyncio.to_thread(agree, held, agreement.terms, orders)
 
     async def opened(self, start: int) -> Agreement:

@@ -43,7 +43,7 @@ class GivenUpError(MarketError):
 
 
 class Round:
-    """A round as the steps of its life see it. `settings`, `committee` and `key` are those of its period.
+    """A round as the steps of its life see it. `settings`, `orders`, `committee` and `key` are those of its period.
 
     `following`: the attempts at it; set by whoever makes the round.
     """
@@ -54,7 +54,7 @@ class Round:
 
     def __init__(self, node: Node, row: RoundRow) -> None:
         self.node = node
-        self.settings = node.market.settings
+        self.settings, self.orders = node.market.settings, node.market.orders
         self.committee = node.committee(row.start)
         self.key = node.key(row.start)
         self.period = Period(row.market, row.start)
