@@ -4,10 +4,11 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from searching import log
 
 from tests.postgres import postgres
 
-__all__ = ["postgres"]
+__all__ = ["log", "postgres"]
 
 # httpcore leaves the socket of a TLS handshake that is cancelled to the garbage collector, when a service is stopped
 # while it connects with a peer. Python warns about it when it is collected.

@@ -2,11 +2,12 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from service_town import PERIOD, START, problem
-from settled_town import END, SettledTown, people
+from service_town import PERIOD, START, Meter, problem
+from settled_town import END, PRICED, SettledTown
 from sqlalchemy import delete, select, update
 
 from mpc_market.rules.model import Side
@@ -46,18 +47,20 @@ JSON = {"content-type": "application/octet-stream"}
 class DisputedTown(SettledTown):
     """Its users are clients as they are sold; `order`, `read` and `dispute` go over HTTPS to all parties."""
 
-    def __init__(self, path: Path, **changes):
-        meters = people(4)
+    def __init__(self, path: Path, names: Sequence[str] = (ANNA, BEN, CARL, DORA), maximum: int = 200, **changes):
+        self.maximum = maximum
+        meters = [Meter(name, maximum=maximum) for name in names]
         for meter in meters:
-            home = create_home(path.parent / "homes" / meter.id, meter.id, str(path / "market.toml"), "20.0")
-            meter.key, meter.sealing = home.identity, home.sealing
+            home = path.parent / "homes" / meter.id
+            made = create_home(home, meter.id, str(path / "market.toml"), PRICED.quantity_text(maximum))
+            meter.key, meter.sealing = made.identity, made.sealing
         super().__init__(path, meters, **changes)
         self.arbiter: ArbiterHome = make_arbiter_home(path / "arbiter", "ombudsman")
         self.seen = Market(self.market)
 
     def user(self, name: str) -> User:
         home = open_home(self.path.parent / "homes" / name)
-        return User(home, Store(home.store, name), 200)
+        return User(home, Store(home.store, name), self.maximum)
 
     def api(self, stage: Stage = Stage.CLEARING) -> Api:
         return Api(self.name(stage), pinned(self.market, self.clock.now_ms() // 1000))

@@ -4,10 +4,12 @@ The plaintext twin of the secure engine, for tests of everything around it.
 """
 
 import struct
+from collections import defaultdict
 from collections.abc import Sequence
 
+from mpc_market.rules.groups import large_enough, shown_parts
 from mpc_market.rules.model import Market
-from mpc_market.rules.settlement import Entry, Reading, Volumes, amounts, estimate, settle
+from mpc_market.rules.settlement import Entry, Reading, Volumes, amounts, estimate, settle, total
 from mpc_market.rules.tariff import Rates
 from mpc_market.wire.codec import P, bytes_words
 from mpc_market.wire.errors import PolynomialError
@@ -67,19 +69,28 @@ def settle_in_the_clear(tasks: Sequence[SettlementInput], verdicts: bytes) -> li
 
 
 def _totals(task: SettlementInput, entries: Sequence[tuple[int, ...] | None], parties: int) -> list[list[GroupTotal]]:
-    groups: dict[tuple[int | None, int | None], list[Entry]] = {}
+    groups: dict[tuple[int | None, int | None], list[Entry]] = defaultdict(list)
     for row, entry in enumerate(entries):
         if entry is not None and task.counted[row] and task.metered[row]:
             supplier, region = task.suppliers[row], task.regions[row]
             for key in ((supplier, None), (None, region), (supplier, region)):
-                groups.setdefault(key, []).append(Entry(*entry))
-    shown = []
-    for (supplier, region), members in groups.items():
-        if len(members) >= task.minimum_group:
-            sums = [sum(each.imported for each in members), sum(each.exported for each in members)]
-            kind = "region" if supplier is None else "supplier" if region is None else "part"
-            dealt = deal(sums, parties)
-            shown.append([GroupTotal(kind, 0, region, supplier, len(members), tuple(words)) for words in dealt])
+                groups[key].append(Entry(*entry))
+    made = []
+    for supplier, region in _shown({key: len(members) for key, members in groups.items()}, task.minimum_group):
+        found = total(groups[supplier, region])
+        kind = "region" if supplier is None else "supplier" if region is None else "part"
+        dealt = deal([found.imported, found.exported], parties)
+        made.append([GroupTotal(kind, 0, region, supplier, found.users, tuple(words)) for words in dealt])
+    return made
+
+
+def _shown(users: dict[tuple[int | None, int | None], int], minimum: int) -> list[tuple[int | None, int | None]]:
+    """The groups (supplier, region) whose totals may be shown."""
+    shown = [key for key in users if None in key and large_enough(users[key], minimum)]
+    for region in [region for supplier, region in shown if supplier is None]:
+        parts = [key for key in users if None not in key and key[1] == region]
+        may = shown_parts([users[key] for key in parts], minimum)
+        shown += [key for key, each in zip(parts, may, strict=True) if each]
     return shown
 
 

@@ -85,10 +85,11 @@ class Meter:
     market: Market = SETTINGS.rules
     key: SigningKey = field(default_factory=SigningKey.generate)
     sealing: SealingKey = field(default_factory=SealingKey.generate)
+    region: str = "north"
 
     @property
     def entry(self) -> RollEntry:
-        return RollEntry(self.id, self.key.public, self.sealing.public, self.supplier, "north", self.maximum)
+        return RollEntry(self.id, self.key.public, self.sealing.public, self.supplier, self.region, self.maximum)
 
     def submission(self, terms: Terms, number: int, *orders: tuple[Side, int, int], each: int = 1) -> Submission:
         """Orders (side, price, quantity) as a submission with all seals."""

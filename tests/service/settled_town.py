@@ -2,9 +2,11 @@
 
 import asyncio
 import struct
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 import httpx
 from service_town import PERIOD, SETTINGS, START, TIMES, Meter, Town, problem
@@ -27,7 +29,7 @@ from mpc_market.wire.tariff import Tariff, sign_tariff
 from parties.files.running import Settlement
 from parties.ledger import TariffRow
 from parties.service.earlier import results_of
-from parties.service.life import State
+from parties.service.life import FINAL, State
 
 HOUR = timedelta(hours=1)
 SETTLED = replace(
@@ -39,18 +41,27 @@ END = START + PERIOD
 
 
 class SettledTown(Town):
-    """A town whose market is settled; with a DSO and a TSO."""
+    """A town whose market is settled; with DSOs and TSOs. `areas`: by region, the TSO's area."""
 
-    def __init__(self, path, meters, **changes):
-        super().__init__(path, meters=meters, times=SETTLED, **{"settings": PRICED, **changes})
-
-    def write_roll(self, version: int) -> None:
-        self.operators = {name: (SigningKey.generate(), SealingKey.generate()) for name in ("north", "grid")}
-        super().write_roll(version)
+    def __init__(self, path, meters, areas: Mapping[str, str] = MappingProxyType({"north": "grid"}), **changes):
+        self.areas = areas
+        names = sorted({*areas, *areas.values()})
+        self.operators = {name: (SigningKey.generate(), SealingKey.generate()) for name in names}
+        super().__init__(path, meters=meters, **{"times": SETTLED, "settings": PRICED, **changes})
 
     def amended(self, roll: Roll) -> Roll:
-        north, grid = (tuple(key.public for key in self.operators[name]) for name in ("north", "grid"))
-        return replace(roll, regions=(RollRegion("north", *north, "grid"),), areas=(RollArea("grid", *grid),))
+        keys = {name: tuple(key.public for key in both) for name, both in self.operators.items()}
+        return replace(
+            roll,
+            regions=tuple(RollRegion(region, *keys[region], area) for region, area in sorted(self.areas.items())),
+            areas=tuple(RollArea(area, *keys[area]) for area in sorted(set(self.areas.values()))),
+        )
+
+    async def look_at_the_roll(self, version: int) -> None:
+        """The registrar signs a new version, which all parties read."""
+        self.write_roll(version)
+        for service in self.services.values():
+            await service.upkeep.look()
 
     def name(self, stage: Stage) -> str:
         return stage.of(self.market.id)
@@ -98,6 +109,24 @@ class SettledTown(Town):
             assert answer.status_code == 200, answer.text
             committee = self.market.committee(terms.period.start).at(terms.period.stage)
             check_receipt(read_signed(Receipt, answer.content, committee, terms.period, party).message, made.header)
+
+    async def untraded(self, start: int, *imports: int) -> None:
+        """A period without trade that all meters have read, settled."""
+        length = self.market.period_seconds
+        self.later(1000 * (start - length) - 60_000)  # the round before has expired
+        await self.until(State.COLLECTING, *FINAL, start=start)
+        self.later(1000 * start - 300_000)
+        await self.until(*FINAL, start=start)
+        self.later(1000 * (start + length))
+        await self.until_stage(Stage.SETTLEMENT, State.COLLECTING, start=start)
+        terms = await self.stage_terms(Stage.SETTLEMENT, start)
+        for meter, imported in zip(self.meters, imports, strict=True):
+            await self.read(meter, terms, imported, 0)
+        await self.until_stage(Stage.SETTLEMENT, State.RESULT, start=start)
+
+    def later(self, moment_ms: int) -> None:
+        """Unless it is later already."""
+        self.clock.move_to(max(self.clock.now_ms(), moment_ms))
 
     async def publish(self, supplier: str, number: int, begins: int, *prices: int, ends: int = 2**40 - 1):
         tariff = Tariff(self.market.id, supplier, number, begins, ends, *prices)

@@ -314,9 +314,7 @@ async def test_whoever_has_the_id_of_a_meter_later_learns_nothing_of_who_had_it(
         await check_that_nothing_is_said_of_what_is_lost_or_erased(town)
         ben = next(meter for meter in town.meters if meter.id == BEN)
         ben.key = SigningKey.generate()
-        town.write_roll(2)
-        for service in town.services.values():
-            await service.upkeep.look()
+        await town.look_at_the_roll(2)
         request = DisputeRequest(town.market.id, BEN, 7, town.arbiter.public, (START,))
         assert await town.refused(request, ben.key) == "bad-signature"
         # a later period, which is the new user's, does not open the earlier one

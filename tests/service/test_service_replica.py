@@ -11,10 +11,16 @@ import pytest
 from service_results import collected
 from service_running import asynchronous
 from service_town import START, Meter, Town, problem
+from settled_town import END, SettledTown, people
 from test_service_stand_by import on_server
 
 from mpc_market.rules.model import Side
+from mpc_market.wire.claim import Claimant, make_claim
+from mpc_market.wire.identifiers import START_MAX, Stage
+from mpc_market.wire.message import read_signed
+from mpc_market.wire.sheet import Sheet
 from mpc_market.wire.submission import Submission
+from mpc_market.wire.tariff import Tariff, sign_tariff
 from parties.service import forwarding
 from parties.service.life import FINAL, State
 from parties.service.service import Service, running
@@ -43,17 +49,19 @@ class Replica:
     async def get(self, path: str, **options) -> httpx.Response:
         return await self._client.get(path, **options)
 
-    async def post(self, submission: Submission) -> httpx.Response:
-        headers, body = {"content-type": "application/octet-stream"}, submission.only_for(0).encode()
-        return await self._client.post(f"periods/{START}/orders", content=body, headers=headers)
+    async def post(self, submission: Submission, what: str = "orders") -> httpx.Response:
+        return await self.post_bytes(f"periods/{START}/{what}", submission.only_for(0).encode())
+
+    async def post_bytes(self, path: str, body: bytes) -> httpx.Response:
+        return await self._client.post(path, content=body, headers={"content-type": "application/octet-stream"})
 
     async def private(self, path: str) -> httpx.Response:
         async with httpx.AsyncClient(trust_env=False) as client:
             return await client.get(f"{self._private}/{path}")
 
-    async def until_open(self) -> None:
+    async def until_open(self, stage: Stage = Stage.CLEARING) -> None:
         async with asyncio.timeout(20):
-            while self.service.node.intake.round(START) is None:
+            while self.service.sites.of(stage.of(self.town.market.id)).node.intake.round(START) is None:
                 await asyncio.sleep(0.02)
 
     async def close(self) -> None:
@@ -139,8 +147,7 @@ async def test_seals_that_a_replica_was_given_for_others_reach_them_at_once(town
         await town.until(State.COLLECTING)
         await replica.until_open()
         submission = anna.submission(await town.terms(), 1, SELL)
-        headers = {"content-type": "application/octet-stream"}
-        answer = await replica._client.post(f"periods/{START}/orders", content=submission.encode(), headers=headers)
+        answer = await replica.post_bytes(f"periods/{START}/orders", submission.encode())
         assert answer.status_code == 200, answer.text
         async with asyncio.timeout(30):
             for party in (1, 2):
@@ -172,3 +179,53 @@ async def test_a_replica_is_ready_without_peers_and_says_when_nobody_drives(town
         assert (answer.status_code, answer.json()["checks"]["driver"]) == (503, "no process drives the rounds")
         assert (await replica.private("healthz")).status_code == 200, "it still takes what comes"
         assert (await replica.get(f"periods/{START}")).json()["state"] == "collecting"
+
+
+@asynchronous
+async def test_readings_taken_by_replicas_complete_a_settlement_and_its_totals_are_handed_out_by_them(
+    tmp_path, postgres
+):
+    town = SettledTown(tmp_path / "market", people(2))
+    on_server(town.path / party_folder(0), await asyncio.to_thread(postgres.new_database))
+    anna, ben = town.meters
+    async with town.up(), replica_of(town) as one, replica_of(town) as other:
+        await check_that_one_of_two_tariffs_is_taken(town, one, other)
+        await town.run_round()
+        town.clock.move_to(1000 * END)
+        await town.until_stage(Stage.SETTLEMENT, State.COLLECTING)
+        await asyncio.gather(*(replica.until_open(Stage.SETTLEMENT) for replica in (one, other)))
+        terms = await town.stage_terms(Stage.SETTLEMENT)
+        for replica, meter, read in ((one, anna, (7, 1)), (other, ben, (30, 2))):
+            made = town.reading(meter, terms, *read)
+            answers = [await replica.post(made, "readings")]
+            answers += [await town.post_reading(party, made.only_for(party)) for party in (1, 2)]
+            assert [each.status_code for each in answers] == [200] * 3, [each.text for each in answers]
+        await town.until_stage(Stage.SETTLEMENT, State.RESULT)  # before the deadline: the clock stands still
+        assert await town.totals(Claimant.DSO, "north", town.operators["north"]) == {
+            "region/north": (2, 37, 3), "supplier/sun": (2, 37, 3)
+        }  # fmt: skip
+        again = town.reading(anna, terms, 9, 9, number=2)
+        assert problem(await other.post(again, "readings")) == "not-open-yet"  # the correction opens at the deadline
+        claim = make_claim(terms, 0, Claimant.DSO, "north", town.operators["north"][0])
+        for replica in (one, other):
+            path = f"../{town.name(Stage.SETTLEMENT)}/periods/{START}/totals/dso/north"
+            answer = await replica.get(path, params={"wait": 20}, headers={"authorization": f"Claim {claim.hex()}"})
+            assert answer.status_code == 200, answer.text
+            committee = town.market.committee(START).at(Stage.SETTLEMENT)
+            assert read_signed(Sheet, answer.content, committee, terms.period, 0).message.title.name == "north"
+
+
+async def check_that_one_of_two_tariffs_is_taken(town: SettledTown, one: Replica, other: Replica) -> None:
+    """A supplier sends two that begin on different days of a month to different replicas at the same moment."""
+    for k in range(1, 7):
+        month, key = START + 3600 * k, town.suppliers["wind"][0]
+        days = [Tariff(town.market.id, "wind", 2 * k + day, month + 900 * day, START_MAX, 50, 10, 5) for day in (1, 2)]
+        answers = await asyncio.gather(
+            *(
+                replica.post_bytes("tariffs", sign_tariff(each, key))
+                for replica, each in zip((one, other), days, strict=True)
+            )
+        )
+        (refused,) = [answer for answer in answers if answer.status_code != 200]
+        assert problem(refused) in ("tariff-changes", "tariff-number")
+        assert len(await town.node(0).ledger.tariffs(town.market.id, month + 1800)) == k

@@ -1,16 +1,11 @@
 """Nothing that is derived from an order, and no id of a meter, is in a log, a metric, an error or a public document."""
 
-import io
 import json
-import logging
-import re
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-import structlog
+from searching import leaks, unlike
 from service_running import asynchronous
 from service_town import PERIOD, SETTINGS, START, Meter, Town
 from test_service_refusals import SPOILT, Desk
@@ -19,7 +14,6 @@ from mpc_market.rules.model import Side
 from parties.service import driver
 from parties.service.intake import Intake
 from parties.service.life import FINAL, State
-from parties.service.logs import set_up_logs
 
 BUY, SELL, QUANTITY, SPOILT_PRICE, SPOILT_QUANTITY = 912_347, 612_361, 31_337, 777_773, 54_541
 NAMES = ("zz-planted-anna", "zz-planted-ben", "zz-planted-eve")
@@ -27,55 +21,16 @@ PLANTED = (BUY, SELL, QUANTITY, SPOILT_PRICE, SPOILT_QUANTITY)
 MARKET = replace(SETTINGS, price_bits=20, quantity_bits=16, period=timedelta(seconds=PERIOD))
 
 
-TALKATIVE = ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "httpcore", "aiosqlite", "sqlalchemy", "asyncio")
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """Everything that is logged, at the most talkative level."""
-    root, stream = logging.getLogger(), io.StringIO()
-    before = root.handlers[:], root.level
-    set_up_logs(0, stream, logging.DEBUG)
-    for name in TALKATIVE:
-        logging.getLogger(name).setLevel(logging.DEBUG)
-    yield stream
-    root.handlers[:], _ = before
-    root.setLevel(before[1])
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    for name in (
-        "uvicorn",
-        "uvicorn.error",
-        "httpx",
-        "httpcore",
-        "aiosqlite",
-        "sqlalchemy",
-        "asyncio",
-        "uvicorn.access",
-    ):
-        logging.getLogger(name).setLevel(logging.NOTSET)
-
-
-def numbers_in(text: str) -> set[int]:
-    return {int(each) for each in re.findall(r"(?<![0-9a-fA-F.])\d{1,20}(?![0-9a-fA-F])", text)}
-
-
-def leaks(text: str, words: set[int]) -> list[str]:
-    """What of the planted values is in a text: as a decimal number, in hex, or by name."""
-    found = [name for name in NAMES if name in text or name.encode().hex() in text]
-    numbers = numbers_in(text)
-    found += [str(value) for value in PLANTED if value in numbers]
-    found += ["a share word" for word in words if word in numbers or struct.pack("<Q", word).hex() in text]
-    return found
+def found_in(text: str, words: set[int]) -> list[str]:
+    return leaks(text, NAMES, PLANTED, words)
 
 
 def test_the_search_finds_what_it_looks_for():
-    assert leaks('{"price": 912347}', set()) == ["912347"]
-    assert leaks("meter zz-planted-ben refused", set()) == ["zz-planted-ben"]
-    assert leaks("1234567890123456789", {1234567890123456789}) == ["a share word"]
-    assert leaks((31).to_bytes(8, "little").hex(), {31}) == ["a share word"]
-    assert leaks("orders 2 in 19123470 ms", set()) == []
+    assert found_in('{"price": 912347}', set()) == ["912347"]
+    assert found_in("meter zz-planted-ben refused", set()) == ["zz-planted-ben"]
+    assert found_in("1234567890123456789", {1234567890123456789}) == ["a share word"]
+    assert found_in((31).to_bytes(8, "little").hex(), {31}) == ["a share word"]
+    assert found_in("orders 2 in 19123470 ms", set()) == []
 
 
 @asynchronous
@@ -131,9 +86,9 @@ def test_planted_values_are_found_nowhere(tmp_path, log, monkeypatch):
     lines = log.getvalue()
     assert len(texts) > 40
     assert len(words) > 300
-    words -= {word for word in words if word < 2**32}  # of the spoilt ones, not random: too small to tell from others
+    words = unlike(words)
     for text in (*texts, lines):
-        assert leaks(text, words) == []
+        assert found_in(text, words) == []
     # and it is a log: every line is an object, and what happened is in it
     events = [json.loads(line) for line in lines.splitlines()]
     stumbles = [event for event in events if event["event"] == "round stumbles"]

@@ -3,6 +3,7 @@
 What comes out is what the rule in the clear says.
 """
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from service_running import asynchronous
 from service_town import PERIOD, START
 from settled_commands import check_commands
 from settled_town import END, PRICED, SettledTown, entry, people
+from test_service_stand_by import on_server
 
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Account as RuleAccount
@@ -29,16 +31,18 @@ from parties.client.sheets import SheetError
 from parties.grid.home import GridHome
 from parties.grid.totals import fetch_totals
 from parties.service.life import FINAL, State
+from parties.setup.creating import party_folder
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import fetch, publish_tariff
 
 
 @asynchronous
 async def test_a_period_is_settled_as_soon_as_every_reading_is_there(tmp_path):
+    """By five parties."""
     meters = people()
-    async with SettledTown(tmp_path / "m", meters).up() as town:
+    async with SettledTown(tmp_path / "m", meters, parties=5).up() as town:
         answers = await town.publish("sun", 1, START, 50, 10, 5)
-        assert [answer.status_code for answer in answers] == [200] * 3
+        assert [answer.status_code for answer in answers] == [200] * 5
         await town.until(State.COLLECTING)
         terms = await town.terms()
         for meter, order in zip(meters, [(Side.SELL, 10, 40), (Side.BUY, 30, 60), (Side.BUY, 5, 9)], strict=True):
@@ -52,7 +56,7 @@ async def test_a_period_is_settled_as_soon_as_every_reading_is_there(tmp_path):
         for meter, reading in zip(meters, readings, strict=True):
             await town.read(meter, asked, *reading)
         await town.until_stage(Stage.SETTLEMENT, *FINAL)
-        assert [await town.stage_state(Stage.SETTLEMENT, party) for party in range(3)] == [State.RESULT] * 3
+        assert [await town.stage_state(Stage.SETTLEMENT, party) for party in range(5)] == [State.RESULT] * 5
         assert town.clock.now_ms() < 1000 * END + 1_200_000
         expected = [entry(0, 40, Metered(0, 35)), entry(40, 0, Metered(70, 0)), entry(0, 0, Metered(20, 2))]
         assert await town.entries(Stage.SETTLEMENT) == dict(zip([m.id for m in meters], expected, strict=True))
@@ -125,8 +129,11 @@ def due(bookings: list[Booking]) -> dict[str, int]:
 
 
 @asynchronous
-async def test_a_month_with_late_corrected_and_missing_readings_is_the_month_of_the_rule(tmp_path):
-    async with SettledTown(tmp_path / "m", people(4)).up() as town:
+async def test_a_month_with_late_corrected_and_missing_readings_is_the_month_of_the_rule(tmp_path, postgres):
+    """Party 0 keeps its ledger on a server."""
+    town = SettledTown(tmp_path / "m", people(4))
+    on_server(town.path / party_folder(0), await asyncio.to_thread(postgres.new_database))
+    async with town.up():
         price = await settle_a_month(town)
         traded = {ANNA: (0, 40), BEN: (40, 0)} if price is not None else {}
         assert traded

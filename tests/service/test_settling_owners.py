@@ -17,7 +17,7 @@ from mpc_market.wire.sheet import Content, key_fact
 from parties.arbiter.decisions import Decided, Question
 from parties.arbiter.fetching import Fetching
 from parties.files.disputes import DisputeFile
-from parties.service.life import FINAL, State
+from parties.service.life import State
 
 MOVED, LATER, NEXT = "meter-1", START + 3 * PERIOD, START + 3600
 LINE = Line(Rates(50, 10, 5), "1")
@@ -33,28 +33,12 @@ def owed(*imports: int, corrected: tuple[int, int] | None = None) -> int:
     return made.due(PRICED.scale.cents)
 
 
-async def settled(town: SettledTown, start: int, *imports: int) -> None:
-    """A period without trade that all meters have read."""
-    town.clock.move_to(max(town.clock.now_ms(), 1000 * (start - PERIOD) - 60_000))  # the round before has expired
-    await town.until(State.COLLECTING, start=start)
-    town.clock.move_to(1000 * start - 300_000)
-    await town.until(*FINAL, start=start)
-    town.clock.move_to(1000 * (start + PERIOD))
-    await town.until_stage(Stage.SETTLEMENT, State.COLLECTING, start=start)
-    terms = await town.stage_terms(Stage.SETTLEMENT, start)
-    for meter, imported in zip(town.meters, imports, strict=True):
-        await town.read(meter, terms, imported, 0)
-    await town.until_stage(Stage.SETTLEMENT, State.RESULT, start=start)
-
-
 async def moved(town: SettledTown) -> tuple[Meter, Meter]:
     """The meter's earlier and its new owner: the registrar has removed the one, and enrolled the other."""
     before = next(meter for meter in town.meters if meter.id == MOVED)
     after = Meter(MOVED, market=before.market)
     town.meters[town.meters.index(before)] = after
-    town.write_roll(3)  # nobody has seen the one between
-    for service in town.services.values():
-        await service.upkeep.look()
+    await town.look_at_the_roll(3)  # nobody has seen the one between
     return before, after
 
 
@@ -75,9 +59,9 @@ async def check_searches(town: SettledTown, month: int, monkeypatch) -> None:
 async def test_two_owners_of_a_meter_are_billed_each_and_read_nothing_of_each_other(tmp_path, monkeypatch):
     async with DisputedTown(tmp_path / "m").up() as town:
         await town.publish("sun", 1, START, 50, 10, 5)
-        await settled(town, START, 11, 60, 12, 13)
+        await town.untraded(START, 11, 60, 12, 13)
         before, after = await moved(town)
-        await settled(town, LATER, 14, 31, 15, 16)
+        await town.untraded(LATER, 14, 31, 15, 16)
         # what the owner of then corrects of the first period is his, though the meter is another's by then
         await town.until_stage(Stage.CORRECTION, State.COLLECTING)
         town.meters.append(before)

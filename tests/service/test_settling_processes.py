@@ -1,8 +1,13 @@
-"""A period settled and a month closed by real worker processes: the secure engine comes to what the rule says."""
+"""A period settled and a month closed by real worker processes: the secure engine comes to what the rule says.
+
+Two suppliers, two regions, two orders in each submission.
+"""
+
+from dataclasses import replace
 
 from service_running import asynchronous
-from service_town import PERIOD, START
-from settled_town import END, SettledTown, entry, people
+from service_town import PERIOD, START, Meter
+from settled_town import END, PRICED, SettledTown, entry
 
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Reading as Metered
@@ -14,38 +19,54 @@ from mpc_market.wire.sheet import Content
 from parties.service.life import State
 from parties.service.process_workers import ProcessWorkers
 
+RATES = {"sun": (50, 10, 5), "wind": (40, 12, 4)}
+ORDERS = [
+    [(Side.SELL, 10, 30), (Side.SELL, 11, 10)],
+    [(Side.BUY, 30, 33), (Side.BUY, 29, 27)],
+    [(Side.BUY, 5, 9)],
+    [(Side.SELL, 60, 3), (Side.BUY, 2, 1)],
+]
+TRADED = [(0, 40), (40, 0), (0, 0), (0, 0)]
+READINGS = [(0, 35), (70, 0), (20, 2), (3, 4)]
+
 
 @asynchronous
 async def test_a_month_by_processes(tmp_path):
-    meters = people()
-    town = SettledTown(tmp_path / "m", meters)
+    meters = [Meter(f"meter-{i}", "sun" if i < 2 else "wind", region="north" if i < 2 else "south") for i in range(4)]
+    areas = {"north": "coast", "south": "inland"}
+    town = SettledTown(tmp_path / "m", meters, areas, settings=replace(PRICED, orders_per_submission=2))
     town.workers = [ProcessWorkers() for _ in range(3)]
     async with town.up():
-        await town.publish("sun", 1, START, 50, 10, 5)
+        for supplier, prices in RATES.items():
+            await town.publish(supplier, 1, START, *prices)
         await town.until(State.COLLECTING)
         terms = await town.terms()
-        for meter, order in zip(meters, [(Side.SELL, 10, 40), (Side.BUY, 30, 60), (Side.BUY, 5, 9)], strict=True):
-            await town.submit(meter.submission(terms, 1, order))
+        for meter, orders in zip(town.meters, ORDERS, strict=True):
+            await town.submit(meter.submission(terms, 1, *orders, each=2))
         town.clock.move_to(town.gate)
         await town.until(State.RESULT, seconds=60)
         price = (await town.get(0, f"periods/{START}")).json()["price"]
         town.clock.move_to(1000 * END)
         await town.until_stage(Stage.SETTLEMENT, State.COLLECTING)
         asked = await town.stage_terms(Stage.SETTLEMENT)
-        readings = [(0, 35), (70, 0), (20, 2)]
-        for meter, reading in zip(meters, readings, strict=True):
+        for meter, reading in zip(town.meters, READINGS, strict=True):
             await town.read(meter, asked, *reading)
         await town.until_stage(Stage.SETTLEMENT, State.RESULT)
-        traded = [(0, 40), (40, 0), (0, 0)]
-        made = [settle(*lots, Metered(*reading)) for lots, reading in zip(traded, readings, strict=True)]
-        expected = [entry(*lots, Metered(*reading)) for lots, reading in zip(traded, readings, strict=True)]
+        expected = [entry(*lots, Metered(*reading)) for lots, reading in zip(TRADED, READINGS, strict=True)]
         assert await town.entries(Stage.SETTLEMENT) == dict(zip([m.id for m in meters], expected, strict=True))
-        sun = town.suppliers["sun"]
-        assert await town.totals(Claimant.SUPPLIER, "sun", sun) == {"supplier/sun": (3, 90, 37)}
+        north, south = (2, 70, 35), (2, 23, 6)
+        for supplier, region, area, both in (("sun", "north", "coast", north), ("wind", "south", "inland", south)):
+            of_supplier, of_region = {f"supplier/{supplier}": both}, {f"region/{region}": both}
+            operators = town.operators
+            assert await town.totals(Claimant.SUPPLIER, supplier, town.suppliers[supplier]) == of_supplier
+            assert await town.totals(Claimant.DSO, region, operators[region]) == of_region | of_supplier
+            assert await town.totals(Claimant.TSO, area, operators[area]) == of_region
         town.clock.move_to(1000 * (START + 3600 + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.RESULT)
-        got = await town.sheet(Content.AMOUNTS, Claimant.SUPPLIER, "sun", sun)
-        cents = town.settings.scale.cents
-        assert [amount for _, amount in got] == [
-            cents.of(amounts(value(each, price), Rates(50, 10, 5)).total) for each in made
-        ]
+        made = [settle(*lots, Metered(*reading)) for lots, reading in zip(TRADED, READINGS, strict=True)]
+        for supplier, of_supplier in (("sun", made[:2]), ("wind", made[2:])):
+            got = await town.sheet(Content.AMOUNTS, Claimant.SUPPLIER, supplier, town.suppliers[supplier])
+            cents, rates = town.settings.scale.cents, Rates(*RATES[supplier])
+            assert [amount for _, amount in got] == [
+                cents.of(amounts(value(each, price), rates).total) for each in of_supplier
+            ]

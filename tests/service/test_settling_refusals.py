@@ -42,18 +42,7 @@ async def test_readings_that_are_refused_each_for_its_reason(tmp_path):
         await town.until_stage(Stage.SETTLEMENT, State.COLLECTING)
         terms = await town.stage_terms(Stage.SETTLEMENT)
         good = town.reading(anna, terms, 3, 4, number=5)
-        body = bytearray(good.encode())
-        body[-70] ^= 1
-        refused = {
-            "wrong-context": [order, of_correction(anna, terms)],
-            "stale-challenge": [town.reading(anna, replace(terms, challenge=bytes(32)), 3, 4)],
-            "unknown-meter": [town.reading(Meter("nobody", market=anna.market), terms, 3, 4)],
-            "bad-signature": [replace(good, signature=anna.key.sign("submission", good.header.encode()))],
-            "malformed": [b"no reading", good.encode()[:-1]],
-            "oversized-body": [bytes(60_000)],
-            "no-seal": [good.only_for(1)],
-            "seal-context": [replace(good, seals=town.reading(anna, terms, 3, 4, number=6).seals)],
-        }
+        refused = spoilt(town, anna, terms, good, order)
         for reason, bodies in refused.items():
             for sent in bodies:
                 assert problem(await town.post_reading(0, sent)) == reason, reason
@@ -67,9 +56,29 @@ async def test_readings_that_are_refused_each_for_its_reason(tmp_path):
         assert problem(answer) in ("unknown-market", "unauthorized")
 
 
+def spoilt(town: SettledTown, meter: Meter, terms: Terms, good: Submission, order: Submission, *said: int) -> dict:
+    """By the reason for which they are refused: what is made of a `good` reading (number 5), and an order. `said`:
+    import and export of the others.
+    """
+    imported, exported = said or (3, 4)
+    return {
+        "wrong-context": [order, of_correction(meter, terms)],
+        "stale-challenge": [town.reading(meter, replace(terms, challenge=bytes(32)), imported, exported)],
+        "unknown-meter": [
+            town.reading(Meter("nobody", maximum=meter.maximum, market=meter.market), terms, imported, exported)
+        ],
+        "bad-signature": [replace(good, signature=meter.key.sign("submission", good.header.encode()))],
+        "malformed": [b"no reading", good.encode()[:-1]],
+        "oversized-body": [bytes(60_000)],
+        "no-seal": [good.only_for(1)],
+        "seal-context": [replace(good, seals=town.reading(meter, terms, imported, exported, number=6).seals)],
+    }
+
+
 def of_correction(meter: Meter, terms: Terms) -> Submission:
     elsewhere = Period(terms.period.market.replace("settlement", "correction"), START)
-    return dealt(meter, replace(terms, period=elsewhere), reading_bits(Reading(1, 1), meter.id, meter.market, 200))
+    bits = reading_bits(Reading(1, 1), meter.id, meter.market, meter.maximum)
+    return dealt(meter, replace(terms, period=elsewhere), bits)
 
 
 @asynchronous
