@@ -3,7 +3,6 @@
 What comes out is what the rule in the clear says.
 """
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -128,12 +127,17 @@ def due(bookings: list[Booking]) -> dict[str, int]:
     return {account.user: bill.due(PRICED.scale.cents) for account, bill in bill_of(bookings).items()}
 
 
-@asynchronous
-async def test_a_month_with_late_corrected_and_missing_readings_is_the_month_of_the_rule(tmp_path, postgres):
+@pytest.fixture
+def served(tmp_path, postgres) -> SettledTown:
     """Party 0 keeps its ledger on a server."""
-    town = SettledTown(tmp_path / "m", people(4))
-    on_server(town.path / party_folder(0), await asyncio.to_thread(postgres.new_database))
-    async with town.up():
+    made = SettledTown(tmp_path / "m", people(4))
+    on_server(made.path / party_folder(0), postgres.new_database())
+    return made
+
+
+@asynchronous
+async def test_a_month_with_late_corrected_and_missing_readings_is_the_month_of_the_rule(served):
+    async with served.up() as town:
         price = await settle_a_month(town)
         traded = {ANNA: (0, 40), BEN: (40, 0)} if price is not None else {}
         assert traded
