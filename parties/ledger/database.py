@@ -128,26 +128,37 @@ class Database:
 
         Raises: LedgerError.
         """
-        async with self._reading() as connection:
+
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
             return (await connection.execute(statement)).all()
+
+        return await self._reading(work)
 
     async def read_through(self, statement: Executable, take: Callable[[Any], None]) -> None:
         """Give each row of a statement to `take`, without ever having all of them in memory.
 
         Raises: LedgerError.
         """
-        async with self._reading() as connection:
+
+        async def work(connection: AsyncConnection) -> None:
             async for some in (await connection.stream(statement)).partitions(ROWS_AT_ONCE):
                 for row in some:
                     take(row)
 
-    @contextlib.asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        if self.writer.closed:
-            raise LedgerError(f"ledger {self.place.name}: it is closed")
-        with reported(self.place.name):
-            async with self._reader.connect() as connection:
-                yield connection
+        await self._reading(work)
+
+    async def _reading(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """In a task of its own, like what is written: a reader that is cancelled, as happens in every round, breaks
+        nothing off. The driver would have to close the connection, and if its reader is cancelled once more meanwhile,
+        its closing never comes to an end: a task that nobody holds.
+        """
+
+        async def read() -> T:
+            with reported(self.place.name):
+                async with self._reader.connect() as connection:
+                    return await work(connection)
+
+        return await asyncio.shield(self.writer.start(read()))
 
     async def wipe(self) -> None:
         """After secrets were deleted: let no copy of them lie where the database still finds it.

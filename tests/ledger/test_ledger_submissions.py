@@ -2,13 +2,18 @@
 
 import asyncio
 import dataclasses
+import gc
 
 import pytest
 from ledger_support import MARKET, START, asynchronous, create, forward, opened, submission
+from sqlalchemy import text
 
 from parties.ledger import LedgerError, Stored, Storing
 
 MAX = 2**64 - 1
+
+SLOW = text("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 100000) SELECT count(*) FROM n")
+"""A statement that takes a while."""
 
 
 @asynchronous
@@ -193,6 +198,25 @@ async def test_a_reader_who_hangs_up_leaves_the_others_reading(url):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         assert len(await ledger.submissions(MARKET, START)) == 300
+
+
+@asynchronous
+async def test_a_reader_who_hangs_up_again_leaves_no_task_behind(tmp_path):
+    """Whoever gathers from two peers and is cancelled, cancels the slower one twice (`together`)."""
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    async with opened(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        for pause in (0, 0.005):
+            task = asyncio.create_task(ledger._database.read(SLOW))
+            await asyncio.sleep(0.02)
+            for _ in range(2):
+                task.cancel()
+                await asyncio.sleep(pause)
+            assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
+            del task
+        await asyncio.sleep(0.3)  # the statements are over, and so is all that was waiting for them
+        gc.collect()
+    assert complaints == []
 
 
 @asynchronous
