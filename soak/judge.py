@@ -35,10 +35,14 @@ from parties.launch.community import Community
 from parties.ledger import Ledger
 from parties.meter.results import State as Told
 from parties.meter.store import Store
-from parties.service.attempts import Progress
+from parties.service.board import Kind
+from parties.service.ending import stored_record
+from parties.service.following import stored_done
 from soak.part import Play
 
-_SIGNED = ("opening", "held", "set-signature", "reveal", "revealed-shares", "verdicts", "outcome")
+_SIGNED = tuple(kind for kind in Kind if kind is not Kind.PART_SHARE)
+"""What a party says once, to all alike."""
+
 _ATTEMPTS_MAX = 200
 
 
@@ -186,14 +190,14 @@ class _Round:
             for party, ledger in self._ledgers.items():
                 for speaker, data in (await ledger.messages(*self._key, kind)).items():
                     words[speaker].add(data)
-                if kind == "outcome" and (own := await ledger.outcome(*self._key)) is not None:
+                if kind is Kind.OUTCOME and (own := await ledger.outcome(*self._key)) is not None:
                     words[party].add(own)
             for party, said in words.items():
                 self._check(len(said) <= 1, f"party {party} has signed {len(said)} different messages: {kind}")
 
     async def _agreed(self) -> AgreedSet | None:
-        openings = await self._messages("opening")
-        held = await self._messages("held")
+        openings = await self._messages(Kind.OPENING)
+        held = await self._messages(Kind.HELD)
         if len(held) < self._parties or len(openings) < self._parties:
             return None
         terms = terms_of(
@@ -202,7 +206,7 @@ class _Round:
         lists = {party: split_signed(Held, data).message for party, data in held.items()}
         return agree(lists, terms, self._settings.orders_per_submission)
 
-    async def _messages(self, kind: str) -> dict[int, bytes]:
+    async def _messages(self, kind: Kind) -> dict[int, bytes]:
         found = {}
         for party, ledger in self._ledgers.items():
             if (data := await ledger.message(*self._key, kind, party)) is not None:
@@ -252,10 +256,10 @@ class _Round:
         last = 0
         for party, ledger in self._ledgers.items():
             for number in range(1, _ATTEMPTS_MAX):
-                data = await ledger.message(*self._key, f"attempt-done/{number}", party)
-                if data is not None:
+                progress = await stored_done(ledger, *self._key, party, number)
+                if progress is not None:
                     last = max(last, number)
-                    self._check(Progress.decode(data).done == result, f"attempt {number} had another result")
+                    self._check(progress.done == result, f"attempt {number} had another result")
         self._found.attempts[last] += 1
         return last
 
@@ -285,7 +289,8 @@ class _Round:
     async def _records(self) -> bytes | None:
         """The records of all parties hold, and agree; the ticket seed that they prove."""
         committee = self._community.running.committee(self._period.start)
-        records = [Record.decode(data) for data in (await self._messages("record")).values()]
+        stored = [await stored_record(ledger, *self._key, party) for party, ledger in self._ledgers.items()]
+        records = [Record.decode(data) for data in stored if data is not None]
         seeds = set()
         for record in records:
             try:
