@@ -1,20 +1,25 @@
 """Rounds in which one meter cheats in each of the known ways, while others are honest: real services, real HTTPS.
 
+What computes is the engine in this very process, and in every tenth round the worker processes of a real party.
+
 Every cheat says what it sends to whom, what it is told at once, and what is to become of it in the end. A round is
 played with all of them at the same time; then every honest meter must have what the plaintext rule gives on the agreed
 set, every cheat what it deserves, and be told so.
 """
 
+import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
+from memory_workers import Meeting, MemoryWorkers
 from service_results import collected, record_of
 from service_town import PERIOD, SETTINGS, START, Meter, Town, problem
 
@@ -28,11 +33,17 @@ from mpc_market.wire.sealing import seal
 from mpc_market.wire.signing import verify
 from mpc_market.wire.submission import InputShare, Seal, Submission, of_shares, sealed_text
 from mpc_market.wire.verdicts import Verdict, verdict_counts
+from parties.files.party_home import PartyHome
 from parties.service.life import FINAL, State
+from parties.service.process_workers import ProcessWorkers
+from parties.service.workers import Worker
 from tests.secure import meters as cheating
 
 Line = tuple[Side, int, int]
 HONEST = 5
+
+PROCESSES_EVERY, PROCESSES_IN = 10, 2
+"""In every tenth round worker processes compute; in the third one first, which a short test gets to."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +192,30 @@ WAYS: dict[str, Callable[[Cheater], Cheat]] = {
 # --- a town with cheats, and its rounds -------------------------------------------------------------------------
 
 
+class EitherWorkers:
+    """Starts workers in this process; processes of their own while `processes` is set, and counts those."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        self.processes = False
+        self.started = 0
+        self._memory, self._real = MemoryWorkers(meeting), ProcessWorkers()
+
+    async def start(self, home: PartyHome, now: int) -> Worker:
+        self.started += self.processes
+        return await (self._real if self.processes else self._memory).start(home, now)
+
+
 class KeptTown(Town):
     """A town whose connections are kept: hundreds of rounds are played in it."""
+
+    def __init__(self, path: Path, meters: Sequence[Meter]) -> None:
+        super().__init__(path, meters=meters)
+        self.workers = [EitherWorkers(self.meeting) for _ in self.workers]
+
+    def compute_in_processes(self, yes: bool) -> None:
+        """From the next worker that is started."""
+        for each in self.workers:
+            each.processes = yes
 
     async def __aenter__(self) -> "KeptTown":
         self.kept = [super(KeptTown, self).client(party) for party in range(self.parties)]
@@ -222,19 +255,39 @@ async def play_round(town: KeptTown, number: int, rng: random.Random) -> list[st
         Cheater(meter, terms, rng, some_line(rng), sent[rng.choice(honest).id]) for meter in town.meters[HONEST:]
     ]
     cheats = {by.meter.id: way(by) for by, way in zip(cheaters, WAYS.values(), strict=True)}
-    sendings = [(meter, each) for meter, cheat in cheats.items() for each in cheat.sendings]
-    sendings += [(meter, each) for meter, submission in sent.items() for each in to_all(submission)]
+    sendings = {meter: cheat.sendings for meter, cheat in cheats.items()}
+    sendings |= {meter: to_all(submission) for meter, submission in sent.items()}
     # Whoever comes first; but each meter in its own sequence.
-    order = sorted((rng.random(), meter) for meter in {meter for meter, _ in sendings})
-    for _, meter in order:
-        for each in (sending for of, sending in sendings if of == meter):
-            answer = await town.post(each.party, each.submission, start)
-            told = "" if answer.status_code == 200 else problem(answer)
-            assert told == each.refused, (cheats.get(meter), each.party, told)
+    order = sorted((rng.random(), meter) for meter in sendings)
+    told = await all_of(send(town, start, meter, sendings[meter]) for _, meter in order)
+    assert not any(told), [each for some in told for each in some]
+    town.compute_in_processes(number % PROCESSES_EVERY == PROCESSES_IN)
     town.clock.move_to(town.gate + 1000 * number * PERIOD)
-    await town.until(*FINAL, start=start, seconds=60)
+    await town.until(*FINAL, start=start, seconds=180)
+    town.compute_in_processes(False)
     await check_round(town, terms, lines, sent, cheats)
     return [cheat.name for cheat in cheats.values()]
+
+
+async def send(town: KeptTown, start: int, meter: str, sendings: Sequence[Sending]) -> list[str]:
+    """What is wrong with the answers."""
+    wrong = []
+    for each in sendings:
+        answer = await town.post(each.party, each.submission, start)
+        told = "" if answer.status_code == 200 else problem(answer)
+        if told != each.refused:
+            wrong.append(f"{meter} is told {told!r} by party {each.party}, not {each.refused!r}")
+    return wrong
+
+
+async def all_of(work: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Do all of it at the same time. Raises: what one of them does, once the others have been stopped."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in work]
+    except ExceptionGroup as found:
+        raise found.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 async def check_round(
@@ -259,11 +312,13 @@ async def check_round(
     accepted = dict(zip(book, expected.accepted, strict=True))
     assert audited.price == expected.price
     meters = {meter.id: meter for meter in town.meters}
-    for meter, submission in sent.items():
-        found = await collected(town, meters[meter], submission, [lines[meter]], terms)
+
+    async def check_honest(meter: str) -> None:
+        found = await collected(town, meters[meter], sent[meter], [lines[meter]], terms)
         assert (found.verified, found.verdict, found.accepted) == (True, Verdict.VALID, (accepted[meter],))
-    for meter, cheat in cheats.items():
-        await check_told(town, meters[meter], cheat, accepted.get(meter, 0), terms)
+
+    told = (check_told(town, meters[meter], cheat, accepted.get(meter, 0), terms) for meter, cheat in cheats.items())
+    await all_of([*map(check_honest, sent), *told])
 
 
 async def check_told(town: KeptTown, meter: Meter, cheat: Cheat, accepted: int, terms: Terms) -> None:

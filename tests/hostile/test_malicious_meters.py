@@ -16,3 +16,4 @@ async def test_rounds_with_every_kind_of_cheat(tmp_path):
         for number in range(ROUNDS):
             tried += await play_round(town, number, rng)
     assert len(tried) == ROUNDS * len(WAYS)
+    assert min(each.started for each in town.workers) >= 1  # one round was computed by worker processes
