@@ -7,8 +7,10 @@ document (RFC 9457) with a type of its own that repeats nothing of the request, 
 
 import asyncio
 import contextlib
+import math
 import random
 import ssl
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,14 +21,15 @@ import httpx
 from mpc_market.rules.model import Order, Side
 from mpc_market.wire.claim import Claimant, make_claim
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period
-from mpc_market.wire.layout import filled
+from mpc_market.wire.identifiers import Period, Stage
+from mpc_market.wire.layout import Reading, filled
 from mpc_market.wire.message import read_signed
 from mpc_market.wire.opening import Opening, Terms, terms_of
 from mpc_market.wire.roll import RollEntry
 from mpc_market.wire.signing import SigningKey
-from mpc_market.wire.submission import Submission, make
+from mpc_market.wire.submission import Submission, make, make_reading
 from parties.files.running import RunningMarket
+from parties.launch.community import REGION, SUPPLIER
 from parties.meter.home import Home
 from parties.service.problems import MEDIA_TYPE, Problem
 from parties.tls import Identity, client_context
@@ -90,8 +93,8 @@ class Storm:
     found: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
-    replayed: dict[int, bytes] = field(default_factory=dict)
-    _terms: dict[int, Terms] = field(default_factory=dict)
+    replayed: dict[tuple[Stage, int], bytes] = field(default_factory=dict)
+    _terms: dict[Stage, dict[int, Terms]] = field(default_factory=lambda: {stage: {} for stage in Stage})
     _contexts: dict[tuple[int, int | None], ssl.SSLContext] = field(default_factory=dict)
 
     @property
@@ -114,12 +117,16 @@ class Storm:
         for client in self._clients:
             await client.aclose()
 
-    async def blow(self, number: int, going_on: Callable[[], bool] = lambda: False, pause: float = 0.0) -> None:
-        """Send this many requests, and on while `going_on`: eight at a time, and some slow ones beside them."""
+    async def blow(
+        self, number: int, going_on: Callable[[], bool] = lambda: False, pause: float = 0.0, until: float = math.inf
+    ) -> None:
+        """Send this many requests, or until that moment (monotonic), and on while `going_on`: eight at a time, and some
+        slow ones beside them.
+        """
         slow = [asyncio.create_task(self._slow(party)) for party in range(len(self._clients)) for _ in range(3)]
 
         async def send() -> None:
-            while self.sent < number or going_on():
+            while (self.sent < number and time.monotonic() < until) or going_on():
                 await self.one()
                 await asyncio.sleep(pause)
 
@@ -140,23 +147,29 @@ class Storm:
     # --- what is known of the rounds
 
     async def learn(self) -> None:
-        """The terms of the rounds that are open, and of earlier ones."""
-        market = (await self._clients[0].get(f"/markets/{self.running.id}")).json()
-        for start in market["rounds"]:
-            document = (await self._clients[0].get(f"/markets/{self.running.id}/periods/{start}")).json()
-            period, committee = Period(self.running.id, start), self.running.committee(start)
-            with contextlib.suppress(WireError, KeyError):
-                openings = [
-                    read_signed(Opening, bytes.fromhex(each), committee, period).message
-                    for each in document["openings"]
-                ]
-                self._terms[start] = terms_of({each.party: each for each in openings}, len(self.running.parties))
+        """The terms of the rounds that are open, in every stage, and of earlier ones."""
+        for stage, known in self._terms.items():
+            market = f"/markets/{stage.of(self.running.id)}"
+            for start in (await self._clients[0].get(market)).json()["rounds"]:
+                if start in known:
+                    continue
+                document = (await self._clients[0].get(f"{market}/periods/{start}")).json()
+                period, committee = Period(stage.of(self.running.id), start), self.running.committee(start).at(stage)
+                with contextlib.suppress(WireError, KeyError):
+                    openings = [
+                        read_signed(Opening, bytes.fromhex(each), committee, period).message
+                        for each in document["openings"]
+                    ]
+                    known[start] = terms_of({each.party: each for each in openings}, len(self.running.parties))
 
-    def terms(self) -> Terms | None:
-        return self._terms[max(self._terms)] if self._terms else None
+    def terms(self, stage: Stage = Stage.CLEARING) -> Terms | None:
+        known = self._terms[stage]
+        return known[max(known)] if known else None
 
-    def old_terms(self) -> Terms | None:
-        return self._terms[min(self._terms)] if len(self._terms) > 1 else None
+    def old_terms(self, stage: Stage = Stage.CLEARING) -> Terms | None:
+        """Of the earliest period whose clearing is known, if there are later ones."""
+        known = self._terms[Stage.CLEARING]
+        return self._terms[stage].get(min(known)) if len(known) > 1 else None
 
     def submission(self, terms: Terms, key: SigningKey | None = None, meter: str | None = None) -> Submission:
         """A submission of the rogue's, of an order that trades nothing."""
@@ -166,6 +179,14 @@ class Storm:
         )
         number = self.rng.randrange(1, 2**40)
         return make(terms, entry, number, book, self.running.settings.rules, key or self.rogue.identity)
+
+    def reading(self, terms: Terms, key: SigningKey | None = None, meter: str | None = None) -> Submission:
+        """A reading of the rogue's, of nothing."""
+        entry = self.entry if meter is None else replace(self.entry, meter=meter)
+        number = self.rng.randrange(1, 2**40)
+        return make_reading(
+            terms, entry, number, Reading(0, 0), self.running.settings.rules, key or self.rogue.identity
+        )
 
     async def ask(self, party: int, ask: Ask) -> str:
         """Send it; what is wrong with the answer."""
@@ -182,16 +203,22 @@ class Storm:
 
     # --- after the storm: what there was no time for in it
 
+    @property
+    def other(self) -> str:
+        """An honest meter."""
+        return f"meter-{'1'.zfill(len(self.rogue.meter) - len('meter-'))}"
+
     async def _of_others(self) -> None:
-        """What is an honest meter's, of every round at every party, claimed with a signature that is not its own."""
-        other = f"meter-{'1'.zfill(len(self.rogue.meter) - len('meter-'))}"
-        for start, terms in self._terms.items():
-            for party in range(terms.parties):
-                claim = make_claim(terms, party, Claimant.METER, other, self.rogue.identity).hex()
-                for what in (f"results/{other}", f"receipts/{other}?number=1"):
-                    path = f"/markets/{self.running.id}/periods/{start}/{what}"
-                    if wrong := await self.ask(party, Ask("GET", path, {"authorization": f"Claim {claim}"})):
-                        self.found.append(f"party {party}, of others: {wrong}")
+        """What is somebody else's, of every round at every party, claimed with a signature that is not its own."""
+        await self.learn()
+        for stage, known in self._terms.items():
+            for start, terms in list(known.items()):
+                for party in range(terms.parties):
+                    for kind, name, what in not_ones_own(stage, self.other):
+                        claim = make_claim(terms, party, kind, name, self.rogue.identity).hex()
+                        path = f"/markets/{terms.period.market}/periods/{start}/{what}"
+                        if wrong := await self.ask(party, Ask("GET", path, {"authorization": f"Claim {claim}"})):
+                            self.found.append(f"party {party}, of others: {wrong}")
 
     async def _too_often(self) -> None:
         """The same valid submission until the quota is used up; if the round closes meanwhile, in the next one."""
@@ -203,12 +230,12 @@ class Storm:
                 self.submission(terms).encode(),
                 f"/markets/{self.running.id}/periods/{terms.period.start}/orders",
             )
-            for _ in range(QUOTA + 1):
-                before = self.refusals["rate-limited"]
-                if wrong := await self.ask(0, Ask("POST", path, BYTES, body, served=True)):
-                    self.found.append(f"party 0, too often: {wrong}")
-                if self.refusals["rate-limited"] > before:
-                    return
+            before = self.refusals["rate-limited"]
+            again = Ask("POST", path, BYTES, body, served=True)
+            wrong = await asyncio.gather(*(self.ask(0, again) for _ in range(QUOTA + 1)))
+            self.found += [f"party 0, too often: {each}" for each in wrong if each]
+            if self.refusals["rate-limited"] > before:
+                return
         self.found.append("party 0: no quota is ever used up")
 
     # --- slow ones
@@ -239,6 +266,27 @@ class Storm:
             pinned = [self.running.parties[party].keys[-1].certificate or ""]
             self._contexts[party, thief] = client_context(pinned, shown)
         return self._contexts[party, thief]
+
+
+def not_ones_own(stage: Stage, meter: str) -> list[tuple[Claimant, str, str]]:
+    """What a stage has for others than a rogue meter: who claims it, and where it is, below the period."""
+    sheets = {
+        Stage.SETTLEMENT: [(Claimant.SUPPLIER, SUPPLIER, "totals"), (Claimant.DSO, REGION, "totals")],
+        Stage.CLOSING: [
+            (Claimant.METER, meter, "bill"),
+            (Claimant.METER, meter, "amounts"),
+            (Claimant.SUPPLIER, SUPPLIER, "amounts"),
+            (Claimant.SUPPLIER, SUPPLIER, "corrections"),
+            (Claimant.DSO, REGION, "corrections"),
+        ],
+    }.get(stage, [])
+    found = [(kind, name, f"{content}/{kind.name.lower()}/{name}") for kind, name, content in sheets]
+    if stage is Stage.CLEARING:
+        found.append((Claimant.METER, meter, f"results/{meter}"))
+        found.append((Claimant.SUPPLIER, SUPPLIER, f"totals/{SUPPLIER}"))
+    if stage is not Stage.CLOSING:
+        found.append((Claimant.METER, meter, f"receipts/{meter}?number=1"))
+    return [*found, (Claimant.ARBITER, "arbiter", f"disclosures/{meter}/1")]
 
 
 # --- connections below HTTP -------------------------------------------------------------------------------------

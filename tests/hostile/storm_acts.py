@@ -2,8 +2,10 @@
 
 import json
 from dataclasses import replace
+from random import Random
 
 from mpc_market.wire.claim import Claimant, make_claim
+from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import Seal
@@ -64,15 +66,19 @@ async def odd_body(storm: Storm, party: int) -> str:
 
 
 async def spoilt_submission(storm: Storm, party: int) -> str:
-    """Bits flipped in a valid one, or its end cut off."""
-    rng, terms = storm.rng, storm.terms()
+    terms = storm.terms()
     if terms is None:
         return ""
-    data = bytearray(storm.submission(terms).only_for(party).encode())
-    for _ in range(rng.randrange(1, 4)):
-        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    body = bytes(data if rng.randrange(2) else data[: rng.randrange(len(data))])
+    body = flipped(storm.rng, storm.submission(terms).only_for(party).encode())
     return await storm.ask(party, Ask("POST", _orders(storm), BYTES, body))
+
+
+def flipped(rng: Random, valid: bytes) -> bytes:
+    """Some bits of it, or its end cut off too."""
+    data = bytearray(valid)
+    for bit in rng.sample(range(8 * len(data)), rng.randrange(1, 4)):
+        data[bit // 8] ^= 1 << bit % 8
+    return bytes(data if rng.randrange(2) else data[: rng.randrange(len(data))])
 
 
 async def oversized(storm: Storm, party: int) -> str:
@@ -108,8 +114,8 @@ async def replayed(storm: Storm, party: int) -> str:
     terms = storm.terms()
     if terms is None:
         return ""
-    start = terms.period.start
-    body = storm.replayed.get(start) or storm.replayed.setdefault(start, storm.submission(terms).encode())
+    key = Stage.CLEARING, terms.period.start
+    body = storm.replayed.get(key) or storm.replayed.setdefault(key, storm.submission(terms).encode())
     return await storm.ask(party, Ask("POST", _orders(storm), BYTES, body, served=True))
 
 
@@ -180,7 +186,8 @@ async def turned_peer(storm: Storm, party: int) -> str:
     """At the control port with another party's certificate: it gets in, and no further than a party."""
     rng = storm.rng
     thief = (party + 1) % len(storm.homes)
-    start = max(storm._terms, default=0)
+    terms = storm.terms()
+    start = terms.period.start if terms else 0
     market = f"markets/{rng.choice([storm.running.id, storm.running.id, CANARY])}"
     kinds = ["held", "gossip", "parts", "secret", "..", "part", CANARY]
     get = f"{market}/rounds/{rng.choice([start, start + 1, -1, '1e9'])}/{rng.choice(kinds)}?wait={rng.choice(VALUES)}"
