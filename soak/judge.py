@@ -36,7 +36,6 @@ from parties.ledger import Ledger
 from parties.meter.results import State as Told
 from parties.meter.store import Store
 from parties.service.board import Kind
-from parties.service.ending import stored_record
 from parties.service.following import stored_done
 from soak.part import Play
 
@@ -289,8 +288,8 @@ class _Round:
     async def _records(self) -> bytes | None:
         """The records of all parties hold, and agree; the ticket seed that they prove."""
         committee = self._community.running.committee(self._period.start)
-        stored = [await stored_record(ledger, *self._key, party) for party, ledger in self._ledgers.items()]
-        records = [Record.decode(data) for data in stored if data is not None]
+        stored = [await ledger.record(*self._key) for ledger in self._ledgers.values()]
+        records = [Record.decode(row.data) for row in stored if row is not None]
         seeds = set()
         for record in records:
             try:

@@ -54,7 +54,7 @@ IN_TIME = [
 LATE = {3: Sent(1, 650), 0: Sent(0, 2001)}
 """For the first period, by meter: one that has had none, and a corrected one. Meter 2 never reads."""
 
-_STATES_SECONDS = 240.0
+_STATES_SECONDS = 400.0
 _PAUSE_SECONDS = 0.05
 
 

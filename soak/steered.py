@@ -25,7 +25,7 @@ from parties.meter.submitting import submit
 
 CLOCK = "clock"
 _OFFSET = struct.Struct("<q")
-_SETTLE_SECONDS = 240.0
+_SETTLE_SECONDS = 400.0
 _PAUSE_SECONDS = 0.05
 
 

@@ -20,7 +20,7 @@ from parties.service.life import FINAL
 from soak.disks import NotHereError, SlowDisk, forget_cached, full, no_longer_files, small_disk
 from soak.judge import Judgement, judge
 from soak.live import LiveMarket
-from soak.part import Part, Play
+from soak.part import Part, Play, Product
 from soak.steered import Meters, SteeredClock, draw
 
 PARTIES, METERS = 3, 4
@@ -232,17 +232,21 @@ async def _command(*arguments: str | Path) -> None:
 
 
 def run(play: Play) -> None:
-    """Again and again, each time in a new market, with another party in trouble, its clock ahead or behind."""
+    """Every party in trouble once, then again and again; each time in a new market, its clock ahead or behind."""
+    product = Product(play, "hardships", [(each.__name__, party) for party in range(PARTIES) for each in ALL])
     while play.seconds_left:
-        party, off = play.random.randrange(PARTIES), play.random.choice((-OFF_SECONDS, OFF_SECONDS))
-        mount = play.random.choice((True, False))
+        left = [party for _, party in product.left]
+        party = left[0] if left else play.random.randrange(PARTIES)
+        off, mount = play.random.choice((-OFF_SECONDS, OFF_SECONDS)), play.random.choice((True, False))
         trial = Trial(play, play.directory / f"market-{play.counts['markets']}", party, off, mount=mount)
         found = trial.run(ALL)
         play.count("markets")
+        for each in ALL:
+            product.done((each.__name__, party))
         for reason in trial.left_out:
             play.count(f"left out ({reason})")
         found.tell(play)
         play.check(found.count("result") == RESULTS, f"rounds: {found.rounds}")
 
 
-PART = Part("hardships", 4, run)
+PART = Part("hardships", 200, run)

@@ -4,6 +4,7 @@ Whatever the lines do, a round clears as the plaintext rule says, or is void.
 """
 
 import asyncio
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from parties.setup.addresses import addresses_from
 from soak.hosts import Hosts, why_not
 from soak.judge import Judgement, judge
 from soak.live import LiveMarket
-from soak.part import Part, Play
+from soak.part import Part, Play, Product
 from soak.steered import Meters, SteeredClock, draw
 from soak.switch import Line
 
@@ -57,9 +58,10 @@ class Region:
         self.community = make_community(
             directory, PARTIES, meters, PERIOD_SECONDS, DEADLINE_SECONDS, places, settlement
         )
+        self.played: list[Weather] = []
 
     def run(self, weathers: Sequence[Weather]) -> Judgement:
-        """One round in each, while there is time; then what was found."""
+        """One round in each, while there is time; then what was found. `played`: in which there was one."""
         with LiveMarket(self.community, self.hosts) as market:
             market.start()
             market.until_ready()
@@ -77,6 +79,7 @@ class Region:
                     break
                 await asyncio.to_thread(self.hosts.shape, weather.line)
                 await self.round(meters, start, weather)
+                self.played.append(weather)
                 start += PERIOD_SECONDS
 
     async def round(self, meters: Meters, start: int, weather: Weather) -> None:
@@ -99,27 +102,44 @@ class Region:
         await meters.collect(start)
 
 
-def draw_weather(play: Play) -> Weather:
-    """Some weather of the soak."""
-    source = play.random
-    line = Line(source.choice((0, 5, 50, 150)), source.choice((0, 1, 10, 100)), source.choice((0, 0, 0.01, 0.05)))
-    cut = source.choice(((), (), (0,), (1,), (2,), (0, 1), (METERS_HOST,)))
-    return Weather(line, cut, source.choice((30.0, 30.0, None)) if cut and METERS_HOST not in cut else 30.0)
+Cut = tuple[tuple[int, ...], float | None]
+
+CUTS: list[Cut] = [
+    ((), 0.0),
+    *(((party,), 30.0) for party in range(PARTIES)),
+    *(((party,), None) for party in range(PARTIES)),
+    ((0, 1), 30.0),
+    ((0, 1), None),
+    ((METERS_HOST,), 30.0),
+]
+"""Which hosts are cut off, and for how long: nobody; each party for half a minute, and until the deadline has passed;
+two of them; the meters.
+"""
+
+
+def draw_line(source: random.Random) -> Line:
+    """Some lines of the soak."""
+    return Line(source.choice((0, 5, 50, 150)), source.choice((0, 1, 10, 100)), source.choice((0, 0, 0.01, 0.05)))
 
 
 def run(play: Play) -> None:
-    """One market after the other, ten rounds each."""
+    """Every cut once over some lines, in a random sequence, then again and again: one market after the other."""
     if (reason := why_not()) is not None:
         play.skip(reason)
+    product = Product(play, "cuts", CUTS)
     while play.seconds_left:
+        cuts = product.left[:] or CUTS[:]
+        play.random.shuffle(cuts)
         with Hosts(PARTIES + 1) as hosts:
             region = Region(play, play.directory / f"market-{play.counts['markets']}", hosts)
-            found = region.run([draw_weather(play) for _ in range(10)])
+            found = region.run([Weather(draw_line(play.random), *cut) for cut in cuts])
             play.count("markets")
+            for weather in region.played:
+                product.done((weather.cut, weather.seconds))
             for what, number in hosts.frames().items():
                 play.count(f"packets {what}", number)
         found.tell(play)
         play.check(found.count("pending") == 0, "rounds that never ended")
 
 
-PART = Part("lines", 6, run)
+PART = Part("lines", 290, run)

@@ -1,89 +1,97 @@
 """kill -9 of every party's service and worker in every state of settlements, corrections and closings.
 
-Each market goes through one month (`month`) with several cases in it: one in each round in which something is computed.
-Whatever is down is started again at once. In the end every amount, total
-and line of a bill is what the plaintext rule says, and no party has said two things of one round.
+Each market goes through one month (`month`), with one service killed in every state of a settlement, of the correction
+in which something is computed, and of a closing, and with a worker in each. Whatever is down is started again at once.
+In the end every amount, total and line of a bill is what the plaintext rule says, and no party has said two things of
+one round. Several such markets go on at once.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 from mpc_market.wire.identifiers import Stage
 from parties.launch.community import make_community
 from parties.service.life import State
+from parties.setup.addresses import Addresses
 from soak.judge import judge, judge_stage
+from soak.kills import WORKER, Kill, arm_all, fallen, in_rounds
+from soak.lanes import places_apart, side_by_side
 from soak.live import LiveMarket
 from soak.month import CALENDAR, METERS, PERIOD_SECONDS, LiveMonth, mistakes
-from soak.part import Part, Play
-from soak.parts.crashes import DEADLINE_SECONDS, PARTIES, STATES
-from soak.party import Strike, Struck, arm, struck
+from soak.part import Part, Play, Product
+from soak.parts.crashes import DEADLINE_SECONDS, MARKETS, PARTIES, STATES
 from soak.steered import SteeredClock, beside
 
 STAGES = (Stage.SETTLEMENT, Stage.CORRECTION, Stage.CLOSING)
 RESULTS = tuple(state for state in STATES if state is not State.VOID)
 """The states on the way to a result."""
 
+Cases = Mapping[Stage, Sequence[Sequence[Kill]]]
+"""By stage, for each round of it in a month in which something is computed: whom to kill. There may be fewer."""
 
-@dataclass(frozen=True)
-class Case:
-    """In a round of that stage, `party`'s service or worker is killed as it comes to `state`."""
+ONE_EACH: Cases = {
+    Stage.SETTLEMENT: [
+        [Kill(State.COMPUTING, 0, stage=Stage.SETTLEMENT)],
+        [Kill(State.COMPUTING, 1, WORKER, Stage.SETTLEMENT)],
+    ],
+    Stage.CORRECTION: [
+        [Kill(State.CLOSING, 1, stage=Stage.CORRECTION), Kill(State.COMPUTING, 2, WORKER, Stage.CORRECTION)]
+    ],
+    Stage.CLOSING: [
+        [Kill(State.COMPUTING, 2, stage=Stage.CLOSING)],
+        [Kill(State.COMPUTING, 1, WORKER, Stage.CLOSING)],
+    ],
+}
+"""Every stage, service and worker, another party and state each time."""
 
-    stage: Stage
-    state: State
-    party: int
-    process: str = "service"
+
+def every_one() -> list[Kill]:
+    """The full product: services in every state, workers where there is one."""
+    parties = range(PARTIES)
+    services = [Kill(state, party, stage=stage) for stage in STAGES for state in RESULTS for party in parties]
+    return services + [Kill(State.COMPUTING, party, WORKER, stage) for stage in STAGES for party in parties]
 
 
-def one_each() -> list[Case]:
-    """Every stage once, service and worker, another party and state each time."""
+def months_for(kills: Sequence[Kill]) -> list[Cases]:
+    """All of them, with one round of each stage in each month."""
+    by_stage = [in_rounds([kill for kill in kills if kill.stage is stage]) for stage in STAGES]
     return [
-        Case(Stage.SETTLEMENT, State.COMPUTING, 0),
-        Case(Stage.SETTLEMENT, State.COMPUTING, 1, "worker"),
-        Case(Stage.CORRECTION, State.CLOSING, 1),
-        Case(Stage.CORRECTION, State.COMPUTING, 2, "worker"),
-        Case(Stage.CLOSING, State.COMPUTING, 2),
-        Case(Stage.CLOSING, State.COMPUTING, 1, "worker"),
+        {stage: [round_] for stage, round_ in zip(STAGES, month, strict=True)}
+        for month in zip_longest(*by_stage, fillvalue=())
     ]
 
 
-def every_one() -> list[Case]:
-    """The full product: services in every state, workers where there is one."""
-    parties = range(PARTIES)
-    services = [Case(stage, state, party) for stage in STAGES for state in RESULTS for party in parties]
-    return services + [Case(stage, State.COMPUTING, party, "worker") for stage in STAGES for party in parties]
-
-
 class Campaign:
-    """One market and its month, with cases in it."""
+    """One market and its month, with kills in it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, places: Sequence[Addresses] = ()) -> None:
         self.community = make_community(
-            directory, PARTIES, METERS, PERIOD_SECONDS, DEADLINE_SECONDS, settlement=CALENDAR
+            directory, PARTIES, METERS, PERIOD_SECONDS, DEADLINE_SECONDS, places, settlement=CALENDAR
         )
-        self.fallen: list[Struck] = []
+        self.fallen: list[Kill] = []
         self.restarts = 0
         self.wrong: list[str] = []
         self.months: dict[Stage, list[int]] = {}
         """By stage, the starts of its rounds."""
 
-    def run(self, cases: Sequence[Case]) -> None:
+    def run(self, cases: Cases) -> None:
         """All of it; `wrong` and `fallen` say what has come of it."""
         with LiveMarket(self.community) as market:
             market.start()
             market.until_ready()
             asyncio.run(self._month(market, cases))
             market.stop()
-        self.fallen = [each for party in range(PARTIES) for each in struck(self.community.party_home(party))]
+        self.fallen = fallen(self.community)
         self.wrong += judge(self.community).wrong
         for stage, rounds in self.months.items():
             found = judge_stage(self.community, stage, rounds)
             self.wrong += found.wrong
             self.wrong += [f"{stage} of {start}: {state}" for start, state in found.rounds.items() if state != "result"]
 
-    async def _month(self, market: LiveMarket, cases: Sequence[Case]) -> None:
+    async def _month(self, market: LiveMarket, cases: Cases) -> None:
         clock = SteeredClock(market.clock_file)
         async with LiveMonth.of(self.community, clock) as month:
             self.months = dict.fromkeys((Stage.SETTLEMENT, Stage.CORRECTION), month.starts)
@@ -96,43 +104,35 @@ class Campaign:
     def _revive(self, market: LiveMarket) -> None:
         self.restarts += market.revive()
 
-    def _arm(self, cases: Sequence[Case]) -> None:
-        """Each case in a round of its stage in which something is computed, in turn."""
+    def _arm(self, cases: Cases) -> None:
+        """Each in a round of its stage in which something is computed."""
         rounds = {**self.months, Stage.CORRECTION: self.months[Stage.CORRECTION][:1]}
-        strikes: dict[int, list[Strike]] = {party: [] for party in range(PARTIES)}
-        placed = dict.fromkeys(STAGES, 0)
-        for case in cases:
-            starts = rounds[case.stage]
-            start = starts[placed[case.stage] % len(starts)]
-            placed[case.stage] += 1
-            strikes[case.party].append(Strike(start, case.state, case.process, stage=case.stage))
-        for party, all_of_it in strikes.items():
-            arm(self.community.party_home(party), all_of_it)
-
-
-def _batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
-    """As many cases of each stage as a month has rounds for them, until none is left."""
-    left = {stage: iter([case for case in cases if case.stage is stage]) for stage in STAGES}
-    sizes = {Stage.SETTLEMENT: 2, Stage.CORRECTION: 1, Stage.CLOSING: 2}
-    while batch := [case for stage in STAGES for case in islice(left[stage], sizes[stage])]:
-        yield batch
+        placed = [
+            (start, kill)
+            for stage, of_stage in cases.items()
+            for start, kills in zip(rounds[stage], of_stage, strict=False)
+            for kill in kills
+        ]
+        arm_all(self.community, placed)
 
 
 def run(play: Play) -> None:
     """The product in a random sequence, again and again."""
+    product = Product(play, "kills", every_one())
     while play.seconds_left:
-        cases = every_one()
-        play.random.shuffle(cases)
-        for batch in _batches(cases):
-            if not play.seconds_left:
-                return
-            campaign = Campaign(play.directory / f"market-{play.counts['months']}")
-            campaign.run(batch)
+        kills = product.left[:] or every_one()
+        play.random.shuffle(kills)
+        months = months_for(kills)[:MARKETS]
+        campaigns = [
+            Campaign(play.directory / f"market-{play.counts['months'] + lane}", places)
+            for lane, places in enumerate(places_apart(len(months), PARTIES))
+        ]
+        side_by_side([partial(each.run, cases) for each, cases in zip(campaigns, months, strict=True)])
+        for campaign in campaigns:
             play.count("months")
-            for each in campaign.fallen:
-                if each.killed:
-                    play.count(f"kills of a {each.strike.process}")
+            for kill in campaign.fallen:
+                product.done(kill)
             play.check(not campaign.wrong, "; ".join(campaign.wrong[:5]))
 
 
-PART = Part("settlement", 4, run)
+PART = Part("settlement", 330, run)

@@ -11,16 +11,27 @@ import pytest
 
 from parties.service.life import TABLE, State
 from soak.judge import judge
+from soak.kills import SERVICE, WORKER
 from soak.part import Play
-from soak.parts.crashes import METERS, STATES, WITH_WORKER, Campaign, every_one, one_each
+from soak.parts.crashes import METERS, PARTIES, STATES, WITH_WORKER, Campaign, every_one, one_each, rounds_for
 
 
 def test_the_table_says_where_processes_are_killed():
     named = {state for (before, _), after in TABLE.items() for state in (before, after)}
     assert {*STATES, State.LOST} == named == set(State)
-    everything = {(state, party) for state in STATES for party in range(3)}
-    assert {(case.state, case.party) for case in every_one()} == everything
-    assert {case.state for case in every_one() if case.worker is not None} == set(WITH_WORKER)
+    everything = {(state, party, SERVICE) for state in STATES for party in range(PARTIES)}
+    everything |= {(state, party, WORKER) for state in WITH_WORKER for party in range(PARTIES)}
+    assert {(kill.state, kill.party, kill.process) for kill in every_one()} == everything
+
+
+def test_the_product_goes_into_rounds_with_one_process_killed_in_a_state():
+    rounds = rounds_for(every_one())
+    assert sorted(kill for kills in rounds for kill in kills) == sorted(every_one())
+    assert len(rounds) == 3 * PARTIES  # services, workers, and void
+    for kills in rounds:
+        assert len({kill.state for kill in kills}) == len(kills)
+        assert len({kill.process for kill in kills}) == 1
+        assert len(kills) == 1 or State.VOID not in {kill.state for kill in kills}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +47,7 @@ def test_kill_9_in_every_state(after_crashes: Campaign):
     """No acknowledged order is lost, results equal the plaintext rule, no party says two things of one round."""
     found = judge(after_crashes.community)
     assert found.wrong == []
-    killed = {(each.strike.process, each.strike.state) for each in after_crashes.fallen if each.killed}
+    killed = {(kill.process, kill.state) for kill in after_crashes.fallen}
     assert killed >= {("service", state) for state in STATES}
     workers = {state for process, state in killed if process == "worker"}
     assert {State.COLLECTING, State.COMPUTING} <= workers <= set(WITH_WORKER)  # else it may be still to be started

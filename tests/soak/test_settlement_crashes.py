@@ -12,34 +12,44 @@ import pytest
 from mpc_market.wire.identifiers import Stage
 from parties.service.life import State
 from soak.judge import judge_stage
-from soak.parts.settlement import RESULTS, STAGES, Campaign, every_one, one_each
+from soak.kills import SERVICE, WORKER
+from soak.parts.crashes import MARKETS, PARTIES
+from soak.parts.settlement import ONE_EACH, RESULTS, STAGES, Campaign, every_one, months_for
 
 OFF_THE_WAY = {State.VOID, State.LOST}
 """No state on the way to a result; to be lost takes a restored backup."""
 
 
 def test_every_state_of_every_stage_is_in_the_soak() -> None:
-    services = {(case.stage, case.state, case.party) for case in every_one() if case.process == "service"}
-    assert services == {(stage, state, party) for stage in STAGES for state in set(State) - OFF_THE_WAY
-                        for party in range(3)}  # fmt: skip
-    workers = {(case.stage, case.party) for case in every_one() if case.process == "worker"}
-    assert workers == {(stage, party) for stage in STAGES for party in range(3)}
+    parties = range(PARTIES)
+    everything = {(stage, state, party, SERVICE) for stage in STAGES for state in set(State) - OFF_THE_WAY
+                  for party in parties}  # fmt: skip
+    everything |= {(stage, State.COMPUTING, party, WORKER) for stage in STAGES for party in parties}
+    assert {(kill.stage, kill.state, kill.party, kill.process) for kill in every_one()} == everything
     assert set(RESULTS) == set(State) - OFF_THE_WAY
-    assert {case.stage for case in one_each() if case.process == "worker"} == set(STAGES)
+    assert {kills[-1].process for of_stage in ONE_EACH.values() for kills in of_stage} == {SERVICE, WORKER}
+
+
+def test_the_product_goes_into_as_many_months_as_there_are_markets_at_once() -> None:
+    months = months_for(every_one())
+    assert len(months) == MARKETS
+    in_months = [kill for month in months for rounds in month.values() for kills in rounds for kill in kills]
+    assert sorted(in_months) == sorted(every_one())
+    assert all(set(month) == set(STAGES) for month in months)
 
 
 @pytest.fixture(scope="module")
 def after_a_month(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     """A market after its month, with a process killed in every stage."""
     campaign = Campaign(tmp_path_factory.mktemp("month") / "market")
-    campaign.run(one_each())
+    campaign.run(ONE_EACH)
     return campaign
 
 
 def test_a_month_with_crashes_is_the_month_of_the_rule(after_a_month: Campaign) -> None:
     assert after_a_month.wrong == []
-    killed = {(each.strike.stage, each.strike.process) for each in after_a_month.fallen if each.killed}
-    assert killed == {(stage.value, process) for stage in Stage if stage for process in ("service", "worker")}
+    killed = {(kill.stage, kill.process) for kill in after_a_month.fallen}
+    assert killed == {(stage, process) for stage in STAGES for process in (SERVICE, WORKER)}
     assert after_a_month.restarts >= 3
 
 
