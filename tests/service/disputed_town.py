@@ -52,7 +52,8 @@ class DisputedTown(SettledTown):
         meters = [Meter(name, maximum=maximum) for name in names]
         for meter in meters:
             home = path.parent / "homes" / meter.id
-            made = create_home(home, meter.id, str(path / "market.toml"), PRICED.quantity_text(maximum))
+            kwh = changes.get("settings", PRICED).quantity_text(maximum)
+            made = create_home(home, meter.id, str(path / "market.toml"), kwh)
             meter.key, meter.sealing = made.identity, made.sealing
         super().__init__(path, meters, **changes)
         self.arbiter: ArbiterHome = make_arbiter_home(path / "arbiter", "ombudsman")
