@@ -27,6 +27,8 @@ async def collect(current: Round) -> Event:
     """Take orders until the gate, then no more: every submission with a receipt is stored by then."""
     node, opened = current.node, await intake_of(current, await sealing_key(current, VoidReason.NOT_OPENED))
     node.intake.open(opened)
+    current.taking = True
+    node.board.bell(current.start).ring()
     try:
         await node.business.until_closed(current, opened)
     finally:

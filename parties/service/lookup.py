@@ -70,6 +70,8 @@ class Lookup:
             state = State((await self.row(start)).state)
             if state in FINAL:
                 self._final.set(start, state)
+            elif state is State.COLLECTING:  # not yet by this process, which has just been started
+                state = State.OPENING
         return state
 
     async def row(self, start: int) -> RoundRow:

@@ -72,13 +72,14 @@ class Mirror:
         """A round as it is now; whether that is settled, or to be tried again. Raises: LedgerError."""
         node, done = self._node, True
         state = None if row is None or row.finished else State(row.state)
-        changed = state is not self._states.get(start)
         if row is not None and row.collecting and state is State.COLLECTING:
             if start not in self._open:
                 done = await self._open_intake(row)
+            state = state if done else State.OPENING
         elif start in self._open:
             self._open.discard(start)
             node.intake.close(start)
+        changed = state is not self._states.get(start)
         if state is None or state in FINAL:
             self._states.pop(start, None)
             node.board.forget(start)

@@ -51,6 +51,8 @@ class Round:
     following: "Following"
     agreed: "Agreed | None" = None
     """The agreed set, once it is known to this very process."""
+    taking: bool = False
+    """Whether this very process has begun to take orders."""
 
     def __init__(self, node: Node, row: RoundRow) -> None:
         self.node = node

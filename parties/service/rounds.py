@@ -37,8 +37,10 @@ class Rounds:
         return None if driver is None else driver.round
 
     def state(self, start: int) -> State | None:
-        """How far a round is that is being driven."""
+        """How far a round is that is being driven; it collects as soon as orders are taken."""
         driver = self._drivers.get(start)
+        if driver is not None and driver.state is State.COLLECTING and not driver.round.taking:
+            return State.OPENING
         return None if driver is None else driver.state
 
     @property

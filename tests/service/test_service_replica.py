@@ -21,8 +21,10 @@ from mpc_market.wire.message import read_signed
 from mpc_market.wire.sheet import Sheet
 from mpc_market.wire.submission import Submission
 from mpc_market.wire.tariff import Tariff, sign_tariff
+from parties.ledger import RoundRow
 from parties.service import forwarding
 from parties.service.life import FINAL, State
+from parties.service.replica import Mirror
 from parties.service.service import Service, running
 from parties.setup.creating import party_folder
 from parties.tls import client_context
@@ -156,15 +158,22 @@ async def test_seals_that_a_replica_was_given_for_others_reach_them_at_once(town
 
 
 @asynchronous
-async def test_a_replica_with_another_market_file_takes_no_orders(town):
-    anna, _ = town.meters
+async def test_a_replica_with_another_market_file_takes_no_orders_and_does_not_say_so(town, monkeypatch):
+    (anna, _), decided, open_intake = town.meters, [], Mirror._open_intake
+
+    async def noted(self: Mirror, row: RoundRow) -> bool:
+        decided.append(await open_intake(self, row))
+        return decided[-1]
+
+    monkeypatch.setattr(Mirror, "_open_intake", noted)
     async with town.up(), replica_of(town, price_bits=8) as replica:
         await town.until(State.COLLECTING)
         async with asyncio.timeout(20):
-            while replica.service.rounds.state(START) is not State.COLLECTING:  # then it has decided
+            while not decided:
                 await asyncio.sleep(0.02)
         assert problem(await replica.post(anna.submission(await town.terms(), 1, SELL))) == "not-open-yet"
-        assert (await replica.get(f"periods/{START}")).json()["state"] == "collecting"
+        assert (await replica.get(f"periods/{START}")).json()["state"] == "opening"
+        assert not any(decided)
 
 
 @asynchronous

@@ -27,7 +27,7 @@ from mpc_market.wire.submission import InputShare, of_shares
 from mpc_market.wire.totals import ReceivedTotals, Totals, receive_totals
 from mpc_market.wire.verdicts import Verdict
 from parties.ledger import LedgerFullError
-from parties.service import rounds
+from parties.service import collecting, rounds
 from parties.service.life import FINAL, State
 from parties.service.rounds import Rounds
 
@@ -381,3 +381,34 @@ async def test_what_fails_is_tried_again_after_a_while_and_no_round_is_driven_tw
     await begun._retrying(begun._resume)
     assert driven == [1, 2]
     assert asyncio.get_running_loop().time() - since >= 0.19, "so long, twice"
+
+
+@asynchronous
+async def test_a_round_is_said_to_collect_when_orders_are_taken_and_not_before(tmp_path, monkeypatch):
+    """Also after a restart: a meter that waits for that never comes too early."""
+    town, ready, intake_of = Town(tmp_path / "market", meters=[Meter("anna")]), asyncio.Event(), collecting.intake_of
+
+    async def slow(*given):
+        await ready.wait()
+        return await intake_of(*given)
+
+    async def says(state: State, **parameters: int) -> None:
+        answer = await town.get(0, f"periods/{START}", params=parameters, timeout=40)
+        assert answer.json()["state"] == state
+
+    monkeypatch.setattr(collecting, "intake_of", slow)
+    async with town.up():
+        for number in (1, 2):
+            async with asyncio.timeout(20):
+                while await town.state(0) is not State.COLLECTING:
+                    await asyncio.sleep(0.02)
+            await says(State.OPENING)
+            sent = town.meters[0].submission(await town.terms(), number, (Side.SELL, 5, 10)).only_for(0)
+            assert problem(await town.post(0, sent)) == "not-open-yet"
+            waiting = asyncio.create_task(says(State.COLLECTING, wait=30))
+            ready.set()
+            await waiting
+            assert (await town.post(0, sent)).status_code == 200
+            ready.clear()
+            await town.stop(0)
+            await town.start(0)
