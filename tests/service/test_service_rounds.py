@@ -6,7 +6,6 @@ The reference is the plaintext rule on the agreed set, with the tickets of the r
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +14,6 @@ from service_results import Wish, collected, expected, record_of
 from service_running import asynchronous
 from service_town import PERIOD, SETTINGS, START, Meter, Town, problem
 
-from mpc_market.errors import InvalidSettingsError
 from mpc_market.rules.model import Rationing, Side
 from mpc_market.wire.audit import check_chain, same_round
 from mpc_market.wire.claim import Claimant, make_claim
@@ -26,8 +24,7 @@ from mpc_market.wire.record import Record
 from mpc_market.wire.submission import InputShare, of_shares
 from mpc_market.wire.totals import ReceivedTotals, Totals, receive_totals
 from mpc_market.wire.verdicts import Verdict
-from parties.ledger import LedgerFullError
-from parties.service import collecting, rounds
+from parties.service import collecting
 from parties.service.life import FINAL, State
 from parties.service.rounds import Rounds
 
@@ -329,58 +326,6 @@ async def test_a_round_that_becomes_due_while_others_are_opened_is_not_left_out(
     monkeypatch.setattr(Rounds, "_open_due", slow)
     async with town.up():
         await town.until(State.COLLECTING, start=START + PERIOD)
-
-
-@asynchronous
-async def test_a_record_that_cannot_be_stored_for_a_while_holds_up_no_other_round(tmp_path):
-    """Its place in the chain is given to another one meanwhile, and it takes the next."""
-    town, full = Town(tmp_path / "market"), True
-    async with town.up():
-        ledger = town.node(0).ledger
-        append = ledger.append_record
-
-        async def failing(market: str, start: int, make) -> None:
-            if full and start == START:
-                raise LedgerFullError("there is no space left")
-            await append(market, start, make)
-
-        ledger.append_record = failing
-        await town.until(State.COLLECTING)
-        town.clock.move_to(town.gate)
-        await town.until(State.RESULT, parties=[1, 2])
-        await town.until(State.COLLECTING, start=START + PERIOD)
-        town.clock.move_to(town.gate + 1000 * PERIOD)
-        await town.until(State.RESULT, start=START + PERIOD)
-        assert await town.state(0) is State.SIGNED
-        full = False
-        await town.until(State.RESULT, parties=[0])
-        records = await ledger.records(town.market.id, -1, 10)
-        assert [(each.sequence, each.start) for each in records] == [(0, START + PERIOD), (1, START)]
-        check_chain([Record.decode(each.data) for each in records], town.committee_of)
-
-
-@asynchronous
-async def test_what_fails_is_tried_again_after_a_while_and_no_round_is_driven_twice(monkeypatch):
-    monkeypatch.setattr(rounds, "_AGAIN_SECONDS", 0.1)
-    failures = [LedgerFullError("there is no space left"), InvalidSettingsError("the key is missing")]
-    driven, unfinished = [], [SimpleNamespace(market="oak", start=start) for start in (1, 2)]
-
-    async def stored() -> list[SimpleNamespace]:
-        return unfinished
-
-    node = SimpleNamespace(market=SimpleNamespace(id="oak"), ledger=SimpleNamespace(unfinished_rounds=stored))
-    begun = Rounds(node)
-
-    def drive(row: SimpleNamespace) -> None:
-        if row.start == 2 and failures:
-            raise failures.pop()
-        driven.append(row.start)
-        begun._drivers[row.start] = row
-
-    begun._drive, since = drive, asyncio.get_running_loop().time()
-    await begun._retrying(begun._resume)
-    assert driven == [1, 2]
-    assert asyncio.get_running_loop().time() - since >= 0.19, "so long, twice"
 
 
 @asynchronous
