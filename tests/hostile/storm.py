@@ -214,7 +214,7 @@ class Storm:
         for stage, known in self._terms.items():
             for start, terms in list(known.items()):
                 for party in range(terms.parties):
-                    for kind, name, what in not_ones_own(stage, self.other):
+                    for kind, name, what in not_ones_own(stage, self.other, self.rogue.meter):
                         claim = make_claim(terms, party, kind, name, self.rogue.identity).hex()
                         path = f"/markets/{terms.period.market}/periods/{start}/{what}"
                         if wrong := await self.ask(party, Ask("GET", path, {"authorization": f"Claim {claim}"})):
@@ -268,8 +268,10 @@ class Storm:
         return self._contexts[party, thief]
 
 
-def not_ones_own(stage: Stage, meter: str) -> list[tuple[Claimant, str, str]]:
-    """What a stage has for others than a rogue meter: who claims it, and where it is, below the period."""
+def not_ones_own(stage: Stage, meter: str, rogue: str) -> list[tuple[Claimant, str, str]]:
+    """What a stage has for others than a rogue meter: who claims it, and where it is, below the period. What is
+    disclosed for the rogue's own dispute is for its arbiter alone.
+    """
     sheets = {
         Stage.SETTLEMENT: [(Claimant.SUPPLIER, SUPPLIER, "totals"), (Claimant.DSO, REGION, "totals")],
         Stage.CLOSING: [
@@ -286,7 +288,7 @@ def not_ones_own(stage: Stage, meter: str) -> list[tuple[Claimant, str, str]]:
         found.append((Claimant.SUPPLIER, SUPPLIER, f"totals/{SUPPLIER}"))
     if stage is not Stage.CLOSING:
         found.append((Claimant.METER, meter, f"receipts/{meter}?number=1"))
-    return [*found, (Claimant.ARBITER, "arbiter", f"disclosures/{meter}/1")]
+    return [*found, (Claimant.ARBITER, CANARY, f"disclosures/{rogue}/1")]
 
 
 # --- connections below HTTP -------------------------------------------------------------------------------------

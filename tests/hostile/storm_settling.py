@@ -179,7 +179,7 @@ async def odd_sheet(storm: Storm, party: int) -> str:
     """Others' totals, amounts and bills, with claims that are none, or for something else."""
     stage = storm.rng.choice([Stage.SETTLEMENT, Stage.SETTLEMENT, Stage.CLOSING, Stage.CORRECTION, Stage.CLEARING])
     terms, rng = storm.terms(stage), storm.rng
-    shown = not_ones_own(rng.choice([stage, Stage.SETTLEMENT, Stage.CLOSING]), storm.other)
+    shown = not_ones_own(rng.choice([stage, Stage.SETTLEMENT, Stage.CLOSING]), storm.other, storm.rogue.meter)
     kind, name, what = rng.choice(shown)
     if rng.randrange(4) == 0:
         what = "/".join([rng.choice(["totals", "bill", CANARY]), rng.choice(["tso", "meter", CANARY]), CANARY])
