@@ -189,7 +189,7 @@ async def turned_peer(storm: Storm, party: int) -> str:
     terms = storm.terms()
     start = terms.period.start if terms else 0
     market = f"markets/{rng.choice([storm.running.id, storm.running.id, CANARY])}"
-    kinds = ["held", "gossip", "parts", "secret", "..", "part", CANARY]
+    kinds = ["held", "gossip", "parts", "secret", "..", "part", CANARY, "held/of/1", "opening/of/300", "outcome/of/x"]
     get = f"{market}/rounds/{rng.choice([start, start + 1, -1, '1e9'])}/{rng.choice(kinds)}?wait={rng.choice(VALUES)}"
     post = f"{market}/rounds/{start}/orders"
     head = rng.choice(
