@@ -42,7 +42,7 @@ class Agreed:
         return f"Agreed({self.set.count} orders)"
 
 
-async def close_round(current: Round) -> Event:
+async def agree_on_set(current: Round) -> Event:
     """State `closing`. Run by every party, with the intake closed.
 
     Raises: GivenUpError if the parties do not come to one set, or it is larger than can be computed.

@@ -58,7 +58,7 @@ class Board:
         self._market = market
         self._party = party
         self._bells: defaultdict[int, Bell] = defaultdict(Bell)
-        self.closing = False
+        self.ending = False
         """The service ends: whoever waits is answered with what there is."""
 
     def bell(self, start: int) -> Bell:
@@ -67,7 +67,7 @@ class Board:
 
     def close(self) -> None:
         """The service ends."""
-        self.closing = True
+        self.ending = True
         for bell in self._bells.values():
             bell.ring()
         for bell in self._bells.values():

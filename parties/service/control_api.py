@@ -147,7 +147,7 @@ async def _answer(site: Site, start: int, find: Callable[[], Awaitable[bytes | N
         if state is State.VOID and (outcome := await _void(site, start)) is not None:
             return Response(outcome, HTTPStatus.GONE, media_type=BYTES)
         left = until - time.monotonic()
-        if left <= 0 or state in FINAL or site.node.board.closing:
+        if left <= 0 or state in FINAL or site.node.board.ending:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         await heard(ringing, left)
 

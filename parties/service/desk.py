@@ -7,7 +7,7 @@ from mpc_market.wire.claim import Claimant, check_claim
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.identifiers import Period
 from parties.service.delivering import delivery, signed, totals
-from parties.service.lookup import Agreement, Lookup
+from parties.service.lookup import Lookup, Opened
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
 from parties.service.rolls import Enrolled
@@ -40,11 +40,11 @@ class Desk:
 
     async def totals(self, start: int, supplier: str, claim: bytes, wait: float) -> bytes:
         """What this party delivers to a supplier: signed Totals. Raises: RefusalError, LedgerError."""
-        agreement = await self._lookup.opened(start)
-        row = None if agreement.enrolled is None else agreement.enrolled.suppliers.get(supplier)
+        opened = await self._lookup.require_opened(start)
+        row = None if opened.enrolled is None else opened.enrolled.suppliers.get(supplier)
         if row is None:
             raise RefusalError(Problem.UNKNOWN_SUPPLIER)
-        self._check(claim, agreement, Claimant.SUPPLIER, supplier, row.identity_key)
+        self._check(claim, opened, Claimant.SUPPLIER, supplier, row.identity_key)
         attempt = await self._lookup.result_attempt(start, wait)
         found = await self._node.ledger.totals(self._node.market.id, start, attempt)
         mine = next((each for each in found if each.supplier == supplier), None)
@@ -53,16 +53,16 @@ class Desk:
         return signed(self._node, totals(self._period(start), self._node.party, attempt, mine, row.sealing_key))
 
     async def _check_meter(self, start: int, meter: str, claim: bytes) -> Enrolled:
-        agreement = await self._lookup.opened(start)
-        entry = None if agreement.enrolled is None else agreement.enrolled.meters.get(meter)
-        if agreement.enrolled is None or entry is None:
+        opened = await self._lookup.require_opened(start)
+        entry = None if opened.enrolled is None else opened.enrolled.meters.get(meter)
+        if opened.enrolled is None or entry is None:
             raise RefusalError(Problem.UNKNOWN_METER)
-        self._check(claim, agreement, Claimant.METER, meter, entry.identity_key)
-        return agreement.enrolled
+        self._check(claim, opened, Claimant.METER, meter, entry.identity_key)
+        return opened.enrolled
 
-    def _check(self, claim: bytes, agreement: Agreement, claimant: Claimant, name: str, key: bytes) -> None:
+    def _check(self, claim: bytes, opened: Opened, claimant: Claimant, name: str, key: bytes) -> None:
         try:
-            check_claim(claim, agreement.terms, self._node.party, claimant, name, key)
+            check_claim(claim, opened.terms, self._node.party, claimant, name, key)
         except WireError:
             raise RefusalError(Problem.UNAUTHORIZED) from None
 

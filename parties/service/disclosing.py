@@ -29,7 +29,7 @@ from mpc_market.wire.verdicts import Verdict
 from parties.ledger import OpenedSubmission, ResultRow
 from parties.service.delivering import signed, unpacked_path
 from parties.service.life import FINAL, State
-from parties.service.lookup import Agreement, Lookup
+from parties.service.lookup import Lookup, Opened
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
 from parties.service.rolls import Enrolled
@@ -60,26 +60,26 @@ class Disclosing:
             raise RefusalError(Problem.NOT_FINISHED)
         if state is State.LOST:  # that this party has nothing of the user does not mean that there was nothing
             raise RefusalError(Problem.NOTHING_HERE)
-        agreement = await self._lookup.opened(start)
+        opened = await self._lookup.require_opened(start)
         arbiter = request.arbiter
         try:
-            check_claim(claim, agreement.terms, node.party, Claimant.ARBITER, arbiter.name, arbiter.identity_key)
+            check_claim(claim, opened.terms, node.party, Claimant.ARBITER, arbiter.name, arbiter.identity_key)
         except WireError:
             raise RefusalError(Problem.UNAUTHORIZED) from None
-        enrolled = await self._enrolled(agreement, request, signature)
+        enrolled = await self._enrolled(opened, request, signature)
         line = await asyncio.to_thread(enrolled.roll.line, meter)
         disclosed = await self._disclosed(start, line, state)
         await self._lookup.kept(start)
         return signed(node, make_disclosure(period, node.party, meter, row.digest, disclosed, arbiter.sealing_key))
 
-    async def _enrolled(self, agreement: Agreement, request: DisputeRequest, signature: bytes) -> Enrolled:
+    async def _enrolled(self, opened: Opened, request: DisputeRequest, signature: bytes) -> Enrolled:
         """The roll of the round, with the user on it; of a closing an earlier one, if the user has left since, or has
         got other keys, or the meter another owner.
 
         Raises: RefusalError if the request is not signed with its key.
         """
         why = Problem.UNKNOWN_METER
-        async for enrolled in self._node.rolls.back_from(agreement.terms.roll_version):
+        async for enrolled in self._node.rolls.back_from(opened.terms.roll_version):
             entry = enrolled.meters.get(request.meter)
             if entry is not None:
                 try:

@@ -98,8 +98,8 @@ class Disputes:
 
     async def _check_signature(self, request: DisputeRequest, signature: bytes) -> None:
         """By the key that the meter had in the last period named; `Disclosing` compares it round by round."""
-        agreement = await self._lookup.agreement(request.starts[-1])
-        enrolled = await self._node.rolls.latest() if agreement is None else agreement.enrolled
+        opened = await self._lookup.opened(request.starts[-1])
+        enrolled = await self._node.rolls.latest() if opened is None else opened.enrolled
         entry = None if enrolled is None else enrolled.meters.get(request.meter)
         if entry is None:
             raise RefusalError(Problem.UNKNOWN_METER)

@@ -133,9 +133,9 @@ class Documents:
         ledger, market = self._node.ledger, self._node.market.id
         row = await self._lookup.row(start)
         openings = await ledger.messages(market, start, Kind.OPENING)
-        agreement = await self._lookup.agreement(start)
+        opened = await self._lookup.opened(start)
         outcomes = await self._outcomes(start) if state in FINAL else {}
-        terms = None if agreement is None else agreement.terms
+        terms = None if opened is None else opened.terms
         result = _result({party: unsigned(Outcome, data) for party, data in outcomes.items()}, self._node.parties)
         return PeriodDocument(
             market=market,

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from mpc_market.wire.outcome import Outcome, Standing, Void, VoidReason, standing
 from parties.ledger import FencedError, LedgerError
-from parties.service.agreeing import close_round, reveal_parts
+from parties.service.agreeing import agree_on_set, reveal_parts
 from parties.service.board import Kind
 from parties.service.collecting import collect
 from parties.service.computing import begin_attempt, compute
@@ -23,7 +23,7 @@ from parties.service.round import GivenUpError, Round, cancel_all, first_of
 STEPS: dict[State, Callable[[Round], Awaitable[Event]]] = {
     State.OPENING: open_round,
     State.COLLECTING: collect,
-    State.CLOSING: close_round,
+    State.CLOSING: agree_on_set,
     State.AGREED: reveal_parts,
     State.SEEDED: begin_attempt,
     State.COMPUTING: compute,

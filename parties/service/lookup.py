@@ -23,7 +23,7 @@ WAITING_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class Opened:
     """What the parties opened a round with: its terms, and the roll that it uses (None if this party has lost it)."""
 
     terms: Terms
@@ -58,7 +58,7 @@ class Lookup:
     def __init__(self, node: Node, rounds: States) -> None:
         self._node = node
         self._rounds = rounds
-        self._agreements: Recent[int, Agreement] = Recent()
+        self._opened: Recent[int, Opened] = Recent()
         self._final: Recent[int, State] = Recent()
         self._attempts: Recent[int, int] = Recent()
         self._waiting = 0
@@ -110,7 +110,7 @@ class Lookup:
             until = now_ms() + 1000 * seconds
             while (left := (until - now_ms()) / 1000) > 0 and await heard(ringing, left):
                 ringing = board.bell(start).listen()
-                if board.closing or await self.state(start) is not state:
+                if board.ending or await self.state(start) is not state:
                     break
         finally:
             self._waiting -= 1
@@ -120,7 +120,7 @@ class Lookup:
         """The state of a round once it is final, or after this many seconds. Raises: RefusalError."""
         now_ms = self._node.clock.now_ms
         until, state = now_ms() + 1000 * seconds, await self.state(start)
-        while state not in FINAL and not self._node.board.closing and (left := (until - now_ms()) / 1000) > 0:
+        while state not in FINAL and not self._node.board.ending and (left := (until - now_ms()) / 1000) > 0:
             state = await self.change(start, left)
         return state
 
@@ -156,32 +156,32 @@ class Lookup:
 
     async def agreed(self, start: int) -> AgreedSet | None:
         """The set of a round, once all parties have said what they hold. Cost: compares all of it again."""
-        agreement = await self.agreement(start)
+        opened = await self.opened(start)
         messages = await self._node.ledger.messages(self._node.market.id, start, Kind.HELD)
-        if agreement is None or len(messages) < self._node.parties:
+        if opened is None or len(messages) < self._node.parties:
             return None
         held = {party: unsigned(Held, data) for party, data in messages.items()}
         orders = self._node.market.orders
-        return await asyncio.to_thread(agree, held, agreement.terms, orders)
+        return await asyncio.to_thread(agree, held, opened.terms, orders)
 
-    async def opened(self, start: int) -> Agreement:
-        """As `agreement`. Raises: RefusalError if the parties have not all opened the round, or that is not known."""
-        agreement = await self.agreement(start)
-        if agreement is None:
+    async def require_opened(self, start: int) -> Opened:
+        """As `opened`. Raises: RefusalError if the parties have not all opened the round, or that is not known."""
+        opened = await self.opened(start)
+        if opened is None:
             state = await self.state(start)
             gone = Problem.NOTHING_HERE if state in FINAL else Problem.NOT_FINISHED  # erased, or lost
             raise RefusalError(Problem.VOID if state is State.VOID else gone)
-        return agreement
+        return opened
 
-    async def agreement(self, start: int) -> Agreement | None:
+    async def opened(self, start: int) -> Opened | None:
         """What a round was opened with, or None if the parties have not all opened it."""
-        known = self._agreements.get(start)
+        known = self._opened.get(start)
         if known is None:
             terms = await terms_known(self._node, start)
             if terms is None:
                 return None
             enrolled = await self._node.rolls.version(terms.roll_version)
-            known = self._agreements.set(start, Agreement(terms, enrolled))
+            known = self._opened.set(start, Opened(terms, enrolled))
         return known
 
 

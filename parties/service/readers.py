@@ -11,7 +11,7 @@ from mpc_market.wire.claim import Claimant
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.roll import Roll
 from parties.service.cache import Recent
-from parties.service.lookup import Agreement
+from parties.service.lookup import Opened
 from parties.service.node import Node
 from parties.settling.groups import Keys, Reader, keys_of
 
@@ -29,25 +29,25 @@ class Readers:
         self._known: Recent[int, _Known] = Recent(_CLOSINGS)
         self._reading = asyncio.Lock()
 
-    async def keys(self, start: int, agreement: Agreement, reader: Reader) -> tuple[Keys, ...]:
+    async def keys(self, start: int, opened: Opened, reader: Reader) -> tuple[Keys, ...]:
         """Those with which a claim is the reader's own, the newest first; none if it is not to read anything.
 
         Only a meter has more than one: each owner reads what is of its own key (`sheets`). Raises: LedgerError.
         """
         if self._node.stage is not Stage.CLOSING:
-            keys = None if agreement.enrolled is None else keys_of(reader, agreement.enrolled.roll)
+            keys = None if opened.enrolled is None else keys_of(reader, opened.enrolled.roll)
             return () if keys is None else (keys,)
         async with self._reading:
             known = self._known.get(start)
             if known is None:
-                known = self._known.set(start, await self._read(agreement))
+                known = self._known.set(start, await self._read(opened))
         found = known.get(reader, ())
         return found if reader.kind is Claimant.METER else found[:1]
 
-    async def _read(self, agreement: Agreement) -> _Known:
+    async def _read(self, opened: Opened) -> _Known:
         """All that the roll of the round and those before it name, as far back as this party has them."""
         known: dict[Reader, list[Keys]] = {}
-        async for enrolled in self._node.rolls.back_from(agreement.terms.roll_version):
+        async for enrolled in self._node.rolls.back_from(opened.terms.roll_version):
             for reader, keys in _named(enrolled.roll):
                 earlier = known.setdefault(reader, [])
                 if keys not in earlier:

@@ -26,7 +26,7 @@ from mpc_market.wire.sheet import (
 )
 from parties.ledger import ResultRow
 from parties.service.delivering import signed
-from parties.service.lookup import Agreement, Lookup
+from parties.service.lookup import Lookup, Opened
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
 from parties.service.readers import Readers
@@ -60,13 +60,13 @@ class Sheets:
         """
         if (content is Content.TOTALS) != (self._node.stage is Stage.SETTLEMENT) or self._node.stage not in _SHOWN:
             raise RefusalError(Problem.NOTHING_HERE)
-        agreement = await self._lookup.opened(start)
-        identity_key, sealing_key = await self._checked(start, claim, agreement, asking)
+        opened = await self._lookup.require_opened(start)
+        identity_key, sealing_key = await self._checked(start, claim, opened, asking)
         attempt = await self._lookup.result_attempt(start, wait)
         if content in (Content.TOTALS, Content.CORRECTIONS):
-            made = await self._totals(start, asking, attempt, _roll(agreement))
+            made = await self._totals(start, asking, attempt, _roll(opened))
         elif content is Content.AMOUNTS:
-            made = await self._amounts(start, asking, attempt, identity_key, _roll(agreement))
+            made = await self._amounts(start, asking, attempt, identity_key, _roll(opened))
         else:
             made = await self._bill(start, asking, attempt, identity_key)
         await self._lookup.kept(start)
@@ -135,19 +135,19 @@ class Sheets:
     def _market(self) -> str:
         return self._node.market.id
 
-    async def _checked(self, start: int, claim: bytes, agreement: Agreement, asking: Reader) -> Keys:
+    async def _checked(self, start: int, claim: bytes, opened: Opened, asking: Reader) -> Keys:
         """The keys with which the claim is the reader's own. Raises: RefusalError."""
-        held = await self._readers.keys(start, agreement, asking)
+        held = await self._readers.keys(start, opened, asking)
         for keys in held:
             with suppress(WireError):
-                check_claim(claim, agreement.terms, self._node.party, asking.kind, asking.name, keys[0])
+                check_claim(claim, opened.terms, self._node.party, asking.kind, asking.name, keys[0])
                 return keys
         raise RefusalError(Problem.UNAUTHORIZED if held else Problem.UNKNOWN_READER)
 
 
-def _roll(agreement: Agreement) -> Roll:
-    assert agreement.enrolled is not None, "the claim was checked with it"
-    return agreement.enrolled.roll
+def _roll(opened: Opened) -> Roll:
+    assert opened.enrolled is not None, "the claim was checked with it"
+    return opened.enrolled.roll
 
 
 def _without(supplier: str, roll: Roll, accounts: Set[Account]) -> list[Row]:
