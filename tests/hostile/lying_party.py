@@ -104,8 +104,8 @@ class Liar:
         return say
 
     def _recording(self, really: Callable[..., Any]) -> Callable[..., Any]:
-        async def record(current: Round, sequence: int, previous: bytes) -> Record:
-            honest: Record = await really(current, sequence, previous)
+        async def record(current: Round) -> Record:
+            honest: Record = await really(current)
             if self.lie(current.start) is not Lie.FORGED_RECORD:
                 return honest
             return replace(honest, outcomes=tuple(self._forged(each) for each in honest.outcomes))

@@ -136,12 +136,12 @@ async def test_verdicts_are_kept_for_the_next_attempt(tmp_path):
 
 @asynchronous
 async def test_different_verdicts_are_void(tmp_path, monkeypatch):
-    settle = computing._settle
+    agree = computing._agree_on_verdicts
 
     async def lying(current: Round, given, codes):
-        await settle(current, given, (Verdict.NOT_AN_ORDER, *codes[1:]) if current.party == 1 else codes)
+        await agree(current, given, (Verdict.NOT_AN_ORDER, *codes[1:]) if current.party == 1 else codes)
 
-    monkeypatch.setattr(computing, "_settle", lying)
+    monkeypatch.setattr(computing, "_agree_on_verdicts", lying)
     async with round_with(tmp_path) as (town, _):
         await town.run_round()
         for party in range(3):
