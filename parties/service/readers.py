@@ -9,11 +9,10 @@ import asyncio
 
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.identifiers import Stage
-from mpc_market.wire.roll import Roll
 from parties.service.cache import Recent
 from parties.service.lookup import Opened
 from parties.service.node import Node
-from parties.settling.groups import Keys, Reader, keys_of
+from parties.settling.groups import Keys, Reader, keys_by_name
 
 _CLOSINGS = 4
 """At most this many closings whose readers are kept in memory."""
@@ -35,7 +34,7 @@ class Readers:
         Only a meter has more than one: each owner reads what is of its own key (`sheets`). Raises: LedgerError.
         """
         if self._node.stage is not Stage.CLOSING:
-            keys = None if opened.enrolled is None else keys_of(reader, opened.enrolled.roll)
+            keys = None if opened.enrolled is None else keys_by_name(reader.kind, opened.enrolled.roll).get(reader.name)
             return () if keys is None else (keys,)
         async with self._reading:
             known = self._known.get(start)
@@ -48,18 +47,9 @@ class Readers:
         """All that the roll of the round and those before it name, as far back as this party has them."""
         known: dict[Reader, list[Keys]] = {}
         async for enrolled in self._node.rolls.back_from(opened.terms.roll_version):
-            for reader, keys in _named(enrolled.roll):
-                earlier = known.setdefault(reader, [])
-                if keys not in earlier:
-                    earlier.append(keys)
+            for kind in Claimant:
+                for name, keys in keys_by_name(kind, enrolled.roll).items():
+                    earlier = known.setdefault(Reader(kind, name), [])
+                    if keys not in earlier:
+                        earlier.append(keys)
         return {reader: tuple(keys) for reader, keys in known.items()}
-
-
-def _named(roll: Roll) -> list[tuple[Reader, Keys]]:
-    """All on one roll."""
-    return [
-        *((Reader(Claimant.METER, row.meter), (row.identity_key, row.sealing_key)) for row in roll.entries),
-        *((Reader(Claimant.SUPPLIER, row.supplier), (row.identity_key, row.sealing_key)) for row in roll.suppliers),
-        *((Reader(Claimant.DSO, row.region), (row.identity_key, row.sealing_key)) for row in roll.regions),
-        *((Reader(Claimant.TSO, row.area), (row.identity_key, row.sealing_key)) for row in roll.areas),
-    ]

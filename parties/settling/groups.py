@@ -21,10 +21,10 @@ class Reader:
     name: str
 
 
-def keys_of(reader: Reader, roll: Roll) -> Keys | None:
-    """The reader's public keys, if it is on the roll."""
+def keys_by_name(kind: Claimant, roll: Roll) -> dict[str, Keys]:
+    """The public keys of all readers of one kind that are on the roll."""
     rows: Mapping[str, RollEntry | RollSupplier | RollRegion | RollArea]
-    match reader.kind:
+    match kind:
         case Claimant.METER:
             rows = roll.by_meter()
         case Claimant.SUPPLIER:
@@ -34,9 +34,8 @@ def keys_of(reader: Reader, roll: Roll) -> Keys | None:
         case Claimant.TSO:
             rows = roll.by_area()
         case Claimant.ARBITER:
-            return None
-    row = rows.get(reader.name)
-    return None if row is None else (row.identity_key, row.sealing_key)
+            rows = {}
+    return {name: (row.identity_key, row.sealing_key) for name, row in rows.items()}
 
 
 def shown_to(reader: Reader, roll: Roll) -> Iterator[tuple[str, str]]:
