@@ -24,7 +24,7 @@ from mpc_market.secure.clearing import Method
 from mpc_market.wire.layout import order_bits
 from parties.compute.messages import Connect
 from parties.net import TOKEN_BYTES
-from parties.worker import Worker, WorkerInput, WorkerResult
+from parties.worker import ClearingInput, ClearingResult, Worker
 
 NAME = "validity"
 QUESTION = "What does checking that every submission is an order add to the clearing?"
@@ -51,7 +51,7 @@ def measure(rationing: Rationing, method: Method, meters: int = METERS, repetiti
 async def _measure(market: Market, method: Method, meters: int, repetitions: int) -> Row:
     orders = [Order(f"{one.order_id}/0", one.side, one.price, one.quantity) for one in book(meters)]
     words = _dealt(orders, market)
-    runs: dict[bool, list[Sequence[WorkerResult]]] = {True: [], False: []}
+    runs: dict[bool, list[Sequence[ClearingResult]]] = {True: [], False: []}
     for _ in range(repetitions):
         for checked in (True, False):
             verdicts = None if checked else bytes(meters)
@@ -83,10 +83,10 @@ def _dealt(orders: Sequence[Order], market: Market) -> list[list[bytes]]:
 
 def _inputs(
     orders: Sequence[Order], market: Market, words: Sequence[Sequence[bytes]], verdicts: bytes | None, method: Method
-) -> list[WorkerInput]:
+) -> list[ClearingInput]:
     n = len(orders)
     return [
-        WorkerInput(
+        ClearingInput(
             market=market,
             orders_each=1,
             order_ids=[order.order_id for order in orders],
@@ -103,7 +103,7 @@ def _inputs(
     ]
 
 
-async def _round(given: Sequence[WorkerInput]) -> list[WorkerResult]:
+async def _round(given: Sequence[ClearingInput]) -> list[ClearingResult]:
     """One round by fresh workers of all parties."""
 
     async def stored(_: bytes) -> None:
@@ -122,16 +122,16 @@ async def _round(given: Sequence[WorkerInput]) -> list[WorkerResult]:
             *(worker.connect(Connect(i, addresses, tokens[i], None, _SECONDS)) for i, worker in enumerate(workers))
         )
         return await asyncio.gather(
-            *(worker.run(each, stored, _SECONDS) for worker, each in zip(workers, given, strict=True))
+            *(worker.clear(each, stored, _SECONDS) for worker, each in zip(workers, given, strict=True))
         )
 
 
-def _seconds(results: Sequence[WorkerResult]) -> float:
+def _seconds(results: Sequence[ClearingResult]) -> float:
     """From the beginning of the computation to its end, at the slowest party."""
     return round(max(sum(result.effort.stage_seconds.values()) for result in results), 5)
 
 
-def _compare(results: Sequence[WorkerResult], orders: Sequence[Order], market: Market) -> None:
+def _compare(results: Sequence[ClearingResult], orders: Sequence[Order], market: Market) -> None:
     """Raises: RuntimeError."""
     expected = clear(orders, market, _SEED)
     accepted = recombine([np.array(each.accepted, np.uint64) for each in results], threshold(len(results)))

@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mpc_market.wire.agreement import AgreedSet, Item
+from mpc_market.wire.identifiers import order_id
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.service.agreeing import randomness_of
@@ -13,13 +14,17 @@ from parties.service.intake import OpenRound
 from parties.service.rolls import Enrolled
 from parties.service.round import Round
 from parties.service.schedule import Schedule, day_of
-from parties.service.workers import OnVerdicts, Task, Way, Worker
+from parties.service.workers import OnVerdicts, Way, Worker
+from parties.worker import ClearingInput
 
 if TYPE_CHECKING:
     from parties.service.node import Node
 
 WARM_UP_MS = 10_000
 """This long before the gate the worker of the first attempt is started: it takes a few seconds to come up."""
+
+SELECT_ORDERS = 10_000
+"""From this many orders on, and always for more than three parties, the method without a sort is the faster one."""
 
 
 class Clearing:
@@ -79,22 +84,26 @@ class Clearing:
         seeds = await randomness_of(current, given.terms, given.agreed.digest)
         suppliers = {supplier: place for place, supplier in enumerate(given.enrolled.suppliers)}
         entries = [given.enrolled.meters[item.meter] for item in members]
-        task = Task(
-            meters=[item.meter for item in members],
-            maxima=[entry.maximum for entry in entries],
-            suppliers=[suppliers[entry.supplier] for entry in entries],
-            supplier_count=len(suppliers),
-            orders=agreed.orders,
-            rules=current.settings.rules,
-            check_seed=seeds.check_seed,
-            ticket_seed=seeds.ticket_seed,
-            verdicts=None if verdicts is None else bytes(verdicts),
-            words=words,
+        cleared = await worker.clear(
+            way,
+            ClearingInput(
+                market=current.settings.rules,
+                orders_each=agreed.orders,
+                order_ids=[order_id(item.meter, k) for item in members for k in range(agreed.orders)],
+                maxima=[entry.maximum for entry in entries],
+                suppliers=[suppliers[entry.supplier] for entry in entries],
+                supplier_count=len(suppliers),
+                words=words,
+                check_seed=seeds.check_seed,
+                ticket_seed=seeds.ticket_seed,
+                verdicts=None if verdicts is None else bytes(verdicts),
+                method="select" if len(way.addresses) > 3 or agreed.count >= SELECT_ORDERS else "sort",
+            ),
+            on_verdicts,
         )
-        computed = await worker.compute(way, task, on_verdicts)
-        rows = await asyncio.to_thread(result_rows, agreed, given.agreed.tree, computed)
-        totals = total_rows(list(given.enrolled.suppliers), computed, current.settings.minimum_group)
-        return Finished(computed.verdicts, computed.price_word, rows, totals, computed.effort)
+        rows = await asyncio.to_thread(result_rows, agreed, given.agreed.tree, cleared)
+        totals = total_rows(list(given.enrolled.suppliers), cleared, current.settings.minimum_group)
+        return Finished(cleared.verdicts, cleared.price_word, rows, totals, cleared.effort)
 
 
 def schedule_of(market: RunningMarket) -> Schedule:

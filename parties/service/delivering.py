@@ -10,7 +10,7 @@ from dataclasses import replace
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.rules.groups import large_enough
 from mpc_market.wire.agreement import AgreedSet, Item
-from mpc_market.wire.codec import Reader, Writer, bytes_words
+from mpc_market.wire.codec import Reader, Writer, bytes_words, words_bytes
 from mpc_market.wire.delivery import Delivery, deliveries
 from mpc_market.wire.digest import DIGEST_BYTES
 from mpc_market.wire.identifiers import Period
@@ -21,32 +21,29 @@ from mpc_market.wire.verdicts import Verdict
 from parties.ledger import ResultRow, TotalRow
 from parties.service.node import Node
 from parties.service.problems import Problem, RefusalError
-from parties.service.workers import AttemptError, Computed
+from parties.service.workers import AttemptError
+from parties.worker import ClearingResult
 
 
-def result_rows(agreed: AgreedSet, tree: MerkleTree, computed: Computed) -> list[ResultRow]:
+def result_rows(agreed: AgreedSet, tree: MerkleTree, cleared: ClearingResult) -> list[ResultRow]:
     """One row for each meter of the set. Raises: AttemptError if the worker has returned something else."""
-    verdicts = [Verdict(code) for code in computed.verdicts]
-    valid = sum(verdict is Verdict.VALID for verdict in verdicts)
-    if len(verdicts) != len(agreed.members) or {len(computed.accepted), len(computed.traded)} != {valid}:
+    if len(cleared.verdicts) != len(agreed.members):
         raise AttemptError("the worker has computed another number of results")
-    accepted, totals = iter(computed.accepted), iter(computed.traded)
     rows = []
-    for place, (member, verdict) in enumerate(zip(agreed.members, verdicts, strict=True)):
-        words = next(accepted) if verdict is Verdict.VALID else b""
+    for place, (member, code) in enumerate(zip(agreed.members, cleared.verdicts, strict=True)):
         paths = packed_path(
             agreed.count, place * agreed.orders, [tree.path(place * agreed.orders + k) for k in range(agreed.orders)]
         )
-        traded = next(totals) if verdict is Verdict.VALID else b""
-        rows.append(ResultRow(member.meter, member.number, verdict, words, paths, traded))
+        accepted, traded = words_bytes(cleared.accepted[place]), words_bytes(cleared.traded[place])
+        rows.append(ResultRow(member.meter, member.number, Verdict(code), accepted, paths, traded))
     return rows
 
 
-def total_rows(suppliers: Sequence[str], computed: Computed, minimum: int) -> list[TotalRow]:
+def total_rows(suppliers: Sequence[str], cleared: ClearingResult, minimum: int) -> list[TotalRow]:
     """One row for each supplier with enough valid users: of smaller groups nothing is kept (market.md §6)."""
     return [
-        TotalRow(supplier, users, words)
-        for supplier, users, words in zip(suppliers, computed.users, computed.totals, strict=True)
+        TotalRow(supplier, users, words_bytes((bought, sold)))
+        for supplier, users, bought, sold in zip(suppliers, cleared.users, cleared.bought, cleared.sold, strict=True)
         if large_enough(users, minimum)
     ]
 

@@ -1,28 +1,23 @@
 """Workers as processes of their own (`parties.worker`), speaking with the others' over mutual TLS."""
 
-import struct
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
 from mpc_market.errors import MarketError
-from mpc_market.wire.identifiers import order_id
 from parties.compute.messages import Connect, TlsFiles
 from parties.files.party_home import PartyHome
 from parties.net import Address
-from parties.service.workers import AttemptError, Computed, OnVerdicts, Task, Way
+from parties.service.workers import AttemptError, OnVerdicts, Way
 from parties.worker import (
+    ClearingInput,
+    ClearingResult,
     ClosingInput,
     ClosingResult,
     SettlementInput,
     SettlementResult,
     Worker,
-    WorkerInput,
-    WorkerResult,
 )
-
-SELECT_ORDERS = 10_000
-"""From this many orders on, and always for more than three parties, the method without a sort is the faster one."""
 
 _R = TypeVar("_R")
 
@@ -59,10 +54,9 @@ class ProcessWorker:
         self._tls = TlsFiles(home.identity(now), peers)
         self._worker = worker
 
-    async def compute(self, way: Way, task: Task, on_verdicts: OnVerdicts) -> Computed:
+    async def clear(self, way: Way, given: ClearingInput, on_verdicts: OnVerdicts) -> ClearingResult:
         """See `Worker`. Raises: AttemptError; whatever `on_verdicts` raises."""
-        given = _input(task, len(way.addresses))
-        return _computed(await self._run(way, on_verdicts, partial(self._worker.run, given, seconds=way.seconds)))
+        return await self._run(way, on_verdicts, partial(self._worker.clear, given, seconds=way.seconds))
 
     async def settle(self, way: Way, given: SettlementInput, on_verdicts: OnVerdicts) -> SettlementResult:
         """See `Worker`. Raises: AttemptError; whatever `on_verdicts` raises."""
@@ -98,32 +92,3 @@ class ProcessWorker:
     async def end(self) -> None:
         """End the process."""
         await self._worker.kill()
-
-
-def _input(task: Task, parties: int) -> WorkerInput:
-    orders = len(task.meters) * task.orders
-    return WorkerInput(
-        market=task.rules,
-        orders_each=task.orders,
-        order_ids=[order_id(meter, k) for meter in task.meters for k in range(task.orders)],
-        maxima=task.maxima,
-        suppliers=task.suppliers,
-        supplier_count=task.supplier_count,
-        words=task.words,
-        check_seed=task.check_seed,
-        ticket_seed=task.ticket_seed,
-        verdicts=task.verdicts,
-        method="select" if parties > 3 or orders >= SELECT_ORDERS else "sort",
-    )
-
-
-def _computed(result: WorkerResult) -> Computed:
-    return Computed(
-        price=result.price,
-        verdicts=result.verdicts,
-        accepted=[struct.pack(f"<{len(words)}Q", *words) for words in result.accepted if words],
-        traded=[struct.pack("<2Q", *words) for words in result.traded if words],
-        users=result.users,
-        totals=[struct.pack("<2Q", bought, sold) for bought, sold in zip(result.bought, result.sold, strict=True)],
-        effort=result.effort,
-    )

@@ -8,18 +8,20 @@ environment of the process, and nothing but what it must have is in its environm
         address = await worker.listen("0.0.0.0", range(9000, 9100))
         ...                                           # told to the peers, and theirs heard
         await worker.connect(Connect(party, addresses, tokens, tls))
-        result = await worker.run(worker_input, on_verdicts, seconds=20)
+        result = await worker.clear(given, on_verdicts, seconds=20)
 
 Whatever happens inside, nothing of the process is left after `async with`. This package needs neither NumPy nor MPyC.
 """
 
+from parties.worker.clearing import ClearingInput, ClearingResult
 from parties.worker.errors import WorkerError
-from parties.worker.round import WorkerInput, WorkerResult
 from parties.worker.settlement import ClosingInput, ClosingResult, GroupTotal, SettlementInput, SettlementResult
 from parties.worker.spare import Spare
 from parties.worker.worker import OnVerdicts, Worker
 
 __all__ = [
+    "ClearingInput",
+    "ClearingResult",
     "ClosingInput",
     "ClosingResult",
     "GroupTotal",
@@ -29,6 +31,4 @@ __all__ = [
     "Spare",
     "Worker",
     "WorkerError",
-    "WorkerInput",
-    "WorkerResult",
 ]

@@ -29,9 +29,9 @@ from parties.compute.messages import (
 from parties.compute.service_messages import PROCEED, SERVICE_RESULT, VERDICTS, FoundVerdicts, ServiceResult
 from parties.compute.settlement_messages import CLOSED, SETTLED, ClosingDone, SettlementDone
 from parties.net import Address
+from parties.worker.clearing import ClearingInput, ClearingResult
 from parties.worker.errors import WorkerError
 from parties.worker.process import COMMAND, ComputeProcess
-from parties.worker.round import WorkerInput, WorkerResult
 from parties.worker.settlement import (
     ClosingInput,
     ClosingResult,
@@ -75,7 +75,7 @@ class Worker:
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._process = ComputeProcess(command)
         self._inbox: asyncio.Queue[_Message] = asyncio.Queue()
-        self._given: WorkerInput | SettlementInput | ClosingInput | None = None
+        self._given: ClearingInput | SettlementInput | ClosingInput | None = None
         self._done = False
         self.failed: asyncio.Future[MarketError] = asyncio.get_running_loop().create_future()
         self._listener = asyncio.create_task(self._take_messages())
@@ -147,13 +147,13 @@ class Worker:
             header, _ = await self._next(PREPARED)
         return Prepared.read(header)
 
-    async def run(
+    async def clear(
         self,
-        given: WorkerInput,
+        given: ClearingInput,
         on_verdicts: OnVerdicts,
         seconds: float,
         on_stage: Callable[[str], None] = lambda _: None,
-    ) -> WorkerResult:
+    ) -> ClearingResult:
         """Check and clear the round within this many seconds, together with all peers.
 
         `on_verdicts` is called unless the verdicts are given. It is cancelled when the attempt fails meanwhile: it must
@@ -162,7 +162,7 @@ class Worker:
         `on_verdicts` and `on_stage` raise.
         """
         done, payload = await self._compute(given, SERVICE_RESULT, on_verdicts, seconds, on_stage)
-        result = WorkerResult.of(ServiceResult.read(done), payload)
+        result = ClearingResult.of(ServiceResult.read(done), payload)
         self._done = True
         return result
 
@@ -173,7 +173,7 @@ class Worker:
         seconds: float,
         on_stage: Callable[[str], None] = lambda _: None,
     ) -> SettlementResult:
-        """Settle rows of one or more periods within this many seconds, together with all peers; otherwise as `run`."""
+        """Settle rows of one or more periods within this time, together with all peers; otherwise as `clear`."""
         done, payload = await self._compute(given, SETTLED, on_verdicts, seconds, on_stage)
         result = SettlementResult.of(given, SettlementDone.read(done), payload)
         self._done = True
@@ -182,7 +182,7 @@ class Worker:
     async def close_month(
         self, given: ClosingInput, seconds: float, on_stage: Callable[[str], None] = lambda _: None
     ) -> ClosingResult:
-        """Close a month within this many seconds, together with all peers; otherwise as `run`."""
+        """Close a month within this many seconds, together with all peers; otherwise as `clear`."""
         done, payload = await self._compute(given, CLOSED, _no_verdicts, seconds, on_stage)
         result = ClosingResult.of(ClosingDone.read(done), payload)
         self._done = True
@@ -190,7 +190,7 @@ class Worker:
 
     async def _compute(
         self,
-        given: WorkerInput | SettlementInput | ClosingInput,
+        given: ClearingInput | SettlementInput | ClosingInput,
         result: str,
         on_verdicts: OnVerdicts,
         seconds: float,
@@ -253,7 +253,7 @@ class Worker:
     def _check_verdicts(self, found: FoundVerdicts) -> int:
         """How many bytes are behind it. Raises: WorkerError if it does not answer what was asked."""
         given = self._given
-        asked = given.checked if isinstance(given, WorkerInput | SettlementInput) else None
+        asked = given.checked if isinstance(given, ClearingInput | SettlementInput) else None
         if found.submissions != asked:
             raise WorkerError("verdicts")
         return found.submissions
@@ -261,7 +261,7 @@ class Worker:
     def _check_result(self, result: ServiceResult) -> int:
         """The same."""
         given = self._given
-        if not isinstance(given, WorkerInput):
+        if not isinstance(given, ClearingInput):
             raise WorkerError("result")
         asked = (len(given.words), given.supplier_count, given.orders_each)
         price_is_possible = result.price is None or result.price < 2**given.market.price_bits

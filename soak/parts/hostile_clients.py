@@ -3,7 +3,6 @@
 import asyncio
 
 from soak.part import Part, Play
-from tests.hostile import conftest  # noqa: F401  (lets the tests' own modules find each other)
 from tests.hostile.field import StormyMarket
 
 REQUESTS, PERIOD = 100_000, 20

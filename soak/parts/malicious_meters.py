@@ -16,7 +16,6 @@ from pathlib import Path
 import structlog
 
 from soak.part import Part, Play
-from tests.hostile import conftest  # noqa: F401  (lets the tests' own modules find each other)
 from tests.hostile.malicious import play_round, town_of_cheats
 
 ROUNDS = 200

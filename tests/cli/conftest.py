@@ -5,9 +5,9 @@ import sys
 from types import ModuleType
 
 import pytest
-from standin import Ended, PlainParties, Run
 
 from parties.cli.main import main
+from tests.cli.standin import Ended, PlainParties, Run
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from standin import Run
 
 from parties.arbiter.case import write_case
 from parties.files.disputes import arbiter_text
@@ -15,6 +14,7 @@ from parties.files.running_toml import running_text
 from parties.meter.home import create_home
 from parties.tls.certificate import make_key_pair
 from tests.arbiter.test_arbiter_judging import ARBITER, PARTIES, Disputed
+from tests.cli.standin import Run
 from tests.supplier.online_parties import running_of
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from standin import Ended, Run
 
 from mpc_market.rules.ticket import ticket
 from mpc_market.wire.message import sign
@@ -18,6 +17,7 @@ from parties.files.running_toml import running_text
 from parties.tls.certificate import make_key_pair
 from tests.audit.chains import Market, changed
 from tests.audit.test_audit_settling import SettledMarket
+from tests.cli.standin import Ended, Run
 from tests.supplier.online_parties import OnlineParties, running_of
 from tests.wire.wire_round import WireRound
 

@@ -6,7 +6,8 @@ What they fetch from services: tests/service/settled_commands.py.
 from pathlib import Path
 
 import pytest
-from standin import Run
+
+from tests.cli.standin import Run
 
 HOSTS = "127.0.0.1:8443,127.0.0.2:8443,127.0.0.3:8443"
 

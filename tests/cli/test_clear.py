@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from standin import PlainParties, Run
 
 from mpc_market import __version__
 from mpc_market.errors import PeerError, ProtocolError
+from tests.cli.standin import PlainParties, Run
 
 BOOK = "order_id,side,price,quantity\nm17,sell,0.0835,1.250\nm18,buy,0.12,0.9\n"
 SEED = "00ff" * 16

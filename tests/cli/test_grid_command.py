@@ -7,11 +7,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from standin import Ended, Run
 
 from mpc_market.wire.roll import Roll, read_roll
 from parties.files.problems import Problems
 from parties.files.running_toml import read_running
+from tests.cli.standin import Ended, Run
 
 HOSTS = "127.0.0.1:8443,127.0.0.2:8443,127.0.0.3:8443"
 

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from standin import Run
 
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
 from parties.files.running_toml import read_running
+from tests.cli.standin import Run
 
 HOSTS = "127.0.0.1:8443,127.0.0.2:8443,127.0.0.3:8443"
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from standin import Run
+
+from tests.cli.standin import Run
 
 MARKET = "oak/market.toml"
 SETTLED = ("--market", MARKET, "--month", "2026-11")

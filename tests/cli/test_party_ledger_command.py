@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from standin import Run
 
 from parties.ledger import Ledger
+from tests.cli.standin import Run
 from tests.postgres import Cluster, postgres
 
 __all__ = ["postgres"]

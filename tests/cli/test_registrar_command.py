@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from standin import Ended, Run
 
 from mpc_market.wire.enrolment import EnrolRequest
 from mpc_market.wire.roll import Roll, read_roll
@@ -12,6 +11,7 @@ from mpc_market.wire.signing import SigningKey
 from parties.files.problems import Problems
 from parties.files.running import Supplier
 from parties.files.running_toml import read_running, supplier_text
+from tests.cli.standin import Ended, Run
 
 HOSTS = "127.0.0.1:8443,127.0.0.2:8443,127.0.0.3:8443"
 HEADER = "meter,identity_key,sealing_key,supplier,region,maximum\n"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from standin import Ended, Run
 
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.signing import SigningKey
@@ -21,6 +20,7 @@ from parties.files.running import Supplier
 from parties.files.running_toml import read_suppliers, running_text
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import publish_tariff
+from tests.cli.standin import Ended, Run
 from tests.supplier.online_parties import OnlineParties, running_of
 from tests.wire.wire_round import SUPPLIER, WireRound, sealing_key, signing_key
 

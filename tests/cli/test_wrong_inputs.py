@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from standin import PlainParties, Run
+
+from tests.cli.standin import PlainParties, Run
 
 HEADER = "order_id,side,price,quantity\n"
 GOOD = "m1,sell,0.0835,1.250\n"

@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from running_markets import SINCE, certificate, market, party
 
 from mpc_market.rules.model import Rationing
 from parties.files.market import MarketFile, read_market
@@ -15,6 +14,7 @@ from parties.files.running import CHANGE_OVER, PartyKeys, RunningMarket, Service
 from parties.files.running_toml import read_running, read_suppliers, running_text, supplier_text
 from parties.files.values import address, address_text, duration, duration_text, moment_of, moment_text
 from parties.tls import fingerprint
+from tests.files.running_markets import SINCE, certificate, market, party
 
 
 def read(path: Path, text: str) -> tuple[RunningMarket | None, list[str]]:

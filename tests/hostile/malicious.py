@@ -19,9 +19,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-from memory_workers import Meeting, MemoryWorkers
-from service_results import collected, record_of
-from service_town import PERIOD, SETTINGS, START, Meter, Town, problem
 
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
@@ -38,6 +35,9 @@ from parties.service.life import FINAL, State
 from parties.service.process_workers import ProcessWorkers
 from parties.service.workers import Worker
 from tests.secure import meters as cheating
+from tests.service.memory_workers import Meeting, MemoryWorkers
+from tests.service.service_results import collected, record_of
+from tests.service.service_town import PERIOD, SETTINGS, START, Meter, Town, problem
 
 Line = tuple[Side, int, int]
 HONEST = 5

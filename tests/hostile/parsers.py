@@ -14,12 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import running_markets
-import telegrams
-import test_compute_messages
-from dispute_file import dispute
-from market_directory import NOW, make, opened
-
 from mpc_market.errors import InputError, PeerError, ProtocolError
 from mpc_market.rules.money import Cents, Scale
 from mpc_market.wire.disclosure import Disclosure, Place
@@ -60,6 +54,11 @@ from parties.service.problems import RefusalError
 from parties.service.public_api import _claim
 from parties.setup.introduction import read_introduction
 from parties.setup.rotation import read_announcement, rotate
+from tests.compute import test_compute_messages
+from tests.files import running_markets
+from tests.hostile.dispute_file import dispute
+from tests.meter import telegrams
+from tests.setup.market_directory import NOW, make, opened
 from tests.wire import test_wire_fuzz as wire
 
 

@@ -2,9 +2,8 @@
 
 import random
 
-from service_running import asynchronous
-
 from tests.hostile.malicious import WAYS, play_round, town_of_cheats
+from tests.service.service_running import asynchronous
 
 ROUNDS = 3
 

@@ -10,9 +10,8 @@ import itertools
 import resource
 import sys
 
-from ledger_support import PARTY, create, submission
-
 from parties.ledger import Ledger, LedgerError, Storing
+from tests.ledger.ledger_support import PARTY, create, submission
 
 CLIENTS = 20
 

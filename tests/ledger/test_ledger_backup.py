@@ -5,9 +5,20 @@ import shutil
 import time
 
 import pytest
-from ledger_support import MARKET, PARTY, START, append, asynchronous, chain, create, forward, opened, submission
 
 from parties.ledger import ContradictionError, FencedError, LedgerError, RecordRow, ResultRow, Storing, back_up, restore
+from tests.ledger.ledger_support import (
+    MARKET,
+    PARTY,
+    START,
+    append,
+    asynchronous,
+    chain,
+    create,
+    forward,
+    opened,
+    submission,
+)
 
 PEER = PARTY + 1
 FINISHED, UNDER_WAY, MISSED = START, START + 900, START + 1800

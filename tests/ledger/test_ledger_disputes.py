@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from ledger_support import MARKET, START, asynchronous, create, opened, submission
 
 from parties.ledger import ContradictionError, DisputeRow
+from tests.ledger.ledger_support import MARKET, START, asynchronous, create, opened, submission
 
 DISPUTE = DisputeRow(MARKET, "m1", 7, b"digest", b"signed", 5_000)
 

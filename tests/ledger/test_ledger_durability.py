@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledger_support import MARKET, PARTY, START, asynchronous, create, opened, submission
 
 from parties.ledger import Ledger, LedgerError, LedgerFullError, Storing
+from tests.ledger.ledger_support import MARKET, PARTY, START, asynchronous, create, opened, submission
 from tests.postgres import cluster
 
 HERE = Path(__file__).parent

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from ledger_support import MARKET, PARTY, START, asynchronous, create, opened, submission
 from sqlalchemy import create_engine, inspect, text
 
 from parties.ledger import Ledger, LedgerError, SchemaError, back_up
@@ -18,6 +17,7 @@ from parties.ledger.database import Database
 from parties.ledger.migrate import migrate
 from parties.ledger.place import Place
 from parties.ledger.schema import metadata
+from tests.ledger.ledger_support import MARKET, PARTY, START, asynchronous, create, opened, submission
 from tests.postgres import cluster
 
 

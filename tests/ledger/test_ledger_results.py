@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-from ledger_support import MARKET, START, append, asynchronous, chain, create, forward, opened, submission
 
 from parties.ledger import (
     ContradictionError,
@@ -15,6 +14,7 @@ from parties.ledger import (
     Storing,
     TotalRow,
 )
+from tests.ledger.ledger_support import MARKET, START, append, asynchronous, chain, create, forward, opened, submission
 
 
 def results(attempt: int, meters: int = 3) -> list[ResultRow]:

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from ledger_support import MARKET, PARTY, START, asynchronous, create, opened
 
 from parties.ledger import ContradictionError, LedgerError, StateError
+from tests.ledger.ledger_support import MARKET, PARTY, START, asynchronous, create, opened
 
 PEER = PARTY + 1
 

@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Iterator
 
 import pytest
-from ledger_support import MARKET, START, asynchronous, create, forward, opened, submission
 
 from parties.ledger import Ledger, LedgerError, RecordRow, ResultRow, TotalRow
+from tests.ledger.ledger_support import MARKET, START, asynchronous, create, forward, opened, submission
 
 PLANTED = b"PLANTED-0123456789-PLANTED"
 METER = "PLANTED-METER"

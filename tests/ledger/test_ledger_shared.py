@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from ledger_support import MARKET, PARTY, START, asynchronous, create, forward, submission
 from sqlalchemy import text
 
 from parties.ledger import (
@@ -29,6 +28,7 @@ from parties.ledger import (
     TariffRow,
 )
 from parties.ledger import submissions as storing
+from tests.ledger.ledger_support import MARKET, PARTY, START, asynchronous, create, forward, submission
 
 REPLICAS = 3
 

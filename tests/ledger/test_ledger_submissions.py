@@ -5,10 +5,10 @@ import dataclasses
 import gc
 
 import pytest
-from ledger_support import MARKET, START, asynchronous, create, forward, opened, submission
 from sqlalchemy import text
 
 from parties.ledger import LedgerError, Stored, Storing
+from tests.ledger.ledger_support import MARKET, START, asynchronous, create, forward, opened, submission
 
 MAX = 2**64 - 1
 

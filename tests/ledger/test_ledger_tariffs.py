@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from alembic import command
 from alembic.config import Config
-from ledger_support import MARKET, START, asynchronous, create, opened
 from sqlalchemy import create_engine, inspect
 
 from parties.ledger import ContradictionError, TariffRow
 from parties.ledger.migrate import _MIGRATIONS, migrate
+from tests.ledger.ledger_support import MARKET, START, asynchronous, create, opened
 
 TARIFF = TariffRow(MARKET, "green", 1, START, START + 900, b"signed")
 

@@ -1,15 +1,6 @@
 """Readings by the meter's client and the real service of the parties: sent, repeated, replaced, late."""
 
-import sys
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).parents[1] / "service"))  # its modules know one another by their bare names
-
 import pytest
-from service_running import asynchronous
-from service_town import PERIOD, START, Town
-from settled_town import END, SettledTown, entry
-from test_meter_with_service import MeterClock, meters_of
 
 from mpc_market.errors import InputError, InvalidReadingError
 from mpc_market.rules.settlement import Reading as Metered
@@ -21,6 +12,10 @@ from parties.meter.readings import send_reading, stage_of
 from parties.meter.rounds import Rounds
 from parties.meter.submitting import Submitted
 from parties.service.life import State
+from tests.meter.test_meter_with_service import MeterClock, meters_of
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, Town
+from tests.service.settled_town import END, SettledTown, entry
 
 
 async def send(town: Town, meter: Meter, imported: int, exported: int) -> Submitted:

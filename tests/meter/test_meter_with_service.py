@@ -1,15 +1,9 @@
 """The client and the real service of the parties: real HTTPS, real storage; only the clock is moved by hand."""
 
 import asyncio
-import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "service"))  # its modules know one another by their bare names
-
 import pytest
-from service_running import asynchronous
-from service_town import START, Clock, Town
-from service_town import Meter as Enrolled
 
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
@@ -24,6 +18,9 @@ from parties.meter.rounds import Rounds
 from parties.meter.store import Store
 from parties.meter.submitting import submit
 from parties.service.life import State as ServiceState
+from tests.service.service_running import asynchronous
+from tests.service.service_town import START, Clock, Town
+from tests.service.service_town import Meter as Enrolled
 
 WISHES = {
     "541448860000000018": Wish(Side.BUY, 40, 150),

@@ -3,15 +3,6 @@ settlement, and over restarts.
 """
 
 import asyncio
-import sys
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).parents[1] / "service"))  # its modules know one another by their bare names
-
-from service_running import asynchronous
-from service_town import PERIOD, START
-from settled_town import END, SettledTown, entry
-from test_meter_with_service import MeterClock, meters_of
 
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Reading as Metered
@@ -27,6 +18,10 @@ from parties.meter.registers import Boundary, Registers
 from parties.meter.rounds import Rounds
 from parties.meter.submitting import submit
 from parties.service.life import State
+from tests.meter.test_meter_with_service import MeterClock, meters_of
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START
+from tests.service.settled_town import END, SettledTown, entry
 
 LAST = 1000 * (START + 3600 + PERIOD) + 1_800_000
 

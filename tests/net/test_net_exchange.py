@@ -7,13 +7,13 @@ import socket
 
 import numpy as np
 import pytest
-from meeting import LOOPS, is_closed, met, peerings, run, words
 
 from mpc_market.errors import MarketError, PeerError, ProtocolError
 from parties.net import Address, Doors, Peering, watch
 from parties.net.exchanger import ROUNDS
 from parties.net.network import connect
 from parties.net.runtime import SEND_BUFFER_BYTES
+from tests.net.meeting import LOOPS, is_closed, met, peerings, run, words
 
 
 @pytest.mark.parametrize("loop", LOOPS)

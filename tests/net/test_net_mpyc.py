@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from meeting import met, run
 
 import parties
+from tests.net.meeting import met, run
 
 ROOT = Path(parties.__file__).parent.parent
 

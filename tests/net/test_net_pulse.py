@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meeting import met, run
 
 from mpc_market.errors import PeerError
 from parties.net import pulse
 from parties.net.pulse import Ears, beat, behind, notice
+from tests.net.meeting import met, run
 
 texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200)
 

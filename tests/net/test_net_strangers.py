@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
-from meeting import peerings, run, words
 
 from parties.net import Peering, door
 from parties.net.hello import HELLO_BYTES, Claim, Kind
 from parties.net.network import PartyNetwork, connect
+from tests.net.meeting import peerings, run, words
 
 Stranger = Callable[[list[Peering], int], Awaitable[None]]
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from meeting import LOOPS, certified, identity, met, peerings, run, words
 
 from mpc_market.errors import MarketError, PeerError, ProtocolError
 from parties.net import TOKEN_BYTES, Doors, Peering, door
@@ -15,6 +14,7 @@ from parties.net.hello import HELLO_BYTES, Claim, Kind
 from parties.net.network import PartyNetwork, connect
 from parties.net.runtime import SEND_BUFFER_BYTES
 from parties.tls import MutualTls, client_context, mutual_tls, server_context
+from tests.net.meeting import LOOPS, certified, identity, met, peerings, run, words
 
 STRANGER = 99
 PORTS = {Kind.DATA: "port", Kind.PULSE: "pulse_port"}

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from meeting import run
 
 from mpc_market.errors import HearsayError, MarketError, PeerError, ProtocolError
 from parties.net import watch
 from parties.net.watch import Watch
+from tests.net.meeting import run
 
 ME = 0
 

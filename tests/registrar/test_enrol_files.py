@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from registrar_home import entry, key, supplier
 
 from mpc_market.wire.enrolment import EnrolRequest
 from mpc_market.wire.roll import Roll, RollArea, RollEntry, RollRegion
@@ -14,6 +13,7 @@ from parties.files.market import MarketFile
 from parties.files.problems import Problems
 from parties.registrar.listing import meters_csv, meters_table, operators_table
 from parties.registrar.meters import from_csv, from_keys, from_requests
+from tests.registrar.registrar_home import entry, key, supplier
 
 MARKET = MarketFile(id="oak-street")
 HEADER = "meter,identity_key,sealing_key,supplier,region,maximum\n"

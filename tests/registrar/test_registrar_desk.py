@@ -7,7 +7,6 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
-from registrar_home import entry, key, make_home, open_home, supplier, with_market
 
 from mpc_market.errors import InputError, OutputError
 from mpc_market.wire.errors import SignatureError, WireError
@@ -18,6 +17,7 @@ from parties.files.running import Supplier
 from parties.registrar import changes, desk
 from parties.registrar.changes import Candidate
 from parties.registrar.home import RegistrarHome, make_registrar_home
+from tests.registrar.registrar_home import entry, key, make_home, open_home, supplier, with_market
 
 
 def add_supplier(home: RegistrarHome, name: str, number: int) -> Roll:

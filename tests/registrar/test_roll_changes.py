@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from registrar_home import entry, key, supplier
 
 from mpc_market.wire.identifiers import id_key
 from mpc_market.wire.roll import Roll, RollEntry
 from parties.files.problems import Problems
 from parties.registrar import changes
 from parties.registrar.changes import Candidate, first_roll
+from tests.registrar.registrar_home import entry, key, supplier
 
 
 def roll() -> Roll:

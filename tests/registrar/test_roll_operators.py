@@ -1,11 +1,11 @@
 """Grid operators on the roll: added with all checks, removed in the right sequence, and kept by every other change."""
 
 import pytest
-from registrar_home import entry, key, supplier
 
 from mpc_market.wire.roll import Roll, RollArea, RollRegion
 from parties.files.problems import Problems
 from parties.registrar import changes
+from tests.registrar.registrar_home import entry, key, supplier
 
 GRID = RollArea("grid", key(1), key(2))
 NORTH = RollRegion("north", key(3), key(4), "grid")

@@ -4,9 +4,9 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from searching import log
 
 from tests.postgres import postgres
+from tests.service.searching import log
 
 __all__ = ["log", "postgres"]
 

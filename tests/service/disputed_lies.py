@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from disputed_town import DisputedTown
-
 from mpc_market.wire.disclosure import Disclosed, Disclosure, Place, ResultShare, make_disclosure, open_disclosure
 from mpc_market.wire.identifiers import Period
 from mpc_market.wire.message import sign, split_signed
@@ -13,6 +11,7 @@ from parties.arbiter.case import Answer, Case
 from parties.arbiter.decisions import Decided, Question
 from parties.arbiter.judging import Judgement
 from parties.files.values import moment_text
+from tests.service.disputed_town import DisputedTown
 from tests.wire.wire_round import WireRound
 
 LIAR = 0

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from service_town import PERIOD, START, Meter, problem
-from settled_town import END, PRICED, SettledTown
 from sqlalchemy import delete, select, update
 
 from mpc_market.rules.model import Side
@@ -36,6 +34,8 @@ from parties.meter.rounds import Rounds
 from parties.meter.store import Store
 from parties.meter.submitting import submit
 from parties.service.life import State
+from tests.service.service_town import PERIOD, START, Meter, problem
+from tests.service.settled_town import END, PRICED, SettledTown
 
 MONTH, NEXT = START, START + 3600
 ANNA, BEN, CARL, DORA = (f"meter-{i}" for i in range(4))

@@ -10,15 +10,28 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 import numpy as np
-from plain_settling import NO_EFFORT, close_in_the_clear, settle_in_the_clear, traded_in_the_clear, verdicts_of
 
 from mpc_market.errors import MarketError
 from mpc_market.network import MemoryNetwork, memory_networks
 from mpc_market.secure.service_round import compute_service_round
 from mpc_market.secure.submissions import Submissions
 from parties.net import Address
-from parties.service.workers import AttemptError, Computed, OnVerdicts, Task, Way
-from parties.worker import ClosingInput, ClosingResult, SettlementInput, SettlementResult
+from parties.service.workers import AttemptError, OnVerdicts, Way
+from parties.worker import (
+    ClearingInput,
+    ClearingResult,
+    ClosingInput,
+    ClosingResult,
+    SettlementInput,
+    SettlementResult,
+)
+from tests.service.plain_settling import (
+    NO_EFFORT,
+    close_in_the_clear,
+    settle_in_the_clear,
+    traded_in_the_clear,
+    verdicts_of,
+)
 
 
 class Meeting:
@@ -77,7 +90,7 @@ class MemoryWorker:
         party = way.addresses.index(self.address)
         return party, self._meeting.network(way.addresses, party, way.tokens)
 
-    async def compute(self, way: Way, task: Task, on_verdicts: OnVerdicts) -> Computed:
+    async def clear(self, way: Way, given: ClearingInput, on_verdicts: OnVerdicts) -> ClearingResult:
         _, network = self._begin(way)
         stages = []
 
@@ -87,25 +100,26 @@ class MemoryWorker:
             await self._trouble("verdicts settled", self)
 
         await self._trouble("begin", self)
-        found = await _cleared(network, task, settle, stages)
+        found = await _cleared(network, given, settle, stages)
         await self._trouble("computed", self)
-        accepted = [row.astype("<u8").tobytes() for row in found.accepted]
-        traded = await self._traded(way.addresses, task, found.verdicts.tolist(), accepted)
-        return Computed(
+        verdicts = found.verdicts.tobytes()
+        accepted = [tuple(row.tolist()) for row in found.accepted]
+        return ClearingResult(
             price=found.price,
-            verdicts=found.verdicts.tobytes(),
-            accepted=accepted,
-            traded=traded,
-            users=found.users.tolist(),
-            totals=[np.array(pair, "<u8").tobytes() for pair in zip(found.bought, found.sold, strict=True)],
+            verdicts=verdicts,
+            users=tuple(found.users.tolist()),
+            accepted=_of_valid(verdicts, accepted),
+            traded=_of_valid(verdicts, await self._traded(way.addresses, given, verdicts, accepted)),
+            bought=tuple(found.bought.tolist()),
+            sold=tuple(found.sold.tolist()),
             effort=NO_EFFORT._replace(stage_seconds=dict.fromkeys(stages, 0.0)),
         )
 
     async def _traded(
-        self, addresses: Sequence[Address], task: Task, verdicts: list[int], accepted: list[bytes]
-    ) -> list[bytes]:
+        self, addresses: Sequence[Address], given: ClearingInput, verdicts: bytes, accepted: list[tuple[int, ...]]
+    ) -> list[tuple[int, ...]]:
         """What each valid submission has bought and sold: worked out in the clear."""
-        words = zip(submissions_of(task).words, verdicts, strict=True)
+        words = zip(submissions_of(given).words, verdicts, strict=True)
         sides = [[int(order[0]) for order in each] for each, verdict in words if verdict == 0]
         return await self._meeting.from_all(
             addresses,
@@ -142,17 +156,23 @@ class MemoryWorker:
         self.ended = True
 
 
-async def _cleared(network: MemoryNetwork, task: Task, settle: Callable, stages: list[str]):
+def _of_valid(verdicts: bytes, words: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+    """One for each submission: nothing for one that is not valid."""
+    of_valid = iter(words)
+    return tuple(next(of_valid) if verdict == 0 else () for verdict in verdicts)
+
+
+async def _cleared(network: MemoryNetwork, given: ClearingInput, settle: Callable, stages: list[str]):
     """What the engine computes. Raises: AttemptError for what a worker would report."""
     try:
         return await compute_service_round(
             network,
-            submissions_of(task),
-            task.rules,
-            task.check_seed,
-            task.ticket_seed,
+            submissions_of(given),
+            given.market,
+            given.check_seed,
+            given.ticket_seed,
             settle,
-            verdicts=None if task.verdicts is None else np.frombuffer(task.verdicts, np.uint8),
+            verdicts=None if given.verdicts is None else np.frombuffer(given.verdicts, np.uint8),
             on_stage=stages.append,
         )
     except MarketError as error:
@@ -161,13 +181,13 @@ async def _cleared(network: MemoryNetwork, task: Task, settle: Callable, stages:
         raise
 
 
-def submissions_of(task: Task) -> Submissions:
-    words = np.frombuffer(b"".join(task.words), "<u8").reshape(-1, task.orders, task.rules.order_words)
+def submissions_of(given: ClearingInput) -> Submissions:
+    words = np.frombuffer(b"".join(given.words), "<u8").reshape(-1, given.orders_each, given.market.order_words)
     return Submissions(
-        [f"{meter}/{k}" for meter in task.meters for k in range(task.orders)],
-        np.array(task.maxima, np.uint64),
-        np.array(task.suppliers, np.intp),
-        task.supplier_count,
+        given.order_ids,
+        np.array(given.maxima, np.uint64),
+        np.array(given.suppliers, np.intp),
+        given.supplier_count,
         words,
     )
 

@@ -3,7 +3,6 @@
 The plaintext twin of the secure engine, for tests of everything around it.
 """
 
-import struct
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -95,16 +94,16 @@ def _shown(users: dict[tuple[int | None, int | None], int], minimum: int) -> lis
 
 
 def traded_in_the_clear(
-    accepted: Sequence[Sequence[bytes]], sides: Sequence[Sequence[Sequence[int]]]
-) -> list[list[bytes]]:
+    accepted: Sequence[Sequence[Sequence[int]]], sides: Sequence[Sequence[Sequence[int]]]
+) -> list[list[tuple[int, ...]]]:
     """(bought, sold) of each submission for each party. Both arguments by party, by valid submission, per order."""
     parties, made = len(accepted), []
     for submission in range(len(accepted[0])):
-        lots = together([bytes_words(accepted[j][submission]) for j in range(parties)])
+        lots = together([accepted[j][submission] for j in range(parties)])
         buys = together([sides[j][submission] for j in range(parties)])
         bought = sum(lot for lot, buy in zip(lots, buys, strict=True) if buy)
         made.append(deal([bought, sum(lots) - bought], parties))
-    return [[struct.pack("<2Q", *submission[j]) for submission in made] for j in range(parties)]
+    return [[tuple(submission[j]) for submission in made] for j in range(parties)]
 
 
 def close_in_the_clear(tasks: Sequence[ClosingInput]) -> list[ClosingResult]:

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from service_town import Town
-
 from parties.ledger.place import Place
+from tests.service.service_town import Town
 
 WRITES = [
     "create_round", "put_message", "put_secret", "put_outcome", "set_state", "close_intake",

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from service_town import START, Meter, Town
-
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
 from mpc_market.wire.audit import check_chain
@@ -15,6 +13,7 @@ from mpc_market.wire.outcome import Outcome, result_of
 from mpc_market.wire.reception import Received, receive
 from mpc_market.wire.record import Record
 from mpc_market.wire.submission import Submission
+from tests.service.service_town import START, Meter, Town
 
 Wish = tuple[Side, int, int]
 

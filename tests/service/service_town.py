@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
-from memory_workers import Meeting, MemoryWorkers
 
 from mpc_market.rules.model import Market, Order, Rationing, Side
 from mpc_market.wire.claim import Claimant, make_claim
@@ -38,6 +37,7 @@ from parties.service.service import Service, running
 from parties.setup.addresses import Addresses
 from parties.setup.creating import create_market, party_folder
 from parties.tls import client_context
+from tests.service.memory_workers import Meeting, MemoryWorkers
 
 PERIOD = 900
 START = 1_800_000_000 // PERIOD * PERIOD

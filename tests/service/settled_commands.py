@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
-from service_town import PERIOD, START
-from settled_town import END, SettledTown
 from typer.testing import CliRunner
 
 from mpc_market.rules.settlement import Account, Bill
@@ -26,6 +24,8 @@ from parties.grid.home import make_grid_home
 from parties.meter.home import create_home
 from parties.statement.texts import cents_text, money_price_text
 from parties.supplier.home import make_supplier_home
+from tests.service.service_town import PERIOD, START
+from tests.service.settled_town import END, SettledTown
 
 
 class Desk:

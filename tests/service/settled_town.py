@@ -9,7 +9,6 @@ from decimal import Decimal
 from types import MappingProxyType
 
 import httpx
-from service_town import PERIOD, SETTINGS, START, TIMES, Meter, Town, problem
 
 from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.rules.settlement import settle
@@ -30,6 +29,7 @@ from parties.files.running import Settlement
 from parties.ledger import TariffRow
 from parties.service.earlier import results_of
 from parties.service.life import FINAL, State
+from tests.service.service_town import PERIOD, SETTINGS, START, TIMES, Meter, Town, problem
 
 HOUR = timedelta(hours=1)
 SETTLED = replace(

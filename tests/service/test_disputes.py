@@ -5,12 +5,6 @@ import stat
 from dataclasses import replace
 
 import pytest
-from disputed_lies import check_the_lies_of_one_party
-from disputed_town import ANNA, BEN, CARL, DORA, MONTH, NEXT, ORDERS, READINGS, DisputedTown, lied
-from service_crash import restored
-from service_running import asynchronous
-from service_town import PERIOD, START, problem
-from settled_town import END
 
 from mpc_market.errors import InputError
 from mpc_market.wire.codec import P
@@ -29,6 +23,12 @@ from parties.files.values import moment_text
 from parties.ledger import back_up
 from parties.service import disputes
 from parties.service.life import FINAL, State
+from tests.service.disputed_lies import check_the_lies_of_one_party
+from tests.service.disputed_town import ANNA, BEN, CARL, DORA, MONTH, NEXT, ORDERS, READINGS, DisputedTown, lied
+from tests.service.service_crash import restored
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, problem
+from tests.service.settled_town import END
 
 ALL = list(range(MONTH, NEXT, PERIOD))
 PROVED, DISPROVED, NOT_PROVED = Decided.PROVED, Decided.DISPROVED, Decided.NOT_PROVED

@@ -5,8 +5,6 @@ import ssl
 
 import httpx
 import pytest
-from service_running import asynchronous
-from service_town import START, Meter, Town, problem
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.message import split_signed
@@ -18,6 +16,8 @@ from parties.service.life import State
 from parties.service.peers import RoundVoidError, UnreachableError
 from parties.tls import client_context
 from parties.tls.certificate import make_key_pair
+from tests.service.service_running import asynchronous
+from tests.service.service_town import START, Meter, Town, problem
 
 
 def context(town: Town, shown: int | None, server: int = 0) -> ssl.SSLContext:

@@ -5,10 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from memory_workers import MemoryWorker, no_trouble
-from service_results import collected, record_of
-from service_running import asynchronous
-from service_town import START, Meter, Town
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.message import split_signed
@@ -19,6 +15,10 @@ from parties.service.board import Kind
 from parties.service.life import FINAL, State
 from parties.service.round import Round
 from parties.service.workers import AttemptError
+from tests.service.memory_workers import MemoryWorker, no_trouble
+from tests.service.service_results import collected, record_of
+from tests.service.service_running import asynchronous
+from tests.service.service_town import START, Meter, Town
 
 Trouble = Callable
 

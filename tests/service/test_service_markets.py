@@ -5,9 +5,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from service_results import collected, expected, record_of
-from service_running import asynchronous
-from service_town import START, Meter, Town, problem
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.audit import check_chain
@@ -19,6 +16,9 @@ from parties.service.life import FINAL, Event, State
 from parties.service.round import Round
 from parties.setup.creating import party_folder
 from parties.setup.rotation import adopt_into, rotate
+from tests.service.service_results import collected, expected, record_of
+from tests.service.service_running import asynchronous
+from tests.service.service_town import START, Meter, Town, problem
 
 NOW = START - 2000
 

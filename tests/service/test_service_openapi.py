@@ -24,13 +24,13 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from service_town import PERIOD, START, Meter
-from settled_town import SettledTown
 
 from mpc_market.rules.model import Side
 from parties.service.life import FINAL, State
 from parties.service.problems import MEDIA_TYPE, Problem
 from parties.tls import client_context
+from tests.service.service_town import PERIOD, START, Meter
+from tests.service.settled_town import SettledTown
 
 EXAMPLES = 12
 _MOMENT = 0.5

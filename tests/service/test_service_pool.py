@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from service_running import asynchronous
 
 from mpc_market.errors import InvalidSettingsError
 from parties.service.pool import Pool, places
 from parties.service.workers import AttemptError
+from tests.service.service_running import asynchronous
 
 
 class Process:

@@ -12,9 +12,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from service_results import collected
-from service_running import asynchronous
-from service_town import PERIOD, START, Meter, Town
 
 from mpc_market.rules.model import Side
 from parties.files.problems import Problems
@@ -22,6 +19,9 @@ from parties.service import computing
 from parties.service.life import FINAL, State
 from parties.service.process_workers import ProcessWorker, ProcessWorkers
 from parties.setup.rotation import adopt_into, rotate
+from tests.service.service_results import collected
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, Meter, Town
 
 COMMAND = (sys.executable, "-m", "parties.cli.main", "party", "run", "--home")
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,8 +8,6 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from service_running import asynchronous
-from service_town import PERIOD, START, Meter, Town, problem
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.codec import P, words_bytes
@@ -21,6 +19,8 @@ from mpc_market.wire.submission import InputShare, Seal, Submission, of_shares, 
 from parties.service import http, intake
 from parties.service.life import State
 from parties.service.problems import MEDIA_TYPE, Problem
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, Meter, Town, problem
 
 WORDS = 1 + 6 + 2 * 8
 ORDER = (Side.BUY, 37, 151)

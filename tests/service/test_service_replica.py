@@ -8,11 +8,6 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from service_results import collected
-from service_running import asynchronous
-from service_town import START, Meter, Town, problem
-from settled_town import END, SettledTown, people
-from test_service_stand_by import on_server
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.claim import Claimant, make_claim
@@ -29,6 +24,11 @@ from parties.service.service import Service, running
 from parties.setup.creating import party_folder
 from parties.tls import client_context
 from tests.postgres import free_port
+from tests.service.service_results import collected
+from tests.service.service_running import asynchronous
+from tests.service.service_town import START, Meter, Town, problem
+from tests.service.settled_town import END, SettledTown, people
+from tests.service.test_service_stand_by import on_server
 
 SELL, BUY = (Side.SELL, 5, 10), (Side.BUY, 9, 6)
 

@@ -14,8 +14,6 @@ from itertools import count
 from pathlib import Path
 
 import httpx
-from service_running import within
-from test_service_stand_by import on_server, open_round, said
 
 from benchmarks.street import Street, make_streets
 from mpc_market.wire.agreement import Held
@@ -28,6 +26,8 @@ from parties.ledger import Ledger
 from parties.service.board import Kind
 from parties.service.round import unsigned
 from tests.postgres import free_port
+from tests.service.service_running import within
+from tests.service.test_service_stand_by import on_server, open_round, said
 
 COLLECT, METERS = 15, 6
 INTAKE = ["party", "run", "--intake", "--home"]

@@ -7,11 +7,6 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from memory_workers import MemoryWorker, no_trouble
-from service_crash import Crash
-from service_results import collected
-from service_running import asynchronous
-from service_town import START, Meter, Town
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.audit import check_chain, same_round
@@ -20,6 +15,11 @@ from mpc_market.wire.outcome import Outcome, Result
 from mpc_market.wire.record import Record
 from parties.ledger import Ledger
 from parties.service.life import FINAL, State
+from tests.service.memory_workers import MemoryWorker, no_trouble
+from tests.service.service_crash import Crash
+from tests.service.service_results import collected
+from tests.service.service_running import asynchronous
+from tests.service.service_town import START, Meter, Town
 
 
 async def crashing_round(town: Town, start: int, party: int, k: int) -> bool:

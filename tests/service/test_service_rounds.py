@@ -10,9 +10,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from service_results import Wish, collected, expected, record_of
-from service_running import asynchronous
-from service_town import PERIOD, SETTINGS, START, Meter, Town, problem
 
 from mpc_market.rules.model import Rationing, Side
 from mpc_market.wire.audit import check_chain, same_round
@@ -27,6 +24,9 @@ from mpc_market.wire.verdicts import Verdict
 from parties.service import collecting
 from parties.service.life import FINAL, State
 from parties.service.rounds import Rounds
+from tests.service.service_results import Wish, collected, expected, record_of
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, SETTINGS, START, Meter, Town, problem
 
 
 async def play(town: Town, wishes: dict[str, Sequence[Wish]]) -> dict[str, Received]:

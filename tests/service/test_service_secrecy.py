@@ -5,15 +5,14 @@ import struct
 from dataclasses import replace
 from datetime import timedelta
 
-from searching import leaks, unlike
-from service_running import asynchronous
-from service_town import PERIOD, SETTINGS, START, Meter, Town
-from test_service_refusals import SPOILT, Desk
-
 from mpc_market.rules.model import Side
 from parties.service import driver
 from parties.service.intake import Intake
 from parties.service.life import FINAL, State
+from tests.service.searching import leaks, unlike
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, SETTINGS, START, Meter, Town
+from tests.service.test_service_refusals import SPOILT, Desk
 
 BUY, SELL, QUANTITY, SPOILT_PRICE, SPOILT_QUANTITY = 912_347, 612_361, 31_337, 777_773, 54_541
 NAMES = ("zz-planted-anna", "zz-planted-ben", "zz-planted-eve")

@@ -9,11 +9,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from service_running import asynchronous
 
 from benchmarks.street import Street, make_streets
 from parties.launch.processes import Processes, Running
 from parties.ledger import InUseError, Ledger
+from tests.service.service_running import asynchronous
 
 COLLECT = 15
 

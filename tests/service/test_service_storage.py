@@ -3,9 +3,6 @@
 import asyncio
 from types import SimpleNamespace
 
-from service_running import asynchronous
-from service_town import PERIOD, START, Town
-
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.audit import check_chain
 from mpc_market.wire.record import Record
@@ -13,6 +10,8 @@ from parties.ledger import LedgerFullError
 from parties.service import rounds
 from parties.service.life import State
 from parties.service.rounds import Rounds
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, Town
 
 
 @asynchronous

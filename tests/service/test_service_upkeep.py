@@ -7,9 +7,6 @@ import socket
 import sqlite3
 
 import pytest
-from service_results import collected, record_of
-from service_running import asynchronous
-from service_town import PERIOD, START, Meter, Town, problem
 from sqlalchemy import text
 
 from mpc_market.rules.model import Side
@@ -26,6 +23,9 @@ from parties.service.board import Kind
 from parties.service.life import FINAL, State
 from parties.service.peers import PeerLink
 from parties.setup.rotation import adopt_into, rotate
+from tests.service.service_results import collected, record_of
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, Meter, Town, problem
 
 
 async def look(town: Town) -> None:

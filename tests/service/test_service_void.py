@@ -5,10 +5,6 @@ import contextlib
 import sqlite3
 
 import pytest
-from service_crash import restored
-from service_results import record_of
-from service_running import asynchronous
-from service_town import START, Meter, Town, problem
 
 from mpc_market.rules.model import Side
 from mpc_market.wire.audit import check_record
@@ -20,6 +16,10 @@ from parties.service.board import Kind
 from parties.service.life import BOUND_BY_DEADLINE, FINAL, State
 from parties.service.peers import Peer, UnreachableError
 from parties.service.round import Round
+from tests.service.service_crash import restored
+from tests.service.service_results import record_of
+from tests.service.service_running import asynchronous
+from tests.service.service_town import START, Meter, Town, problem
 
 
 def hanging(monkeypatch, state: State, party: int) -> None:

@@ -6,11 +6,6 @@ What comes out is what the rule in the clear says.
 from dataclasses import replace
 
 import pytest
-from service_running import asynchronous
-from service_town import PERIOD, START
-from settled_commands import check_commands
-from settled_town import END, PRICED, SettledTown, entry, people
-from test_service_stand_by import on_server
 
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Account as RuleAccount
@@ -33,6 +28,11 @@ from parties.service.life import FINAL, State
 from parties.setup.creating import party_folder
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import fetch, publish_tariff
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START
+from tests.service.settled_commands import check_commands
+from tests.service.settled_town import END, PRICED, SettledTown, entry, people
+from tests.service.test_service_stand_by import on_server
 
 
 @asynchronous

@@ -7,10 +7,6 @@ month ends an hour later, by UTC, than it has begun.
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from service_running import asynchronous
-from service_town import problem
-from settled_town import PRICED, SETTLED, SettledTown, people
-
 from mpc_market.rules.settlement import Account, Booking, Line, Reading, bill, estimate, settle
 from mpc_market.rules.tariff import Rates
 from mpc_market.wire.claim import Claimant
@@ -22,6 +18,9 @@ from parties.files.running import Service
 from parties.meter.disputing import starts_of_month
 from parties.meter.market import Market
 from parties.service.life import State
+from tests.service.service_running import asynchronous
+from tests.service.service_town import problem
+from tests.service.settled_town import PRICED, SETTLED, SettledTown, people
 
 PERIOD = 7200
 

@@ -1,10 +1,6 @@
 """A meter that gets another owner in mid-month: each is billed for its own periods, and reads nothing of the other."""
 
 import pytest
-from disputed_town import DisputedTown
-from service_running import asynchronous
-from service_town import PERIOD, START, Meter
-from settled_town import PRICED, SettledTown
 
 from mpc_market.rules.settlement import Account, Booking, Line, Reading, bill, settle
 from mpc_market.rules.tariff import Rates
@@ -18,6 +14,10 @@ from parties.arbiter.decisions import Decided, Question
 from parties.arbiter.fetching import Fetching
 from parties.files.disputes import DisputeFile
 from parties.service.life import State
+from tests.service.disputed_town import DisputedTown
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, Meter
+from tests.service.settled_town import PRICED, SettledTown
 
 MOVED, LATER, NEXT = "meter-1", START + 3 * PERIOD, START + 3600
 LINE = Line(Rates(50, 10, 5), "1")

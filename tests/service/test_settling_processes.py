@@ -5,10 +5,6 @@ Two suppliers, two regions, two orders in each submission.
 
 from dataclasses import replace
 
-from service_running import asynchronous
-from service_town import PERIOD, START, Meter
-from settled_town import END, PRICED, SettledTown, entry
-
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.rules.settlement import amounts, settle, value
@@ -18,6 +14,9 @@ from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.sheet import Content
 from parties.service.life import State
 from parties.service.process_workers import ProcessWorkers
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, Meter
+from tests.service.settled_town import END, PRICED, SettledTown, entry
 
 RATES = {"sun": (50, 10, 5), "wind": (40, 12, 4)}
 ORDERS = [

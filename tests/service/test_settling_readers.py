@@ -7,11 +7,6 @@ shown is what the rule in the clear says, and whoever asks for what is another's
 from collections.abc import Iterator
 from dataclasses import replace
 
-from service_results import expected, record_of
-from service_running import asynchronous
-from service_town import PERIOD, START, Meter
-from settled_town import PRICED, SettledTown
-
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Account, Booking, Entry, Line, Reading, Volumes, bill, estimate, settle, total
 from mpc_market.rules.tariff import Rates
@@ -22,6 +17,10 @@ from parties.client.api import Api, pinned
 from parties.service.life import State
 from parties.supplier.home import SupplierHome
 from parties.supplier.totals import fetch_totals
+from tests.service.service_results import expected, record_of
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, Meter
+from tests.service.settled_town import PRICED, SettledTown
 
 MONTH, NEXT, LATER = START, START + 3600, START + 3 * PERIOD
 AREAS = {"north": "coast", "south": "inland"}

@@ -4,9 +4,6 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from service_running import asynchronous
-from service_town import PERIOD, START, Meter, Town, problem
-from settled_town import END, SettledTown, entry, people
 
 from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Reading as Metered
@@ -18,6 +15,9 @@ from mpc_market.wire.sharing import deal
 from mpc_market.wire.submission import InputShare, Submission, of_shares
 from mpc_market.wire.tariff import Tariff, sign_tariff
 from parties.service.life import State
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START, Meter, Town, problem
+from tests.service.settled_town import END, SettledTown, entry, people
 
 
 async def published(town: Town, tariff: Tariff, key) -> httpx.Response:

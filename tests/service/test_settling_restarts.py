@@ -3,10 +3,6 @@
 import asyncio
 
 import pytest
-from service_crash import Crash, restored
-from service_running import asynchronous
-from service_town import PERIOD, START
-from settled_town import END, SettledTown, entry, people
 
 from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.wire.claim import Claimant
@@ -16,6 +12,10 @@ from parties.ledger import back_up, ledger
 from parties.ledger.backup import fence, fence_if_backup
 from parties.service.earlier import results_of, until_said
 from parties.service.life import State
+from tests.service.service_crash import Crash, restored
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START
+from tests.service.settled_town import END, SettledTown, entry, people
 
 NEXT = START + 3600
 """The second billing month."""

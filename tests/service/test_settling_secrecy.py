@@ -8,13 +8,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-from disputed_town import MONTH, NEXT, DisputedTown
-from searching import leaks, unlike
-from service_running import asynchronous
-from service_town import PERIOD, START
-from settled_town import END, PRICED
-from test_settling_refusals import dealt, spoilt
-
 from mpc_market.rules.model import Side
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.codec import bytes_words
@@ -28,6 +21,12 @@ from parties.service import driver
 from parties.service.intake import Intake
 from parties.service.life import State
 from parties.settling.kept import KeptAccount
+from tests.service.disputed_town import MONTH, NEXT, DisputedTown
+from tests.service.searching import leaks, unlike
+from tests.service.service_running import asynchronous
+from tests.service.service_town import PERIOD, START
+from tests.service.settled_town import END, PRICED
+from tests.service.test_settling_refusals import dealt, spoilt
 
 ANNA, BEN, CARL, DORA, EVE = NAMES = tuple(f"zz-planted-{name}" for name in ("anna", "ben", "carl", "dora", "eve"))
 MAXIMUM = 15_111_333

@@ -10,9 +10,6 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from service_running import asynchronous
-from service_town import TIMES
-from settled_town import HOUR, PRICED
 
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.identifiers import Period, Stage, member
@@ -31,6 +28,9 @@ from parties.service.life import State
 from parties.service.settling import PeriodSettling
 from parties.service.timetables import MONTHS_AWAY, ClosingTimes, CorrectionTimes, SettlementTimes
 from parties.settling.calendar import Calendar, Months
+from tests.service.service_running import asynchronous
+from tests.service.service_town import TIMES
+from tests.service.settled_town import HOUR, PRICED
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 CALENDAR = Calendar(900, Months("Europe/Brussels"), 6 * HOUR_MS, 10 * DAY_MS, 2 * HOUR_MS)

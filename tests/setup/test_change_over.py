@@ -5,12 +5,12 @@ import ssl
 from pathlib import Path
 
 import pytest
-from market_directory import NOW, make, opened
 
 from parties.files.problems import Problems
 from parties.files.running import CHANGE_OVER
 from parties.setup.rotation import adopt_into, rotate
 from parties.tls import Identity, client_context, server_context
+from tests.setup.market_directory import NOW, make, opened
 
 SINCE = NOW + 86400
 END = SINCE + int(CHANGE_OVER.total_seconds())

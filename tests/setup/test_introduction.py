@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from market_directory import NOW, introduced, make, opened
 
 from mpc_market.errors import InputError
 from parties.files.problems import Problems
@@ -15,6 +14,7 @@ from parties.setup.addresses import addresses_from
 from parties.setup.introduction import read_introduction
 from parties.setup.keygen import make_party_home
 from parties.setup.rotation import adopt, adopt_into, next_midnight, read_announcement, rotate
+from tests.setup.market_directory import NOW, introduced, make, opened
 
 DAY = 86400
 SINCE = NOW + DAY

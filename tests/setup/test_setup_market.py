@@ -5,7 +5,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from market_directory import HOSTS, NOW, introduced, make, opened
 
 from mpc_market.errors import InputError, InvalidSettingsError, OutputError
 from parties.files.market import MarketFile
@@ -20,6 +19,7 @@ from parties.setup.addresses import addresses_from
 from parties.setup.creating import create_market, join_market
 from parties.setup.introduction import introductions
 from parties.tls import client_context, mutual_tls
+from tests.setup.market_directory import HOSTS, NOW, introduced, make, opened
 
 
 def test_everything_is_there_and_private(tmp_path: Path) -> None:

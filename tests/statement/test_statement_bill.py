@@ -8,7 +8,6 @@ import re
 from decimal import Decimal
 
 import pytest
-from bills import CALENDAR, NOVEMBER, RATES, SETTINGS, Booked, sheet, sheets, user
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from parties.statement.bill_output import bill_csv, bill_json, bill_lines
 from parties.statement.bill_page import bill_page
 from parties.statement.errors import StatementError
 from parties.statement.texts import FORMULA, ROUNDING, cents_text
+from tests.statement.bills import CALENDAR, NOVEMBER, RATES, SETTINGS, Booked, sheet, sheets, user
 
 OWN = Line(RATES, "2026-11")
 SELLER: Booked = ("green", OWN, 1100, settle(0, 2000, Reading(0, 2000)), None)

@@ -5,7 +5,6 @@ import io
 import json
 
 import pytest
-from bills import CALENDAR, NOVEMBER, SETTINGS, sheet
 
 from mpc_market.wire.sheet import Content, Row
 from parties.statement.errors import StatementError
@@ -14,6 +13,7 @@ from parties.statement.month_output import month_csv, month_json, month_lines
 from parties.statement.month_page import month_page
 from parties.statement.page import fill, number
 from parties.statement.texts import cents_text, month_title
+from tests.statement.bills import CALENDAR, NOVEMBER, SETTINGS, sheet
 
 KEY = int.from_bytes(bytes.fromhex("ab00000000000001"), "big", signed=True)
 AMOUNTS = sheet(

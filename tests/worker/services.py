@@ -14,7 +14,7 @@ from mpc_market.rules.model import Market
 from parties.compute.messages import Connect, TlsFiles
 from parties.net import TOKEN_BYTES, Address
 from parties.tls.certificate import make_key_pair
-from parties.worker import OnVerdicts, Worker, WorkerInput, WorkerResult
+from parties.worker import ClearingInput, ClearingResult, OnVerdicts, Worker
 from parties.worker.process import COMMAND
 from tests.secure.meters import Sent, submissions_at
 
@@ -68,11 +68,11 @@ def inputs(
     suppliers: int = 1,
     verdicts: bytes | None = None,
     method: str = "sort",
-) -> list[WorkerInput]:
+) -> list[ClearingInput]:
     """What the services hand to their workers."""
     held = [submissions_at(party, sent, market, each, suppliers) for party in range(parties)]
     return [
-        WorkerInput(
+        ClearingInput(
             market,
             each,
             one.order_ids,
@@ -91,14 +91,14 @@ def inputs(
 
 async def run_all(
     started: Sequence[Worker],
-    given: Sequence[WorkerInput],
+    given: Sequence[ClearingInput],
     on_verdicts: Sequence[OnVerdicts] | None = None,
     seconds: float = 30.0,
-) -> list[WorkerResult | BaseException]:
+) -> list[ClearingResult | BaseException]:
     """What every worker gives, or how it failed."""
     callbacks = on_verdicts or [accept] * len(started)
     return await asyncio.gather(
-        *(worker.run(*each, seconds) for worker, *each in zip(started, given, callbacks, strict=True)),
+        *(worker.clear(*each, seconds) for worker, *each in zip(started, given, callbacks, strict=True)),
         return_exceptions=True,
     )
 
@@ -119,7 +119,7 @@ def run(test: Callable[[], Awaitable[None]], seconds: float = 60.0, loop: str = 
         runner.run(limited())
 
 
-def errors(results: Sequence[WorkerResult | BaseException]) -> list[str]:
+def errors(results: Sequence[ClearingResult | BaseException]) -> list[str]:
     """The failures, by class and text."""
     for result in results:
         assert isinstance(result, MarketError), result

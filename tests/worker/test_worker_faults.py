@@ -16,7 +16,7 @@ import pytest
 
 from mpc_market.errors import HearsayError, PeerError, ProtocolError
 from mpc_market.rules.model import Market, Side
-from parties.worker import OnVerdicts, Worker, WorkerError, WorkerResult
+from parties.worker import ClearingResult, OnVerdicts, Worker, WorkerError
 from tests.secure.meters import honest
 from tests.worker.services import LOOPS, accept, errors, inputs, run, run_all, tls_files, told, workers
 
@@ -31,9 +31,9 @@ def rogues(number: int, deed: str, parties: int = 3) -> list[list[str]]:
 
 def attempt(
     folder: Path, number: int, deed: str, seconds: float = 30, on_verdicts: Sequence[OnVerdicts] | None = None
-) -> list[WorkerResult | BaseException]:
+) -> list[ClearingResult | BaseException]:
     """What the three services get when one worker does something; checks the time."""
-    found: list[WorkerResult | BaseException] = []
+    found: list[ClearingResult | BaseException] = []
 
     async def test() -> None:
         async with workers(folder, commands=rogues(number, deed)) as started:
@@ -47,7 +47,7 @@ def attempt(
 
 
 def test_without_a_deed_all_is_well(tmp_path: Path) -> None:
-    assert all(isinstance(result, WorkerResult) for result in attempt(tmp_path, 0, "nothing"))
+    assert all(isinstance(result, ClearingResult) for result in attempt(tmp_path, 0, "nothing"))
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,15 @@ def test_what_the_service_says_to_the_verdicts_comes_out(tmp_path: Path) -> None
 
             async def first() -> None:
                 async with started[0]:
-                    await started[0].run(given[0], refuse, 30)
+                    await started[0].clear(given[0], refuse, 30)
 
             others = asyncio.gather(
-                *(started[party].run(given[party], accept, 30) for party in (1, 2)), return_exceptions=True
+                *(started[party].clear(given[party], accept, 30) for party in (1, 2)), return_exceptions=True
             )
             with pytest.raises(DisagreementError):
                 await first()
             with pytest.raises(WorkerError, match="given up"):
-                await started[0].run(given[0], accept, 30)
+                await started[0].clear(given[0], accept, 30)
             for error in await others:
                 assert isinstance(error, PeerError)
                 assert error.party == 0
@@ -166,9 +166,9 @@ def test_what_the_service_says_to_the_verdicts_comes_out(tmp_path: Path) -> None
 def test_nobody_leaves_before_the_last_one_has_its_result(tmp_path: Path) -> None:
     """Parties 0 and 1 have theirs seconds before 2, and their services have nothing more to do with their workers."""
 
-    async def alone(one: Worker, party: int) -> WorkerResult:
+    async def alone(one: Worker, party: int) -> ClearingResult:
         async with one:
-            return await one.run(inputs(SENT, MARKET)[party], accept, 30)
+            return await one.clear(inputs(SENT, MARKET)[party], accept, 30)
 
     async def test() -> None:
         async with workers(tmp_path, commands=rogues(2, "late")) as started:
@@ -245,7 +245,7 @@ def test_an_attempt_that_is_cancelled_leaves_nothing(tmp_path: Path, when: str) 
 def test_killing_in_the_middle_of_a_call(tmp_path: Path, loop: str) -> None:
     async def test() -> None:
         async with workers(tmp_path, commands=rogues(2, "idle")) as started:
-            running = asyncio.create_task(started[0].run(inputs(SENT, MARKET)[0], accept, 30))
+            running = asyncio.create_task(started[0].clear(inputs(SENT, MARKET)[0], accept, 30))
             await asyncio.sleep(0.3)
             await asyncio.gather(started[0].kill(), started[0].kill())
             with pytest.raises(WorkerError, match="has been ended"):

@@ -13,11 +13,11 @@ from parties.compute.channel import Channel
 from parties.compute.messages import Effort
 from parties.compute.service_messages import ServiceResult, ServiceRound
 from parties.compute.service_round import _raw_result, _read_submissions
-from parties.worker import WorkerError, WorkerInput, WorkerResult
+from parties.worker import ClearingInput, ClearingResult, WorkerError
 
 MARKET = Market(3, 4)
 WORDS = 2 * (1 + 3 + 2 * 4)
-GIVEN = WorkerInput(
+GIVEN = ClearingInput(
     MARKET,
     2,
     ["ä/0", "ä/1", "b/0", "b/1"],
@@ -82,17 +82,17 @@ def test_the_answer_is_read_by_submission() -> None:
     result = ServiceResult(5, 2, 1, 2, 2, EFFORT)
     raw = b"".join(_raw_result(Shares))  # type: ignore[arg-type]
     assert len(raw) == result.raw_bytes
-    read = WorkerResult.of(result, raw)
-    assert read == WorkerResult(5, b"\2\0", (1, 0), ((), (2**60, 2)), ((), (3, 4)), (10, 11), (12, 13), EFFORT)
+    read = ClearingResult.of(result, raw)
+    assert read == ClearingResult(5, b"\2\0", (1, 0), ((), (2**60, 2)), ((), (3, 4)), (10, 11), (12, 13), EFFORT)
     with pytest.raises(WorkerError, match="valid submissions"):
-        WorkerResult.of(replace(result, valid=2), raw)
+        ClearingResult.of(replace(result, valid=2), raw)
 
 
 def test_nothing_at_all() -> None:
-    empty = WorkerInput(MARKET, 1, [], [], [], 0, [], bytes(32), bytes(32))
+    empty = ClearingInput(MARKET, 1, [], [], [], 0, [], bytes(32), bytes(32))
     header, raw = empty.message(1.0)
     assert header.orders == 0
     assert b"".join(raw) == b""
-    assert WorkerResult.of(ServiceResult(None, 0, 0, 0, 1, EFFORT), b"") == WorkerResult(
+    assert ClearingResult.of(ServiceResult(None, 0, 0, 0, 1, EFFORT), b"") == ClearingResult(
         None, b"", (), (), (), (), (), EFFORT
     )

@@ -18,7 +18,7 @@ from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Market, Rationing, Side
 from mpc_market.secure.validity import Verdict
 from parties.compute.messages import Connect
-from parties.worker import Spare, WorkerResult
+from parties.worker import ClearingResult, Spare
 from tests.secure.meters import Sent, every_cheat, honest
 from tests.worker.services import TICKET_SEED, inputs, run, run_all, tls_files, told, workers
 
@@ -39,11 +39,11 @@ def meters(count: int, market: Market, each: int, parties_: int, suppliers: int)
     return sent
 
 
-def check(results: list[WorkerResult | BaseException], sent: list[Sent], market: Market, suppliers: int) -> None:
+def check(results: list[ClearingResult | BaseException], sent: list[Sent], market: Market, suppliers: int) -> None:
     """All parties report the same public outcome, and their shares are those of the plaintext one."""
-    good: list[WorkerResult] = []
+    good: list[ClearingResult] = []
     for result in results:
-        assert isinstance(result, WorkerResult), result
+        assert isinstance(result, ClearingResult), result
         good.append(result)
     valid = [one for one in sent if one.verdict is Verdict.VALID]
     orders = [order for one in valid for order in one.orders]
@@ -100,8 +100,8 @@ def test_equals_the_plaintext_rule(
                 took = await asyncio.gather(*(worker.prepare(prepared, market, method, 20) for worker in started))
                 assert min(each.bytes_sent for each in took) > 0
             results = await asyncio.gather(
-                started[0].run(given[0], stored, 30, stages.append),
-                *(worker.run(one, stored, 30) for worker, one in zip(started[1:], given[1:], strict=True)),
+                started[0].clear(given[0], stored, 30, stages.append),
+                *(worker.clear(one, stored, 30) for worker, one in zip(started[1:], given[1:], strict=True)),
             )
         check([*results], sent, market, 2)
         assert asked == [results[0].verdicts] * 3
@@ -144,7 +144,7 @@ def test_a_round_without_trade(tmp_path: Path) -> None:
         async with workers(tmp_path) as started:
             results = await run_all(started, inputs(sent, LOTTERY))
             check(results, sent, LOTTERY, 1)
-            assert isinstance(results[0], WorkerResult)
+            assert isinstance(results[0], ClearingResult)
             assert results[0].price is None
 
     run(test)
@@ -222,5 +222,5 @@ def test_a_token_and_a_share_are_not_shown(tmp_path: Path) -> None:
     assert "CERTIFICATE" not in shown
     given = inputs([honest("a", [(BUY, 3, 5)], 9, LOTTERY, 3)], LOTTERY)[0]
     assert "words" not in repr(given)
-    result = WorkerResult(3, b"\0", (1,), ((4711,),), ((4714, 4715),), (4712,), (4713,), None)  # type: ignore[arg-type]
+    result = ClearingResult(3, b"\0", (1,), ((4711,),), ((4714, 4715),), (4712,), (4713,), None)  # type: ignore[arg-type]
     assert "471" not in repr(result)

@@ -1,4 +1,4 @@
-"""What a service hands to its worker for one round, and what it gets back: plain Python, no arrays."""
+"""What a service hands to its worker for a clearing, and what it gets back: plain Python, no arrays."""
 
 import struct
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _VALID = 0
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerInput:
+class ClearingInput:
     """The agreed set of a round, as one compute party holds it: s submissions of K orders each, in its sequence.
 
     Public, the same at all parties: `order_ids`, s·K, submission by submission; `maxima`, the largest quantity in lots
@@ -88,7 +88,7 @@ class WorkerInput:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerResult:
+class ClearingResult:
     """What one compute party holds after a round.
 
     Public: `price` in ticks, None for no trade; `verdicts`, one byte for each submission; `users`, how many valid
@@ -106,8 +106,13 @@ class WorkerResult:
     sold: tuple[int, ...] = field(repr=False)
     effort: Effort
 
+    @property
+    def price_word(self) -> int:
+        """0 for no trade, else the price + 1."""
+        return 0 if self.price is None else self.price + 1
+
     @classmethod
-    def of(cls, result: ServiceResult, raw: bytes) -> "WorkerResult":
+    def of(cls, result: ServiceResult, raw: bytes) -> "ClearingResult":
         """From the worker's message and the raw bytes behind it.
 
         Raises: WorkerError if they contradict each other.
