@@ -214,7 +214,7 @@ class _Round:
 
     async def _acknowledged(self, agreed: AgreedSet | None) -> None:
         """Every order with the receipts of all is stored by all; and in the set, or a later one of its meter."""
-        numbers = {} if agreed is None else {item.meter: item.number for item in agreed.members}
+        numbers = {} if agreed is None else {item.name: item.number for item in agreed.members}
         held = [
             {(row.meter, row.number) for row in await ledger.submissions(*self._key)}
             for ledger in self._ledgers.values()
@@ -233,7 +233,7 @@ class _Round:
                     self._check(inside, f"{home.meter}'s acknowledged order is not in the set")
 
     async def _computed(self, agreed: AgreedSet, result: Result, seed: bytes) -> None:
-        orders = [order for item in agreed.members for order in self._orders(item.meter, item.number)]
+        orders = [order for item in agreed.members for order in self._orders(item.name, item.number)]
         self._found.orders[self._period.start] = len(orders)
         expected = clear(orders, self._settings.rules, seed) if orders else Clearing(None, ())
         self._check(result.price == expected.price, "another price than the plaintext rule")
@@ -278,7 +278,7 @@ class _Round:
 
     def _told(self, agreed: AgreedSet, accepted: Mapping[str, int], price: int | None) -> None:
         """What the meters have verified is true."""
-        members = {item.meter for item in agreed.members}
+        members = {item.name for item in agreed.members}
         for home in self._community.meters:
             for entry in Store(home.store, home.meter).history(1000):
                 if entry.start == self._period.start and entry.state == Told.VERIFIED and home.meter in members:

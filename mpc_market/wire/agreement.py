@@ -27,25 +27,25 @@ from mpc_market.wire.opening import Terms
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that a party holds, or that is agreed on: a submission, by the digest of its header.
+    """One thing that a party holds, or that is agreed on: a meter's submission, by the digest of its header.
 
     The set of a settlement also holds the tariffs that it is computed with, that of a closing the settlements that it
-    covers: their `meter` is made by `identifiers.member`, their number and digest say which one.
+    covers: their `name` is made by `identifiers.member`, their number and digest say which one.
     """
 
-    meter: str
+    name: str
     number: int
-    header_digest: bytes
+    digest: bytes
 
     def __post_init__(self) -> None:
-        check_member(self.meter)
+        check_member(self.name)
         require_int("the number of a submission", self.number, 1, NUMBER_MAX)
-        require_bytes("the digest of a header", self.header_digest, DIGEST_BYTES)
+        require_bytes("the digest of a header", self.digest, DIGEST_BYTES)
 
     @property
     def sort_key(self) -> tuple[bytes, int, bytes]:
         """What lists of items are sorted by."""
-        return id_key(self.meter), self.number, self.header_digest
+        return id_key(self.name), self.number, self.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Held(PartyMessage):
     def _write(self, writer: Writer) -> None:
         writer.fixed(self.challenge, CHALLENGE_BYTES).u32(len(self.items))
         for item in self.items:
-            writer.text(item.meter).u64(item.number).fixed(item.header_digest, DIGEST_BYTES)
+            writer.text(item.name).u64(item.number).fixed(item.digest, DIGEST_BYTES)
 
     @classmethod
     def _read(cls, reader: Reader, period: Period, party: int) -> Self:
@@ -108,9 +108,9 @@ class Contradiction:
     member (`identifiers.member`) only that number is left out.
     """
 
-    meter: str
+    name: str
     number: int
-    header_digests: tuple[bytes, ...]
+    digests: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +135,11 @@ class AgreedSet:
     @property
     def order_ids(self) -> tuple[str, ...]:
         """All orders in the sequence of the set: the sequence of the leaves, and of the input of the computation."""
-        return tuple(order_id(item.meter, k) for item in self.members for k in range(self.orders))
+        return tuple(order_id(item.name, k) for item in self.members for k in range(self.orders))
 
     def tree(self) -> MerkleTree:
         """The Merkle tree of its orders; build it once and keep it."""
-        leaves = [
-            leaf(order_id(item.meter, k), item.header_digest) for item in self.members for k in range(self.orders)
-        ]
+        leaves = [leaf(order_id(item.name, k), item.digest) for item in self.members for k in range(self.orders)]
         return MerkleTree(leaves)
 
     def digest(self) -> bytes:
@@ -173,20 +171,20 @@ def agree(held: Mapping[int, Held], terms: Terms, orders: int) -> AgreedSet:
     seen: defaultdict[tuple[str, int], set[bytes]] = defaultdict(set)
     for message in listed:
         for item in message.items:
-            seen[item.meter, item.number].add(item.header_digest)
+            seen[item.name, item.number].add(item.digest)
     contradictions = tuple(
-        Contradiction(meter, number, tuple(sorted(digests)))
-        for (meter, number), digests in sorted(seen.items(), key=lambda pair: (id_key(pair[0][0]), pair[0][1]))
+        Contradiction(name, number, tuple(sorted(digests)))
+        for (name, number), digests in sorted(seen.items(), key=lambda pair: (id_key(pair[0][0]), pair[0][1]))
         if len(digests) > 1
     )
-    excluded = {each.meter for each in contradictions if is_meter(each.meter)}
-    left_out = {(each.meter, each.number) for each in contradictions}
+    excluded = {each.name for each in contradictions if is_meter(each.name)}
+    left_out = {(each.name, each.number) for each in contradictions}
     at_all = set.intersection(*(set(message.items) for message in listed))
     highest: dict[str, Item] = {}
     # ascending numbers: the last one of a meter stays
     for item in sorted(at_all, key=lambda item: item.sort_key):
-        if item.meter not in excluded and (item.meter, item.number) not in left_out:
-            highest[item.meter] = item
+        if item.name not in excluded and (item.name, item.number) not in left_out:
+            highest[item.name] = item
     return AgreedSet(terms.period, terms.challenge, terms.roll_digest, orders, tuple(highest.values()), contradictions)
 
 

@@ -109,11 +109,11 @@ def deliveries(
         index = place * agreed.orders
         box = b""
         if verdict is Verdict.VALID:
-            context = _context(agreed.period, party, member.meter, member.number, attempt)
+            context = _context(agreed.period, party, member.name, member.number, attempt)
             box = seal(key, context.u16(len(words)).words(words).data())
         paths = tuple(tree.path(index + k) for k in range(agreed.orders))
         place_and_box = (agreed.count, index, paths, box)
-        made.append(Delivery(agreed.period, party, member.meter, member.number, attempt, verdict, *place_and_box))
+        made.append(Delivery(agreed.period, party, member.name, member.number, attempt, verdict, *place_and_box))
     return made
 
 

@@ -204,7 +204,7 @@ class MonthShares:
     def write(self, writer: Writer) -> None:
         writer.u32(len(self.members))
         for item in self.members:
-            writer.text(item.meter).u64(item.number).fixed(item.header_digest, DIGEST_BYTES)
+            writer.text(item.name).u64(item.number).fixed(item.digest, DIGEST_BYTES)
         writer.u16(len(self.accounts))
         for account in self.accounts:
             account.write(writer)

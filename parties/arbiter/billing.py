@@ -128,7 +128,7 @@ def _covered(closing: Round, running: RunningMarket) -> list[tuple[Stage, int]]:
         orders = running.staged(Stage.CLOSING).orders
         agreed = AgreedSet(closing.period, terms.challenge, terms.roll_digest, orders, shares.members)
         if agreed.digest() == result.set_digest:
-            names = [item.meter.partition(MEMBER_SLASH) for item in shares.members]
+            names = [item.name.partition(MEMBER_SLASH) for item in shares.members]
             stages = (Stage.SETTLEMENT, Stage.CORRECTION)
             return [(Stage(kind), int(start)) for kind, _, start in names if kind in stages]
         closing.fault(party, "discloses another set than all parties have signed")

@@ -4,7 +4,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mpc_market.wire.agreement import AgreedSet, Item
-from mpc_market.wire.identifiers import order_id
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.service.agreeing import randomness_of
@@ -79,17 +78,17 @@ class Clearing:
     ) -> Finished:
         """This party's share words of the agreed set, and what is public, become shares of the result."""
         agreed, members = given.agreed.set, given.agreed.set.members
-        keys = [(item.meter, item.number) for item in members]
+        keys = [(item.name, item.number) for item in members]
         words = await current.node.ledger.submission_words(current.market, current.start, keys)
         seeds = await randomness_of(current, given.terms, given.agreed.digest)
         suppliers = {supplier: place for place, supplier in enumerate(given.enrolled.suppliers)}
-        entries = [given.enrolled.meters[item.meter] for item in members]
+        entries = [given.enrolled.meters[item.name] for item in members]
         cleared = await worker.clear(
             way,
             ClearingInput(
                 market=current.settings.rules,
                 orders_each=agreed.orders,
-                order_ids=[order_id(item.meter, k) for item in members for k in range(agreed.orders)],
+                order_ids=agreed.order_ids,
                 maxima=[entry.maximum for entry in entries],
                 suppliers=[suppliers[entry.supplier] for entry in entries],
                 supplier_count=len(suppliers),

@@ -106,7 +106,7 @@ class MonthClosing:
         exact bills (`Scale`). Nothing is computed on disputes, so they never count.
         """
         calendar = _calendar(current.node.market)
-        covered = sum(item.meter.partition(MEMBER_SLASH)[0] != DISPUTE for item in agreed.members)
+        covered = sum(item.name.partition(MEMBER_SLASH)[0] != DISPUTE for item in agreed.members)
         return covered > calendar.periods(current.start) + calendar.periods(calendar.months.before(current.start))
 
     async def nothing_to_compute(self, current: Round, given: Given) -> tuple[tuple[Verdict, ...], int] | None:
@@ -147,7 +147,7 @@ class MonthClosing:
     async def _all_bookings(self, current: Round, given: Given) -> AsyncIterator[Booking]:
         """Of all settlements and corrections of the set."""
         for item in given.agreed.set.members:
-            kind, _, start = item.meter.partition(MEMBER_SLASH)
+            kind, _, start = item.name.partition(MEMBER_SLASH)
             if kind != DISPUTE:
                 for booking in await self._bookings(current, Stage(kind), int(start)):
                     yield booking

@@ -35,7 +35,7 @@ def result_rows(agreed: AgreedSet, tree: MerkleTree, cleared: ClearingResult) ->
             agreed.count, place * agreed.orders, [tree.path(place * agreed.orders + k) for k in range(agreed.orders)]
         )
         accepted, traded = words_bytes(cleared.accepted[place]), words_bytes(cleared.traded[place])
-        rows.append(ResultRow(member.meter, member.number, Verdict(code), accepted, paths, traded))
+        rows.append(ResultRow(member.name, member.number, Verdict(code), accepted, paths, traded))
     return rows
 
 

@@ -140,10 +140,10 @@ class RecordedDisputes:
 def _document(agreed: AgreedSet) -> DisputesDocument:
     tree, disputes = agreed.tree(), []
     for place, item in enumerate(agreed.members):
-        if item.meter.partition(MEMBER_SLASH)[0] == DISPUTE:
+        if item.name.partition(MEMBER_SLASH)[0] == DISPUTE:
             index = place * agreed.orders
             path = [step.hex() for step in tree.path(index)]
-            disputes.append(DisputePlace(digest=item.header_digest.hex(), index=index, path=path))
+            disputes.append(DisputePlace(digest=item.digest.hex(), index=index, path=path))
     return DisputesDocument(count=agreed.count, disputes=disputes)
 
 

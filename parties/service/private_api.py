@@ -81,8 +81,8 @@ class PrivateApi:
         rows = await ledger.results(market, start, attempt)
         found: list[dict[str, object]] = [{"meter": row.meter, "verdict": row.verdict} for row in rows if row.verdict]
         for each in await site.lookup.contradictions(start):
-            digests = [digest.hex() for digest in each.header_digests]
-            found.append({"meter": each.meter, "number": each.number, "header_digests": digests})
+            digests = [digest.hex() for digest in each.digests]
+            found.append({"meter": each.name, "number": each.number, "header_digests": digests})
         return JSONResponse(found)
 
     async def _ledger(self) -> str:

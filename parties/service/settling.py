@@ -198,7 +198,7 @@ def _result_rows(given: Given, computed_on: Sequence[Row], settled: SettlementRe
     entries = list(zip(computed_on, settled.entries, strict=True))
     words = {row.meter: entry for row, entry in entries if row.metered}
     rows = [
-        ResultRow(item.meter, item.number, code, words_bytes(words.get(item.meter, ())), _path(agreed, tree, place))
+        ResultRow(item.name, item.number, code, words_bytes(words.get(item.name, ())), _path(agreed, tree, place))
         for place, (item, code) in enumerate(zip(agreed.members, codes, strict=True))
     ]
     for row, entry in entries:

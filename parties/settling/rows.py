@@ -32,17 +32,17 @@ class Row:
         """What the parties compare before they compute."""
         if self.reading is None:
             return f"{self.meter}/{start}/estimate"
-        return f"{self.meter}/{start}/{self.reading.number}/{self.reading.header_digest.hex()}"
+        return f"{self.meter}/{start}/{self.reading.number}/{self.reading.digest.hex()}"
 
 
 def readings(members: Iterable[Item]) -> list[Item]:
     """The members of a set that are readings: the others have a slash in their ids."""
-    return [item for item in members if MEMBER_SLASH not in item.meter]
+    return [item for item in members if MEMBER_SLASH not in item.name]
 
 
 def settlement_rows(members: Iterable[Item]) -> list[Row]:
     """The readings, in the sequence of the set."""
-    return [Row(item.meter, item) for item in readings(members)]
+    return [Row(item.name, item) for item in readings(members)]
 
 
 def correction_rows(members: Iterable[Item], enrolled: Iterable[str], settled: Collection[str]) -> list[Row]:
@@ -54,9 +54,9 @@ def correction_rows(members: Iterable[Item], enrolled: Iterable[str], settled: C
 def member_verdicts(members: Sequence[Item], found: bytes) -> bytes:
     """One verdict for each member of the set. `found`: those of the readings; a tariff needs no check."""
     codes = iter(found)
-    return bytes(Verdict.VALID if MEMBER_SLASH in item.meter else next(codes) for item in members)
+    return bytes(Verdict.VALID if MEMBER_SLASH in item.name else next(codes) for item in members)
 
 
 def reading_verdicts(members: Sequence[Item], codes: Sequence[int]) -> bytes:
     """The inverse."""
-    return bytes(code for item, code in zip(members, codes, strict=True) if MEMBER_SLASH not in item.meter)
+    return bytes(code for item, code in zip(members, codes, strict=True) if MEMBER_SLASH not in item.name)

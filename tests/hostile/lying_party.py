@@ -98,7 +98,7 @@ class Liar:
             if lie is Lie.WITHHELD_PART and kind is Kind.REVEAL:
                 return message
             if lie is Lie.LEFT_OUT and isinstance(message, Held):
-                message = replace(message, items=tuple(i for i in message.items if i.meter != LEFT_OUT_METER))
+                message = replace(message, items=tuple(i for i in message.items if i.name != LEFT_OUT_METER))
             return await really(current, kind, message)
 
         return say

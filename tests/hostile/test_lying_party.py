@@ -154,7 +154,7 @@ def test_an_order_left_out_is_proved_by_its_receipt(affair: Affair) -> None:
         receipt = read_signed(Receipt, data, committee, period, party).message
         said = asyncio.run(affair.message(1, "held", party, start))
         held = read_signed(Held, said, committee, period, party).message
-        there = (LEFT_OUT_METER, 1, receipt.header_digest) in {(i.meter, i.number, i.header_digest) for i in held.items}
+        there = (LEFT_OUT_METER, 1, receipt.header_digest) in {(i.name, i.number, i.digest) for i in held.items}
         assert there == (party != affair.liar)
     report = evidence_of(affair, receipts)
     assert any("it counted as accepted" in line for line in report.proved)

@@ -282,13 +282,13 @@ class Parties:
     def _publish(self, start: int, agreed: AgreedSet, of_round: RoundOfParties) -> None:
         period, tree, set_digest = agreed.period, agreed.tree(), agreed.digest()
         drawn = randomness(set_digest, of_round.parts, of_round.terms)
-        codes = [self.verdicts.get(item.meter, Verdict.VALID) for item in agreed.members]
-        books = [self.opened_submission(start, item.meter, item.number) for item in agreed.members]
+        codes = [self.verdicts.get(item.name, Verdict.VALID) for item in agreed.members]
+        books = [self.opened_submission(start, item.name, item.number) for item in agreed.members]
         valid = [order for book, code in zip(books, codes, strict=True) if code is Verdict.VALID for order in book]
         clearing = clear(valid, self.market.file.rules, drawn.ticket_seed)
         accepted = dict(zip((order.order_id for order in valid), clearing.accepted, strict=True))
         dealt = [deal([accepted.get(order.order_id, 0) for order in book], self.m) for book in books]
-        keys = [self.roll[item.meter].sealing_key for item in agreed.members]
+        keys = [self.roll[item.name].sealing_key for item in agreed.members]
         for j in range(self.m):
             shares = [shares_of_meter[j] for shares_of_meter in dealt]
             made = deliveries(agreed, tree, j, 0, codes, shares, keys)

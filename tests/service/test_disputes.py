@@ -216,7 +216,7 @@ async def check_that_requests_are_in_the_record(town: DisputedTown) -> None:
     await town.until_stage(Stage.CLOSING, State.RESULT, start=NEXT)
     for party in range(3):
         agreed = await town.services[party].sites.get(town.name(Stage.CLOSING)).lookup.agreed(NEXT)
-        digests = {item.header_digest for item in agreed.members if item.meter.startswith("dispute/")}
+        digests = {item.digest for item in agreed.members if item.name.startswith("dispute/")}
         assert dispute.digest in digests
         assert len(digests) == 7
     # anybody sees the digests, and the arbiter that the request is among them

@@ -152,7 +152,7 @@ async def held_by_party_0(url: str, market: str, start: int) -> set[tuple[str, i
         data = (await ledger.messages(market, start, Kind.HELD))[0]
     finally:
         await ledger.close()
-    return {(item.meter, item.number) for item in unsigned(Held, data).items}
+    return {(item.name, item.number) for item in unsigned(Held, data).items}
 
 
 async def started(processes: Processes, market: Path, homes: list[Path]) -> tuple[list[Running], Running, Running]:

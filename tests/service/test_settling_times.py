@@ -133,7 +133,7 @@ async def test_a_month_that_does_not_begin_with_a_period_is_closed_with_all_of_i
     finally:
         await ledger.close()
     expected = [(Stage.SETTLEMENT, start) for start in by_hand(3)] + [(Stage.CORRECTION, start) for start in by_hand(2)]
-    assert [item.meter for item in items] == [member(stage.value, str(start)) for stage, start in expected]
+    assert [item.name for item in items] == [member(stage.value, str(start)) for stage, start in expected]
 
 
 def test_arbiter_and_user_look_for_the_periods_that_the_closing_covers():

@@ -99,7 +99,7 @@ def make_deliveries(
     agreed: AgreedSet, accepted: dict[str, tuple[int, ...]], name: str = "delivery"
 ) -> dict[int, Delivery]:
     """The deliveries to the worked meter, as `delivery.deliveries` makes them, with deterministic boxes."""
-    place = [item.meter for item in agreed.members].index(METER)
+    place = [item.name for item in agreed.members].index(METER)
     dealt = deal(list(accepted[METER]), f"{name} to {METER}")
     made = {}
     for j in range(PARTIES):
@@ -177,9 +177,9 @@ def make() -> dict[str, Any]:
 
 def cleared(agreed: AgreedSet, ticket_seed: bytes) -> tuple[int, dict[str, tuple[int, ...]]]:
     """The price in ticks, and the accepted quantity of each meter's one order, by the plaintext rule."""
-    clearing = clear([orders_of(item.meter)[0] for item in agreed.members], MARKET, ticket_seed)
+    clearing = clear([orders_of(item.name)[0] for item in agreed.members], MARKET, ticket_seed)
     assert clearing.price is not None
-    accepted = {item.meter: (lots,) for item, lots in zip(agreed.members, clearing.accepted, strict=True)}
+    accepted = {item.name: (lots,) for item, lots in zip(agreed.members, clearing.accepted, strict=True)}
     return clearing.price, accepted
 
 
@@ -245,9 +245,9 @@ def set_vector(agreed: AgreedSet) -> dict[str, Any]:
     return {
         "orders": [
             {
-                "order_id": order_id(item.meter, 0),
-                "header_digest": item.header_digest.hex(),
-                "leaf": leaf(order_id(item.meter, 0), item.header_digest).hex(),
+                "order_id": order_id(item.name, 0),
+                "header_digest": item.digest.hex(),
+                "leaf": leaf(order_id(item.name, 0), item.digest).hex(),
                 "path": [step.hex() for step in agreed.tree().path(i)],
             }
             for i, item in enumerate(agreed.members)

@@ -65,7 +65,7 @@ def dispute(terms: Terms, agreed: AgreedSet, lots: int) -> dict[str, Any]:
 
 
 def _round(terms: Terms, agreed: AgreedSet, lots: int) -> list[RoundShares]:
-    submission, index = submit(terms, METER), [item.meter for item in agreed.members].index(METER)
+    submission, index = submit(terms, METER), [item.name for item in agreed.members].index(METER)
     place = Place(agreed.count, index, (agreed.tree().path(index),))
     receipts = [bytes.fromhex(signed(receipt_for(submission.header, j, GATE - 5000 + j))["signed"]) for j in range(3)]
     words = deal([lots, 0, lots], "what an arbiter is shown")

@@ -60,7 +60,7 @@ def test_two_headers_with_one_number_exclude_the_meter(lists):
     agreed = agree(held(*([*items, item("b")] for items in lists)), TERMS, 1)
     assert agreed.members == (item("b"),)
     (found,) = agreed.contradictions
-    assert (found.meter, found.number, found.header_digests) == ("a", 3, (bytes(32), b"\x01" * 32))
+    assert (found.name, found.number, found.digests) == ("a", 3, (bytes(32), b"\x01" * 32))
 
 
 SUN = member("tariff", "sun")
@@ -79,7 +79,7 @@ def test_two_tariffs_with_one_number_leave_the_one_before(newer):
     lists = [[item("a"), item(SUN, 1), *items] for items in newer]
     agreed = agree(held(*lists), TERMS, 1)
     assert agreed.members == (item("a"), item(SUN, 1))
-    assert [(found.meter, found.number) for found in agreed.contradictions] == [(SUN, 2)]
+    assert [(found.name, found.number) for found in agreed.contradictions] == [(SUN, 2)]
     # a higher number that all hold counts as ever; an older contradiction changes nothing
     agreed = agree(held(*([*items, item(SUN, 3)] for items in lists)), TERMS, 1)
     assert agreed.members == (item("a"), item(SUN, 3))
@@ -95,7 +95,7 @@ def test_meters_are_sorted_by_their_bytes():
     names = ["b", "a", "B", "ä", "z", "10", "9", "\U0001f600", "\uffee"]
     lists = [item(name) for name in names]
     agreed = agree(held(lists, lists, lists), TERMS, 1)
-    assert [each.meter for each in agreed.members] == sorted(names, key=lambda name: name.encode())
+    assert [each.name for each in agreed.members] == sorted(names, key=lambda name: name.encode())
 
 
 ITEMS = st.builds(item, st.sampled_from("abc"), st.integers(1, 3), st.integers(0, 1))
@@ -115,11 +115,11 @@ def test_the_set_is_the_same_whoever_says_it(lists):
         )
     everything = {entry for items in lists for entry in items}
     for meter in "abc":
-        theirs = [entry for entry in everything if entry.meter == meter]
+        theirs = [entry for entry in everything if entry.name == meter]
         at_all = [entry for entry in theirs if all(entry in items for items in lists)]
-        contradicted = len({(entry.meter, entry.number) for entry in theirs}) < len(theirs)
+        contradicted = len({(entry.name, entry.number) for entry in theirs}) < len(theirs)
         expected = [] if contradicted or not at_all else [max(at_all, key=lambda entry: entry.number)]
-        assert [each for each in agreed.members if each.meter == meter] == expected
+        assert [each for each in agreed.members if each.name == meter] == expected
 
 
 def test_bad_lists():

@@ -148,7 +148,7 @@ def test_a_tariff_is_agreed_on_like_a_submission(settling):
         }
         return agree(held, settling.terms, 1)
 
-    assert [item.meter for item in agreed().members] == ["tariff/green"]
+    assert [item.name for item in agreed().members] == ["tariff/green"]
     assert agreed(Item("tariff/green", 2, bytes(32))).members[0].number == 1
     assert agreed(Item("tariff/green", 1, b"\x01" * 32)).members == ()
     assert agreed().order_ids == ("tariff/green/0",)
@@ -182,7 +182,7 @@ def test_what_the_parties_agree_on_is_what_the_rule_says(settling, parties):
         items.sort(key=lambda item: item.sort_key)
         held[j] = Held(settling.period, j, settling.terms.challenge, tuple(items))
     by_digest = {tariff.digest: tariff for tariff in VERSIONS.values()}
-    agreed = [by_digest[item.header_digest] for item in agree(held, settling.terms, 1).members]
+    agreed = [by_digest[item.digest] for item in agree(held, settling.terms, 1).members]
     anywhere = set().union(*parties)
     common = [VERSIONS[n, kind] for n, kind in set.intersection(*parties) if (n, 1 - kind) not in anywhere]
     counts = [rates_for([plain_tariff(each, 0) for each in tariffs], SUPPLIER, START) for tariffs in (agreed, common)]
