@@ -77,8 +77,10 @@ class Submissions(Shelf):
     async def store_submission(self, row: SubmissionRow, forwards: Sequence[Forward] = ()) -> Stored:
         """Store a checked submission, its receipt and the seals to be forwarded, all or none of them.
 
-        Nothing but NEW stores words or forwards. The receipt may go out only after this has returned, and only the one
-        that it returns: a submission sent again gets the receipt that it got first.
+        Only NEW stores words. SAME stores forwards too, for a meter may learn later that it cannot reach a party: what
+        is forwarded twice is the same again for its party, and the intake counts how often a meter sends. The receipt
+        may go out only after this has returned, and only the one that it returns: a submission sent again gets the
+        receipt that it got first.
         Cost: one share in a commit (see `writer`).
         """
         return await self._arrivals.add(Arrival(row, tuple(forwards)))
@@ -183,10 +185,11 @@ async def _store(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> li
         answer = Stored(Storing.CLOSED) if mine is None else _decide(mine, row)
         if answer.storing is Storing.NEW:
             rows.append(_values(row, contradicts=False))
-            to_forward += [_forward_values(message) for message in arrival.forwards]
         elif answer.storing is Storing.CONTRADICTS and mine is not None and row.number not in mine.second:
             mine.second.add(row.number)
             rows.append(_values(row, contradicts=True))
+        if answer.receipt is not None:  # it is the one that is held, of this round, and not a later one with its number
+            to_forward += [_forward_values(message) for message in arrival.forwards]
         answers.append(answer)
     if rows:
         # In one sequence in all processes: two batches with the same meters wait for each other, never both.

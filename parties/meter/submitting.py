@@ -108,6 +108,7 @@ class Sending:
 
     def __init__(self, meter: Meter, rounds: Rounds, terms: Terms, prepared: Prepared) -> None:
         self._meter, self._rounds, self._terms, self._prepared = meter, rounds, terms, prepared
+        self._helpers: set[int] = set()
         self._receipts: dict[int, bytes] = {}
         self._troubles: dict[int, str] = {}
         self._place = "orders" if prepared.submission.header.kind == "submission" else "readings"
@@ -117,6 +118,7 @@ class Sending:
         """Send it, keep the receipts, and say what became of it. Raises: StoreError."""
         store, start, number = self._meter.store, self._prepared.start, self._prepared.number
         known = await asyncio.to_thread(store.receipts, start, number)
+        self._helpers.update(known)
         try:
             async with asyncio.TaskGroup() as group:
                 for party in set(range(self._terms.parties)) - set(known):
@@ -155,6 +157,7 @@ class Sending:
             ).message
             check_receipt(receipt, self._prepared.submission.header)
             self._receipts[party] = data
+            self._helpers.add(party)
         except UnreachableError as error:
             self._troubles[party] = str(error)
         except RefusedError as error:
@@ -178,8 +181,8 @@ class Sending:
         return await self._rounds.api.get(party, path, claim=claim, query=query)
 
     async def _forward(self, party: int) -> bool:
-        """Give a party's seal to one that has answered, to be forwarded. Whether somebody took it."""
-        for helper in sorted(self._receipts):
+        """Give a party's seal to one that has the submission, to be forwarded. Whether somebody took it."""
+        for helper in sorted(self._helpers):
             body = self._prepared.submission.only_for(helper, party).encode()
             try:
                 await self._rounds.api.post(helper, f"periods/{self._prepared.start}/{self._place}", body)

@@ -243,7 +243,7 @@ async def test_forwards_wait_until_they_are_done(url):
         await create(ledger)
         await ledger.store_submission(row, [forward(0, b"one"), forward(2, b"two")])
         await ledger.store_submission(submission("b"), [forward(2, b"three")])
-        # Only what is new is passed on.
+        # The same again may name a party that its meter could not reach meanwhile; what is refused is not passed on.
         await ledger.store_submission(row, [forward(2, b"again")])
         await ledger.store_submission(submission("a", 2), [forward(2, b"contradicting")])
         await ledger.store_submission(submission("a", 1), [forward(2, b"lower")])
@@ -252,6 +252,7 @@ async def test_forwards_wait_until_they_are_done(url):
         assert [(one.market, one.start, one.party, one.data) for one in waiting] == [
             (MARKET, START, 2, b"two"),
             (MARKET, START, 2, b"three"),
+            (MARKET, START, 2, b"again"),
         ]
         assert [one.data for one in await ledger.pending_forwards(2, 1)] == [b"two"]
         assert [one.data for one in await ledger.pending_forwards(0, 10)] == [b"one"]

@@ -9,7 +9,8 @@ from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Order, Side
 from mpc_market.wire.audit import check_record
 from mpc_market.wire.record import Record
-from parties.client.api import Api, RefusedError, pinned
+from parties.client.api import Api, RefusedError, UnreachableError, pinned
+from parties.meter import submitting
 from parties.meter.forecast import Wish
 from parties.meter.home import create_home
 from parties.meter.market import Market, Meter
@@ -116,12 +117,50 @@ async def test_a_party_that_is_down_gets_its_seal_when_it_is_back(town, tmp_path
         await town.stop(2)
         rounds = rounds_of(town)
         async with rounds.api:
-            submitting = asyncio.ensure_future(submit(meter, rounds, START, [Wish(Side.BUY, 5, 10)]))
+            sending = asyncio.ensure_future(submit(meter, rounds, START, [Wish(Side.BUY, 5, 10)]))
             await asyncio.sleep(0.5)
-            assert not submitting.done()
+            assert not sending.done()
             await town.start(2)
-            assert (await submitting).accepted
+            assert (await sending).accepted
             await town.run_round()
+            assert (await collect(meter, rounds, START)).state == State.VERIFIED
+
+
+@asynchronous
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_the_seal_for_a_party_that_only_others_reach_goes_through_them(town, tmp_path, monkeypatch, restarted):
+    """The line between meter and party 2 is cut, before it knows any party or after two receipts: the order counts."""
+    meter = meters_of(town, tmp_path, ["m"])["m"]
+    async with town.up():
+        await town.until(ServiceState.COLLECTING)
+        rounds = rounds_of(town)
+        async with rounds.api:
+            post, cut = rounds.api.post, asyncio.Event()
+
+            async def cut_off(party: int, path: str, body: bytes) -> bytes:
+                if party == 2:
+                    cut.set()
+                    raise UnreachableError("party 2: no answer")
+                return await post(party, path, body)
+
+            monkeypatch.setattr(rounds.api, "post", cut_off)
+            if restarted:
+                monkeypatch.setattr(submitting, "FORWARD_AFTER", 10**6)
+                first = asyncio.ensure_future(submit(meter, rounds, START, [Wish(Side.SELL, 5, 10)]))
+                await cut.wait()
+                await asyncio.sleep(0.5)
+                first.cancel()
+                await asyncio.gather(first, return_exceptions=True)
+                monkeypatch.undo()
+                monkeypatch.setattr(rounds.api, "post", cut_off)
+                assert meter.store.receipts(START, 1).keys() == {0, 1}
+            sending = asyncio.ensure_future(submit(meter, rounds, START, [Wish(Side.SELL, 5, 10)]))
+            async with asyncio.timeout(20):
+                while not await town.services[2].node.ledger.submission(town.market.id, START, "m", 1):
+                    await asyncio.sleep(0.05)
+            monkeypatch.undo()
+            await town.run_round()
+            await sending
             assert (await collect(meter, rounds, START)).state == State.VERIFIED
 
 
