@@ -6,16 +6,15 @@ The secure engine computes the same on shares, and must agree with it to the las
 A supplier that has published no tariff for a period is owed nothing for what it delivered in it, but its users have
 traded with others: they pay p*·buy − p*·sell, as if all of r, f and n were 0 (`NO_TARIFF`), on a line of its own.
 
-    accepted quantities, reading ──settle──▶ Entry ──value──▶ Line ──bill──▶ amounts, cents
+    accepted quantities, reading ──settle──▶ Entry ──value──▶ Volumes ──bill──▶ amounts, cents
 
-`Entry` and `Line` are linear in what they are made of, but for the sign of the deviation that `settle` looks at: once
-an entry is there, everything else is sums and public multiples. A compute party does them on its shares.
+`Entry` and `Volumes` are linear in what they are made of, but for the sign of the deviation that `settle` looks at:
+once an entry is there, everything else is sums and public multiples. A compute party does them on its shares.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
-from mpc_market.errors import InvalidOrderError
 from mpc_market.rules.money import Cents
 from mpc_market.rules.tariff import Rates
 
@@ -30,14 +29,6 @@ class Reading:
 
     def __repr__(self) -> str:
         return f"Reading(estimated={self.estimated})"
-
-    def check(self, maximum: int) -> None:
-        """Raises: InvalidOrderError unless both are within the meter's enrolled maximum (lots)."""
-        for name, value in (("import", self.imported), ("export", self.exported)):
-            if type(value) is not int or not 0 <= value <= maximum:
-                raise InvalidOrderError(
-                    f"the {name} is not an integer from 0 to the enrolled maximum of {maximum} lots"
-                )
 
 
 def estimate(maximum: int) -> Reading:

@@ -93,11 +93,10 @@ class Storing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The answer to a submission: `receipt` for NEW and SAME (then the one given first), `highest` for LOWER."""
+    """The answer to a submission: `receipt` for NEW and SAME (then the one given first)."""
 
     storing: Storing
     receipt: bytes | None = field(default=None, repr=False)
-    highest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,9 +205,8 @@ def _decide(mine: _Held, row: SubmissionRow) -> Stored:
     if row.number in mine.first:
         digest, receipt = mine.first[row.number]
         return Stored(Storing.SAME, receipt) if digest == row.header_digest else Stored(Storing.CONTRADICTS)
-    highest = max(mine.first, default=0)
-    if row.number < highest:
-        return Stored(Storing.LOWER, highest=highest)
+    if row.number < max(mine.first, default=0):
+        return Stored(Storing.LOWER)
     if len(mine.first) >= QUOTA:
         return Stored(Storing.FULL)
     mine.first[row.number] = row.header_digest, row.receipt

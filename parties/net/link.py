@@ -18,7 +18,6 @@ from mpc_market.errors import PeerError
 from mpc_market.network import Vector
 
 HEADER = struct.Struct("<qI")
-WORDS_MAX = 2**32 - 1
 _SCRATCH_BYTES = 2**16
 _JOIN_BYTES = 2**14
 _CHUNK_BYTES = 2**30

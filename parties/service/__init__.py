@@ -16,14 +16,17 @@ messages of `mpc_market.wire` travel as they are (application/octet-stream) or a
     POST /v1/markets/{market}/periods/{start}/readings        body: a reading (Submission of the settlement) → Receipt
     POST /v1/markets/{market}/tariffs                         body: a signed Tariff, before its first period
     GET  /v1/markets/{market}/periods/{start}/tariffs         the tariffs that hold for the period
-    GET  /v1/markets/{market}:settlement/periods/{start}/totals/{reader}/{id}               → signed Sheet      (claim)
-    GET  /v1/markets/{market}:closing/periods/{month}/{content}/{reader}/{id}               → signed Sheet      (claim)
+    POST /v1/markets/{market}/disputes                        body: a signed DisputeRequest → signed DisputeReceipt
+    GET  /v1/markets/{market}/periods/{start}/disputes        the requests that a closing has put into the record
+    GET  /v1/markets/{market}/periods/{start}/disclosures/{meter}/{number}   → signed Disclosure                (claim)
+    GET  /v1/markets/{market}/periods/{start}/{content}/{reader}/{name}      → signed Sheet                     (claim)
     GET  /v1/markets/{market}/records?after=N&limit=L         the chain of public records, in sequence
     GET  /v1/markets/{market}/prices?after=N&limit=L          outcomes of past rounds; without `after` the latest
 
 What is settled runs in rounds of its own (`business`), each stage under a market's name of its own: periods, records
 and receipts of `{market}:settlement`, `:correction` and `:closing` are asked for like those of `{market}`.
-`content`: amounts, bill or corrections; `reader`: meter, supplier, dso or tso.
+`content`: totals of a settlement; amounts, bill or corrections of a closing, whose `start` is that of its month.
+`reader`: meter, supplier, dso or tso.
 
 (claim): the header `Authorization: Claim HEX`, with the bytes of `wire.claim.make_claim` in hex.
 `?wait=SECONDS` (at most 30) on a period, receipt or result makes the answer wait for a change of state.

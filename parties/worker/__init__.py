@@ -16,7 +16,6 @@ Whatever happens inside, nothing of the process is left after `async with`. This
 from parties.worker.clearing import ClearingInput, ClearingResult
 from parties.worker.errors import WorkerError
 from parties.worker.settlement import ClosingInput, ClosingResult, GroupTotal, SettlementInput, SettlementResult
-from parties.worker.spare import Spare
 from parties.worker.worker import OnVerdicts, Worker
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "OnVerdicts",
     "SettlementInput",
     "SettlementResult",
-    "Spare",
     "Worker",
     "WorkerError",
 ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc_market.errors import InvalidOrderError, InvalidSettingsError
+from mpc_market.errors import InvalidSettingsError
 from mpc_market.rules.model import VOLUMES
 from mpc_market.rules.money import Cents
 from mpc_market.rules.settlement import (
@@ -161,14 +161,6 @@ def test_only_one_residual_is_not_zero():
         entry = settle(bought, sold, Reading(imported, exported))
         assert min(entry.residual_import, entry.residual_export) == 0
         assert entry.residual_import - entry.residual_export == (imported - exported) - (bought - sold)
-
-
-def test_readings_are_within_the_maximum():
-    Reading(10, 0).check(10)
-    for wrong in (Reading(11, 0), Reading(0, 11), Reading(-1, 0), Reading(True, 0)):
-        with pytest.raises(InvalidOrderError, match="enrolled maximum of 10 lots") as error:
-            wrong.check(10)
-        assert "11" not in str(error.value)
 
 
 # --- bills ------------------------------------------------------------------------------------------------

@@ -6,15 +6,18 @@ control and the private port serve no document (`test_service_control`, `tests/h
 
 import asyncio
 import gc
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 import schemathesis
+from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -25,9 +28,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+import parties.service
 from mpc_market.rules.model import Side
 from parties.service.life import FINAL, State
+from parties.service.metrics import Metrics
 from parties.service.problems import MEDIA_TYPE, Problem
+from parties.service.public_api import PublicApi
 from parties.tls import client_context
 from tests.service.service_town import PERIOD, START, Meter
 from tests.service.settled_town import SettledTown
@@ -42,6 +48,13 @@ SERVED = {200, 400, 401, 404, 410, 425}
 
 # On a busy machine that moment may be too short: a connection of the test's own event loop is then found unclosed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def test_the_package_lists_every_route() -> None:
+    """The overview that a reader of the code begins with has every path, and no other."""
+    app = PublicApi(SimpleNamespace(metrics=Metrics()), None).app()  # type: ignore[arg-type]
+    routes = {(how, route.path) for route in app.routes if isinstance(route, APIRoute) for how in route.methods}
+    assert set(re.findall(r"^    (GET|POST) +(/v1/[^\s?]*)", parties.service.__doc__ or "", re.MULTILINE)) == routes
 
 
 @contextmanager

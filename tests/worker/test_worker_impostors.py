@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from parties.worker import Spare, Worker, WorkerError, worker
+from parties.worker import Worker, WorkerError, worker
 from tests.worker.services import run
 
 READY = "import os; header = b'{\"kind\": \"ready\"}'; os.write(0, len(header).to_bytes(4, 'little') + header)\n"
@@ -75,9 +75,5 @@ def test_a_program_that_is_not_there() -> None:
     async def test() -> None:
         with pytest.raises(WorkerError, match="cannot be started: No such file"):
             await Worker.start(["/nowhere/python"])
-        async with Spare(["/nowhere/python"]) as spare:
-            with pytest.raises(WorkerError, match="cannot be started"):
-                async with spare.worker():
-                    pass
 
     run(test)

@@ -18,7 +18,7 @@ from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Market, Rationing, Side
 from mpc_market.secure.validity import Verdict
 from parties.compute.messages import Connect
-from parties.worker import ClearingResult, Spare
+from parties.worker import ClearingResult
 from tests.secure.meters import Sent, every_cheat, honest
 from tests.worker.services import TICKET_SEED, inputs, run, run_all, tls_files, told, workers
 
@@ -148,34 +148,6 @@ def test_a_round_without_trade(tmp_path: Path) -> None:
             assert results[0].price is None
 
     run(test)
-
-
-def test_a_spare_is_ready_when_it_is_needed(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with Spare() as spare:
-            async with spare.worker() as first:
-                assert (await first.listen("127.0.0.1", range(0))).port
-                pid = first.pid
-            assert not psutil.pid_exists(pid)
-            await asyncio.sleep(0)
-            assert spare._starting is not None
-            waiting = await spare._starting
-            async with spare.worker() as second:
-                assert second is waiting
-                assert second.pid != pid
-            starting = spare._starting
-            assert starting is not None
-            dead = await starting
-            psutil.Process(dead.pid).kill()
-            await asyncio.wait({dead.failed})
-            async with spare.worker() as third:  # one that died while it waited is replaced
-                assert third is not dead
-                assert not third.failed.done()
-
-    run(test)
-
-
-# --- what the process is given ----------------------------------------------------------------------------
 
 
 def test_nothing_secret_is_in_arguments_or_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
