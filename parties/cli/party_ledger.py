@@ -74,9 +74,7 @@ def restore(
         raise InputError(("restore: on PostgreSQL, restore with the server's own tools, and name no FILE",))
     if file is None:
         fenced = asyncio.run(_fence(opened))
-        typer.echo(
-            f"party {opened.number}: the ledger knows of {fenced} rounds under way, and no part is taken in them"
-        )
+        typer.echo(f"party {opened.number}: the ledger knows of {fenced} rounds under way, and stands aside in them")
     else:
         asyncio.run(put_back(file, opened.database, opened.number))
         typer.echo(f"party {opened.number} has its ledger back as it was in {printable(str(file), 200)}")

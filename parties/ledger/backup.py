@@ -2,7 +2,7 @@
 
 A backup has forgotten what its party signed after it was made. If the party went on in a round that was under way,
 it could sign another set, other verdicts or another outcome for it than before, and the same orders would be computed
-on twice with different inputs, whose difference gives orders away (parties.md, T10). Therefore:
+on twice with different inputs, whose difference reveals orders (parties.md, T10). Therefore:
 
 - A backup holds no sealing keys and no secrets of rounds: they are of use to a thief only (T12).
 - A ledger restored from it **fences** every unfinished round that it knows, and every round that opened before the

@@ -56,7 +56,7 @@ class Ledger(Keys, Rounds, Submissions, Results, Tariffs, Disputes):
             await database.write(lambda connection: connection.run_sync(migrate))
             await database.write(lambda connection: _bind(connection, place.name, party))
             if await database.write(fence_if_backup):
-                logger.warning("ledger restored from a backup: no part is taken in rounds that opened before now")
+                logger.warning("ledger restored from a backup: standing aside in rounds that opened before now")
                 await database.wipe()
             return cls(database, party, stack.pop_all())
         raise AssertionError("an exit stack lets every error pass")

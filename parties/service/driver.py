@@ -117,10 +117,10 @@ class Driver:
         signed a result: then the round is lost here.
         """
         current = self.round
-        current.log.error("no part is taken: the ledger was restored", state=self.state)
+        current.log.error("standing aside: the ledger was restored", state=self.state)
         event = await first_of(self._end_of_others(), rejoin(current))
         if event is None:
-            current.log.warning("part is taken all the same: nobody has heard anything of this party in this round")
+            current.log.warning("taking part after all: nobody has heard anything of this party in this round")
             return
         after = advance(self.state, event)
         await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=True)
