@@ -25,6 +25,27 @@ def require_bytes(name: str, value: bytes, size: int) -> None:
         raise WireError(f"{name} is not {size} bytes")
 
 
+_FIELD = 2**255 - 19
+SMALL_ORDER = frozenset(
+    {
+        0,
+        1,
+        _FIELD - 1,
+        0x00B8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0,
+        0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F,
+    }
+)
+"""The points of Curve25519 and its twist of order 1, 2, 4 and 8, by their coordinate: libsodium's list, mod p."""
+
+
+def require_sealing_key(name: str, value: bytes) -> None:
+    """A public X25519 key, 32 bytes, of no small order: nothing can be sealed to such a point, and nobody's is one."""
+    require_bytes(name, value, 32)
+    # The top bit does not count, and a number from p on stands for what is left of it.
+    if (int.from_bytes(value, "little") % 2**255) % _FIELD in SMALL_ORDER:
+        raise WireError(f"{name} is of small order")
+
+
 def require_blob(name: str, value: bytes) -> None:
     """Bytes of any length."""
     if type(value) is not bytes:

@@ -24,6 +24,7 @@ from mpc_market.wire.checks import (
     require_ascending,
     require_bytes,
     require_int,
+    require_sealing_key,
     require_tuple,
 )
 from mpc_market.wire.codec import Reader, Writer
@@ -57,7 +58,7 @@ class Arbiter:
     def __post_init__(self) -> None:
         check_id("dispute's arbiter", self.name)
         require_bytes("the identity key of an arbiter", self.identity_key, KEY_BYTES)
-        require_bytes("the sealing key of an arbiter", self.sealing_key, SEALING_KEY_BYTES)
+        require_sealing_key("the sealing key of an arbiter", self.sealing_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ Whether the meter is real, its supplier, region and largest quantity: that is fo
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from mpc_market.wire.checks import require_bytes
+from mpc_market.wire.checks import require_bytes, require_sealing_key
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.identifiers import check_id, check_market_id
 from mpc_market.wire.signing import KEY_BYTES, SIGNATURE_BYTES, SigningKey, verify
@@ -29,7 +29,7 @@ class EnrolRequest:
         check_market_id(self.market)
         check_id("meter", self.meter)
         require_bytes("the identity key of a meter", self.identity_key, KEY_BYTES)
-        require_bytes("the sealing key of a meter", self.sealing_key, KEY_BYTES)
+        require_sealing_key("the sealing key of a meter", self.sealing_key)
 
     def encode(self) -> bytes:
         """The bytes that are signed (after the tag)."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from mpc_market.wire.checks import MILLISECONDS_MAX, NUMBER_MAX, require_bytes, require_int
+from mpc_market.wire.checks import MILLISECONDS_MAX, NUMBER_MAX, require_bytes, require_int, require_sealing_key
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.digest import DIGEST_BYTES, digest
 from mpc_market.wire.errors import WireError
@@ -47,7 +47,7 @@ class Opening(PartyMessage):
         require_int("the gate", self.gate, 0, self.deadline)
         require_int("the version of a roll", self.roll_version, 0, NUMBER_MAX)
         require_bytes("the digest of a roll", self.roll_digest, DIGEST_BYTES)
-        require_bytes("the sealing key of a party", self.sealing_key, KEY_BYTES)
+        require_sealing_key("the sealing key of a party", self.sealing_key)
         require_bytes("the nonce of an opening", self.nonce, NONCE_BYTES)
         require_bytes("a commitment", self.commitment, DIGEST_BYTES)
 

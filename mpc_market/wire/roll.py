@@ -21,7 +21,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from mpc_market.rules.model import QUANTITY_BITS_MAX
-from mpc_market.wire.checks import NUMBER_MAX, require_ascending, require_bytes, require_int, require_tuple
+from mpc_market.wire.checks import (
+    NUMBER_MAX,
+    require_ascending,
+    require_bytes,
+    require_int,
+    require_sealing_key,
+    require_tuple,
+)
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.digest import DIGEST_BYTES, digest
 from mpc_market.wire.errors import ContextError, WireError
@@ -49,7 +56,7 @@ class RollEntry:
     def __post_init__(self) -> None:
         check_id("meter", self.meter)
         require_bytes("the identity key of a meter", self.identity_key, KEY_BYTES)
-        require_bytes("the sealing key of a meter", self.sealing_key, KEY_BYTES)
+        require_sealing_key("the sealing key of a meter", self.sealing_key)
         check_id("supplier", self.supplier)
         check_id("region", self.region)
         require_int("the largest quantity of a meter", self.maximum, 0, MAXIMUM_MAX)
@@ -75,7 +82,7 @@ class RollSupplier:
     def __post_init__(self) -> None:
         check_id("supplier", self.supplier)
         require_bytes("the identity key of a supplier", self.identity_key, KEY_BYTES)
-        require_bytes("the sealing key of a supplier", self.sealing_key, KEY_BYTES)
+        require_sealing_key("the sealing key of a supplier", self.sealing_key)
 
     def write(self, writer: Writer) -> None:
         writer.text(self.supplier).fixed(self.identity_key, KEY_BYTES).fixed(self.sealing_key, KEY_BYTES)
@@ -96,7 +103,7 @@ class RollArea:
     def __post_init__(self) -> None:
         check_id("area", self.area)
         require_bytes("the identity key of a TSO", self.identity_key, KEY_BYTES)
-        require_bytes("the sealing key of a TSO", self.sealing_key, KEY_BYTES)
+        require_sealing_key("the sealing key of a TSO", self.sealing_key)
 
     def write(self, writer: Writer) -> None:
         writer.text(self.area).fixed(self.identity_key, KEY_BYTES).fixed(self.sealing_key, KEY_BYTES)
@@ -118,7 +125,7 @@ class RollRegion:
     def __post_init__(self) -> None:
         check_id("region", self.region)
         require_bytes("the identity key of a DSO", self.identity_key, KEY_BYTES)
-        require_bytes("the sealing key of a DSO", self.sealing_key, KEY_BYTES)
+        require_sealing_key("the sealing key of a DSO", self.sealing_key)
         check_id("area", self.area)
 
     def write(self, writer: Writer) -> None:

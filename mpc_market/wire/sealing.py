@@ -9,7 +9,7 @@ from typing import Self
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
-from mpc_market.wire.checks import require_bytes
+from mpc_market.wire.checks import require_bytes, require_sealing_key
 from mpc_market.wire.errors import SealError
 
 KEY_BYTES = 32
@@ -54,10 +54,7 @@ class SealingKey:
 def seal(public: bytes, plaintext: bytes) -> bytes:
     """Seal for the owner of a public key.
 
-    Raises: WireError if the key is not 32 bytes; SealError if it is of small order (no honest key is).
+    Raises: WireError if it is none, or of small order.
     """
-    require_bytes("a public sealing key", public, KEY_BYTES)
-    try:
-        return bytes(SealedBox(PublicKey(public)).encrypt(plaintext))
-    except (CryptoError, RuntimeError):
-        raise SealError(f"nothing can be sealed to the key {public.hex()}: it is of small order") from None
+    require_sealing_key("a public sealing key", public)
+    return bytes(SealedBox(PublicKey(public)).encrypt(plaintext))

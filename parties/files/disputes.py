@@ -28,7 +28,7 @@ from mpc_market.wire.receipt import Receipt
 from mpc_market.wire.submission import InputShare
 from parties.files.problems import Problems
 from parties.files.toml import quoted, read_document
-from parties.files.values import name, octets
+from parties.files.values import name, octets, sealing_key
 
 FILE_BYTES_MAX = 2**28
 
@@ -57,7 +57,7 @@ def read_arbiter(path: str, problems: Problems) -> Arbiter | None:
         return None
 
 
-_ARBITER: dict[str, Any] = {"arbiter": name, "identity_key": octets(32), "sealing_key": octets(32)}
+_ARBITER: dict[str, Any] = {"arbiter": name, "identity_key": octets(32), "sealing_key": sealing_key}
 
 
 # --- the user's evidence ----------------------------------------------------------------------------------

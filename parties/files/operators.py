@@ -13,7 +13,7 @@ from parties.files.toml import quoted, read_document
 Operator = RollRegion | RollArea
 """A DSO is on the roll by its region, a TSO by its area."""
 
-_KEYS = {"identity_key": values.octets(32), "sealing_key": values.octets(32)}
+_KEYS = {"identity_key": values.octets(32), "sealing_key": values.sealing_key}
 _TABLES = {
     "dso": {"region": id_of("region"), "area": id_of("TSO's area"), **_KEYS},
     "tso": {"area": id_of("TSO's area"), **_KEYS},

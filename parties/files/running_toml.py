@@ -124,7 +124,7 @@ ADDRESSES = {
 }
 _PARTY = {**ADDRESSES, "keys": _tables}
 KEYS = {"signing_key": values.octets(32), "fingerprint": values.octets(32), "certificate": _certificate}
-SUPPLIER = {"id": id_of("supplier"), "identity_key": values.octets(32), "sealing_key": values.octets(32)}
+SUPPLIER = {"id": id_of("supplier"), "identity_key": values.octets(32), "sealing_key": values.sealing_key}
 
 
 def _read_table(document: Document, place: tuple[str], readers: Readers, problems: Problems) -> dict[str, Any] | None:

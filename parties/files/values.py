@@ -10,6 +10,8 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from mpc_market.errors import InvalidSettingsError
+from mpc_market.wire.checks import require_sealing_key
+from mpc_market.wire.errors import WireError
 from parties.files.grid import NUMBER
 from parties.files.problems import printable
 
@@ -161,6 +163,16 @@ def octets(size: int) -> Callable[[object], bytes]:
         return bytes.fromhex(value)
 
     return read
+
+
+def sealing_key(value: object) -> bytes:
+    """A public X25519 key to which something can be sealed."""
+    key = octets(32)(value)
+    try:
+        require_sealing_key("a sealing key", key)
+    except WireError:
+        raise InvalidSettingsError("a public X25519 key is expected, no point of small order") from None
+    return key
 
 
 def host(value: object) -> str:

@@ -340,6 +340,10 @@ def test_a_suppliers_introduction(tmp_path: Path) -> None:
         ("[supplier]\nid = 'x'\n", ":1: [[supplier]] with two brackets"),
         ("[[supplier]]\nid = 'x'\nidentity_key = 'aa'\n", ':3: identity_key = "aa": 64 hexadecimal digits'),
         ("x = 1\n", ":1: 'x': only [[supplier]] tables are expected here"),
+        (
+            f"[[supplier]]\nid = 'x'\nidentity_key = '{'aa' * 32}'\nsealing_key = '{'00' * 32}'\n",
+            f':4: sealing_key = "{"00" * 20}…": a public X25519 key is expected, no point of small order',
+        ),
     ],
 )
 def test_wrong_introductions_of_suppliers(tmp_path: Path, text: str, message: str) -> None:

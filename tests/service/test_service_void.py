@@ -9,6 +9,7 @@ import pytest
 from mpc_market.rules.model import Side
 from mpc_market.wire.audit import check_record
 from mpc_market.wire.message import split_signed
+from mpc_market.wire.opening import Opening
 from mpc_market.wire.outcome import Outcome, Result, Void, VoidReason
 from parties.ledger import Ledger, back_up
 from parties.service import computing, driver, ending
@@ -95,6 +96,32 @@ async def test_a_round_that_not_all_parties_open(tmp_path):
         await town.until(State.COLLECTING, start=START + 900)
         assert await town.state(2) is None
         assert problem(await town.get(2, f"periods/{START}")) == "unknown-period"
+
+
+@asynchronous
+async def test_an_opening_with_a_key_that_nothing_can_be_sealed_to(tmp_path, monkeypatch):
+    """It is a bad message, counted with its author; no party stumbles over it while it deals its part."""
+    pull, town = Peer.pull, small_town(tmp_path)
+
+    async def with_bad_key(self: Peer, start: int, kind: Kind, wait: float) -> bytes | None:
+        data = await pull(self, start, kind, wait)
+        if data is None or kind is not Kind.OPENING or self.link.party != 2:
+            return data
+        opening = split_signed(Opening, data).message
+        bad = opening.encode().replace(opening.sealing_key, b"\x01" + bytes(31))
+        return bad + town.home(2).signing_key(start).sign(Opening.KIND, bad)
+
+    monkeypatch.setattr(Peer, "pull", with_bad_key)
+    async with town.up():
+        async with asyncio.timeout(10):
+            while (
+                'mpc_market_bad_messages_total{kind="opening",party="2"}' not in (await town.private(0, "metrics")).text
+            ):
+                await asyncio.sleep(0.05)
+        assert await town.state(0) is State.OPENING
+        town.clock.move_to(town.deadline)
+        await town.until(State.VOID)
+        assert await outcome(town, 0) == Void(VoidReason.NOT_OPENED)
 
 
 @asynchronous

@@ -77,7 +77,15 @@ def test_bad_openings_do_not_make_terms(played):
 
 @pytest.mark.parametrize(
     "change",
-    [{"gate": -1}, {"gate": 2**50 - 1}, {"deadline": 2**50}, {"roll_version": -1}, {"sealing_key": b""}, {"party": 7}],
+    [
+        {"gate": -1},
+        {"gate": 2**50 - 1},
+        {"deadline": 2**50},
+        {"roll_version": -1},
+        {"sealing_key": b""},
+        {"sealing_key": bytes(32)},
+        {"party": 7},
+    ],
 )
 def test_bad_openings(played, change):
     with pytest.raises(WireError):

@@ -10,7 +10,7 @@ from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.enrolment import EnrolRequest
 from mpc_market.wire.errors import ContextError, SignatureError, WireError
 from mpc_market.wire.identifiers import Period
-from mpc_market.wire.roll import Roll, RollEntry, RollLine, RollSupplier, read_roll, sign_roll
+from mpc_market.wire.roll import Roll, RollArea, RollEntry, RollLine, RollRegion, RollSupplier, read_roll, sign_roll
 from tests.wire.wire_round import MARKET, START, SUPPLIER, WireRound, sealing_key, signing_key
 
 PLAYED = WireRound()
@@ -51,7 +51,7 @@ def test_every_change_changes_the_digest():
     entry = ROLL.entries[0]
     changes = [
         replace(entry, identity_key=bytes(32)),
-        replace(entry, sealing_key=bytes(32)),
+        replace(entry, sealing_key=b"\x09" + bytes(31)),
         replace(entry, region="south"),
         replace(entry, maximum=1),
         replace(entry, meter="aaa"),
@@ -121,10 +121,27 @@ def test_bad_entries(fields):
 
 
 def test_bad_suppliers():
-    for fields in ((SUPPLIER, bytes(31), bytes(32)), (SUPPLIER, bytes(32), bytes(31)), ("a/b", bytes(32), bytes(32))):
+    key = sealing_key("m").public
+    for fields in ((SUPPLIER, bytes(31), key), (SUPPLIER, bytes(32), bytes(31)), ("a/b", bytes(32), key)):
         with pytest.raises(WireError):
             RollSupplier(*fields)
-    assert RollEntry("m", bytes(32), bytes(32), "s", "r", 0).maximum == 0
+    assert RollEntry("m", bytes(32), key, "s", "r", 0).maximum == 0
+
+
+def test_no_row_has_a_sealing_key_of_small_order():
+    """A registrar that signed one would have every party stumble that seals to it."""
+    key = sealing_key("m").public
+    rows = [
+        RollEntry("m", bytes(32), key, SUPPLIER, "north", 1),
+        RollSupplier(SUPPLIER, bytes(32), key),
+        RollRegion("north", bytes(32), key, "area"),
+        RollArea("area", bytes(32), key),
+    ]
+    for row in rows:
+        writer = Writer()
+        row.write(writer)
+        with pytest.raises(WireError, match=r"the sealing key of a \w+ is of small order"):
+            type(row).read(Reader(writer.data().replace(key, bytes(32))))
 
 
 def test_a_request_proves_the_identity_key():
@@ -137,7 +154,13 @@ def test_a_request_proves_the_identity_key():
     for data in (b"", request.encode(), request.sign(key) + b"\x00"):
         with pytest.raises(WireError):
             EnrolRequest.read(data)
-    for fields in ({"meter": "a/b"}, {"market": ""}, {"identity_key": b""}, {"sealing_key": b""}):
+    for fields in (
+        {"meter": "a/b"},
+        {"market": ""},
+        {"identity_key": b""},
+        {"sealing_key": b""},
+        {"sealing_key": bytes(32)},
+    ):
         with pytest.raises(WireError):
             replace(request, **fields)
 

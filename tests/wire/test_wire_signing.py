@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
+from nacl.bindings import crypto_scalarmult, crypto_sign, crypto_sign_seed_keypair
+from nacl.exceptions import RuntimeError as SodiumError
 
 from mpc_market.wire.agreement import SetSignature
+from mpc_market.wire.checks import SMALL_ORDER, require_sealing_key
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.committee import Committee
 from mpc_market.wire.delivery import Delivery
@@ -191,10 +193,33 @@ def test_bad_boxes(box):
         SealingKey(bytes(range(32))).open(box)
 
 
-@pytest.mark.parametrize("public", [bytes(32), b"\x01" + bytes(31)])
-def test_nothing_is_sealed_to_a_key_of_small_order(public):
-    with pytest.raises(SealError, match="small order"):
-        seal(public, b"secret")
+def test_keys_of_small_order_are_those_that_libsodium_refuses():
+    """All encodings of the five coordinates; and no other key is refused."""
+    field, refused = 2**255 - 19, []
+    for point in SMALL_ORDER:
+        for number in (point, point + field, point + 2**255, point + field + 2**255):
+            if number < 2**256 and number % 2**255 % field == point:
+                refused.append(number.to_bytes(32, "little"))
+    assert len(refused) == 2 * 7
+    for public in refused:
+        with pytest.raises(SodiumError):
+            crypto_scalarmult(bytes(range(32)), public)
+        with pytest.raises(WireError, match="small order"):
+            require_sealing_key("a key", public)
+        with pytest.raises(WireError, match="small order"):
+            seal(public, b"secret")
+    for public in (b"\x02" + bytes(31), b"\xff" * 32, bytes(31) + b"\x01", SealingKey.generate().public):
+        crypto_scalarmult(bytes(range(32)), public)
+        require_sealing_key("a key", public)
+
+
+@given(st.binary(max_size=40))
+def test_what_is_taken_as_a_sealing_key_can_be_sealed_to(public):
+    try:
+        require_sealing_key("a key", public)
+    except WireError:
+        return
+    assert len(seal(public, b"secret")) == 6 + SEAL_OVERHEAD
 
 
 @pytest.mark.parametrize(("key", "secret"), [(SigningKey.generate(), "seed"), (SealingKey.generate(), "secret")])
