@@ -108,7 +108,7 @@ def enrol_request(
     problems = Problems()
     check_outputs({"--out": out}, (home, str(path)), problems)
     problems.check()
-    Path(out).write_bytes(meter.home.enrol_request(settings.id))
+    write_files({out: [meter.home.enrol_request(settings.id)]}, public=True)
     typer.echo(f"{printable(out, 200)}: give it to the registrar of {settings.id}; nothing in it is secret")
 
 

@@ -1,13 +1,11 @@
 """Where the demo leaves its files: all appear whole, or none does."""
 
 import os
-import secrets
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 from mpc_market.errors import OutputError
-from parties.files.output import check_output
+from parties.files.output import check_output, write_files
 from parties.files.problems import Problems
 
 NAMES = ("day.csv", "day.png", "households.csv", "settlement.csv", "settlement.png")
@@ -31,30 +29,14 @@ def check_directory(directory: Path, problems: Problems) -> None:
         problems.add(str(directory), "cannot be made: permission denied")
 
 
-def write_files(directory: Path, contents: Sequence[bytes]) -> None:
-    """Write all files, in the sequence of `demo_files`.
+def write_demo(directory: Path, contents: Sequence[bytes]) -> None:
+    """Write all files, in the sequence of `demo_files`, for everybody to read: the households are invented.
 
-    Raises: OutputError if one cannot be written; then what was there before is still there.
+    Raises: OutputError if one cannot be written; then none is, and what was there before is there again.
     """
-    with ExitStack() as cleanup:
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            _check_replaceable(directory)
-            ready = []
-            for target, content in zip(demo_files(directory), contents, strict=True):
-                new = directory / f".mpc-market-{secrets.token_hex(8)}.tmp"
-                cleanup.callback(new.unlink, missing_ok=True)
-                new.write_bytes(content)
-                ready.append((new, target))
-            for new, target in ready:
-                new.replace(target)
-        except OSError as error:
-            raise OutputError(f"{directory} could not be written: {error.strerror or error}") from error
-
-
-def _check_replaceable(directory: Path) -> None:
-    """A second look just before writing, so that not one file is replaced and then another one refuses."""
-    problems = Problems()
-    check_directory(directory, problems)
-    if problems.count:
-        raise OutputError(f"{problems.shown[0]}; no output was written")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{directory} could not be made: {error.strerror or error}") from error
+    files = zip(demo_files(directory), contents, strict=True)
+    write_files({str(file): [content] for file, content in files}, public=True)

@@ -15,7 +15,7 @@ from parties.demo.calendar import local, quarter_hours
 from parties.demo.community import Community, make_community
 from parties.demo.day import QuarterHour, clear_day
 from parties.demo.households import Household, make_households
-from parties.demo.output import demo_files, write_files
+from parties.demo.output import demo_files, write_demo
 from parties.demo.picture import draw_day
 from parties.demo.settlement import Day, Work, settle_day
 from parties.demo.settlement_picture import draw_settlement
@@ -40,7 +40,7 @@ def play(households: int, day: date, out: Path) -> None:
         community = make_community(days)
         pictures = draw_day(quarters, households, PARTIES), draw_settlement(days, community, day, PARTIES)
         tables = day_csv(quarters), households_csv(days), settlement_csv(community)
-        write_files(out, (tables[0], pictures[0], *tables[1:], pictures[1]))
+        write_demo(out, (tables[0], pictures[0], *tables[1:], pictures[1]))
     console = Console(highlight=False)
     console.print(hour_table(quarters))
     sys.stdout.write(f"\n{_clearing_text(outcomes)}\n\n")

@@ -95,8 +95,8 @@ def _lies_in(path: str, directory: str) -> bool:
     return any(same_file(str(above), directory) for above in Path(os.path.realpath(path)).parents)
 
 
-def write_files(files: Mapping[str, Iterable[str]], *, public: bool = False) -> None:
-    """Write all the files, UTF-8, each given by its pieces of text; what was there before is replaced.
+def write_files(files: Mapping[str, Iterable[str | bytes]], *, public: bool = False) -> None:
+    """Write all the files, each given by its pieces, text as UTF-8; what was there before is replaced.
 
     They are for their owner alone, whatever the umask and whatever was there. `public`: for everybody to read, unless
     the umask or the file that was there says otherwise.
@@ -151,15 +151,15 @@ def _beside(target: Path) -> Path:
     return target.with_name(f".mpc-market-{secrets.token_hex(8)}.tmp")
 
 
-def _write(new: Path, target: Path, pieces: Iterable[str], public: bool) -> None:
+def _write(new: Path, target: Path, pieces: Iterable[str | bytes], public: bool) -> None:
     # Nobody but the owner can write to it, whatever the umask.
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PUBLIC_MODE if public else FILE_MODE)
-    with open(descriptor, "w", encoding="utf-8", newline="") as file:
+    with open(descriptor, "wb") as file:
         if not public:
             os.fchmod(descriptor, FILE_MODE)  # a umask may take it from the owner, too
         elif target.exists():
             shutil.copymode(target, new)
-        file.writelines(pieces)
+        file.writelines(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
         file.flush()
         os.fsync(file.fileno())
 

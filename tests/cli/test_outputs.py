@@ -1,11 +1,16 @@
-"""No command replaces a key, or anything else that it reads, by its output: refused before a party is asked."""
+"""No command replaces a key, or anything else that it reads, by its output: refused before a party is asked; and every
+output appears whole or not at all.
+"""
 
+import ast
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.cli.standin import Run
 
+ROOT = Path(__file__).parents[2]
 MARKET = "oak/market.toml"
 SETTLED = ("--market", MARKET, "--month", "2026-11")
 
@@ -68,3 +73,48 @@ def test_other_inputs(homes: Path, run: Run) -> None:
     assert "--out: bench.toml is an input file" in run(*arguments, "--out", "bench.toml").err
     assert "lies in new" in run("arbiter", "keygen", "--home", "new", "--name", "x", "--out", "new/x.toml").err
     assert files(homes) == before
+
+
+def test_a_request_to_be_enrolled_appears_whole_or_not_at_all(
+    homes: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (homes / "m1.request").write_text("old")
+    before = files(homes)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        ended = run("meter", "enrol-request", "--home", "m1", "--out", "m1.request")
+    assert ended.code == 1
+    assert "m1.request could not be written: No space left on device; no output was written" in ended.err
+    assert files(homes) == before
+    assert run("meter", "enrol-request", "--home", "m1", "--out", "m1.request").code == 0
+    assert files(homes)[homes / "m1.request"] != b"old"
+
+
+WRITERS = frozenset({"write_bytes", "write_text", "rename", "touch", "truncate"})
+
+
+def writes(call: ast.Call) -> bool:
+    """Whether it writes or replaces a file. (The `replace` of a text or a moment has two texts, or fields by name.)"""
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if name in ("open", "fdopen"):
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+        modes = (str(each.value) for each in given if isinstance(each, ast.Constant))
+        return any(set(mode) <= set("rwaxbt+") and set(mode) & set("wax+") for mode in modes)
+    return name in WRITERS or (name == "replace" and len(call.args) == 1 and not call.keywords)
+
+
+def test_no_command_writes_an_output_by_itself() -> None:
+    """All go through `files.output`; what else is opened for writing is where there is no standard output."""
+    found = {
+        (path.name, ast.unparse(node))
+        for folder in ("cli", "demo", "statement")
+        for path in (ROOT / "parties" / folder).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and writes(node)
+    }
+    assert found == {("main.py", "open(os.devnull, 'w')")}

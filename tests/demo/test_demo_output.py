@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import struct
 from collections.abc import Callable
 from datetime import date, datetime
@@ -15,7 +16,7 @@ from rich.console import Console
 from mpc_market.errors import InputError, OutputError
 from parties.demo.calendar import local, quarter_hours
 from parties.demo.day import QuarterHour
-from parties.demo.output import check_directory, demo_files, write_files
+from parties.demo.output import check_directory, demo_files, write_demo
 from parties.demo.picture import draw_day
 from parties.demo.spreadsheet import day_csv
 from parties.demo.table import hour_table
@@ -128,13 +129,13 @@ def size_of(png: bytes) -> tuple[int, int]:
 def test_all_files_are_written_and_replaced(tmp_path: Path) -> None:
     out = tmp_path / "new" / "directory"
     for content in (b"one", b"two"):
-        write_files(out, [content] * 5)
+        write_demo(out, [content] * 5)
         assert [file.read_bytes() for file in demo_files(out)] == [content] * 5
     assert sorted(out.iterdir()) == sorted(demo_files(out)), "nothing else is left"
 
 
 def test_no_file_is_touched_if_one_cannot_be(tmp_path: Path) -> None:
-    write_files(tmp_path, [b"one"] * 5)
+    write_demo(tmp_path, [b"one"] * 5)
     *others, picture = demo_files(tmp_path)
     picture.unlink()
     picture.mkdir()
@@ -143,9 +144,39 @@ def test_no_file_is_touched_if_one_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"settlement\.png"):
         problems.check()
     with pytest.raises(OutputError, match="no output was written"):
-        write_files(tmp_path, [b"two"] * 5)
+        write_demo(tmp_path, [b"two"] * 5)
     assert {other.read_bytes() for other in others} == {b"one"}
     assert sorted(tmp_path.iterdir()) == sorted(demo_files(tmp_path))
+
+
+def test_a_failure_after_some_files_are_replaced_puts_them_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third rename fails: "all or none", as the help says."""
+    replace = os.replace
+
+    def failing(source: Path, target: Path) -> None:
+        if target.name == "households.csv" and source.read_bytes() == b"two":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    for before in (demo_files(tmp_path), []):
+        for file in before:
+            file.write_bytes(b"one")
+        with pytest.raises(OutputError, match=r"households\.csv could not be written.*no output was written"):
+            write_demo(tmp_path, [b"two"] * 5)
+        assert sorted(tmp_path.iterdir()) == sorted(before)
+        assert [file.read_bytes() for file in before] == [b"one"] * len(before)
+        for file in before:
+            file.unlink()
+
+
+def test_the_files_are_durable_before_they_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), sync(descriptor)))
+    write_demo(tmp_path, [b"one"] * 5)
+    assert len(synced) >= 5
 
 
 def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:

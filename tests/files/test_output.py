@@ -24,11 +24,12 @@ def breaking() -> Iterator[str]:
 
 
 def test_files_are_written_verbatim_and_nothing_else_stays(tmp_path: Path) -> None:
-    a, b = tmp_path / "a.csv", tmp_path / "b.json"
-    write_files({str(a): iter(["é\r\n", "x\n"]), str(b): ["{}\n"]})
+    a, b, c = tmp_path / "a.csv", tmp_path / "b.json", tmp_path / "c.png"
+    write_files({str(a): iter(["é\r\n", "x\n"]), str(b): ["{}\n"], str(c): [b"\x89\r\n"]})
     assert a.read_bytes() == b"\xc3\xa9\r\nx\n"
     assert b.read_text() == "{}\n"
-    assert sorted(os.listdir(tmp_path)) == ["a.csv", "b.json"]
+    assert c.read_bytes() == b"\x89\r\n"
+    assert sorted(os.listdir(tmp_path)) == ["a.csv", "b.json", "c.png"]
 
 
 def test_checking_leaves_nothing_behind(tmp_path: Path) -> None:
