@@ -105,7 +105,7 @@ def omitted(found: Round, market: Market) -> Decision:  # noqa: PLR0911  (a list
             reason = f"submission {found.member.header.number} is in the set"
             return disproved(question, period, reason, _ALL)
         reason = f"submission {number} was acknowledged by all, and {found.member.header.number} was computed on"
-        return proved(question, period, reason + _whose(highest), "the receipts of all parties, and " + _ALL)
+        return proved(question, period, reason + _whose(found, highest), "the receipts of all parties, and " + _ALL)
     if _contradicts(found):
         reason = "the user has signed two headers with one number, and is left out for it"
         return disproved(question, period, reason, _USER)
@@ -120,14 +120,17 @@ def omitted(found: Round, market: Market) -> Decision:  # noqa: PLR0911  (a list
         return not_proved(question, period, "not all parties disclose, and none shows a place in the set")
     instead = "an estimate was settled" if found.estimated else "nothing of the user is in the set"
     reason = f"submission {number} was acknowledged by all, and {instead}"
-    return proved(question, period, reason + _whose(highest), "the receipts of all parties, and " + _DISCLOSED)
+    return proved(question, period, reason + _whose(found, highest), "the receipts of all parties, and " + _DISCLOSED)
 
 
-def _whose(submitted: Submitted) -> str:
-    """Who acknowledged it and does not have it."""
-    lacking = sorted(submitted.receipts - submitted.held)
+def _whose(found: Round, submitted: Submitted) -> str:
+    """Who acknowledged it, and has signed a disclosure without it: of who discloses nothing, nothing is proved."""
+    lacking = sorted(submitted.receipts & set(found.disclosed) - submitted.held)
     if lacking:
-        return f": of those that signed a receipt, the parties {lacking} do not have it"
+        return f": of those that signed a receipt, the parties {lacking} disclose that they do not have it"
+    silent = sorted(submitted.receipts - set(found.disclosed))
+    if silent:
+        return f": the parties {silent} disclose nothing: which one left it out cannot be said"
     return ": all parties have it; which one left it out cannot be said"
 
 

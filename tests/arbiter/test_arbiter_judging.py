@@ -174,7 +174,7 @@ def test_an_omitted_order_needs_all_receipts_and_the_admission_of_all(disputed):
     judgement = disputed.judged(everybody)
     assert stood(judgement)[Question.OMITTED] is PROVED
     omitted = next(d for d in judgement.decisions if d.question is Question.OMITTED)
-    assert "the parties [1] do not have it" in omitted.reason
+    assert "the parties [1] disclose that they do not have it" in omitted.reason
     silent = everybody | {4: Answer(disputed.played.period, 4, b"", "gone")}
     judgement = disputed.judged(silent)
     assert stood(judgement)[Question.OMITTED] is NOT_PROVED
@@ -183,6 +183,34 @@ def test_an_omitted_order_needs_all_receipts_and_the_admission_of_all(disputed):
     judgement = disputed.judged(everybody | {2: disputed.answer(2, disputed.content(2))})
     assert stood(judgement)[Question.OMITTED] is DISPROVED
     assert sum("says that nothing of the user was agreed on" in fault for fault in judgement.faults) == 4
+
+
+def test_who_does_not_disclose_is_not_blamed_for_an_order_that_all_have_acknowledged(disputed):
+    """Number 1 was computed on, number 2 acknowledged by all: that is proved, and whose doing it was is not."""
+    newer = replace(disputed.header, number=2)
+    signature = signing_key(disputed.user).sign("submission", newer.encode())
+    receipts = tuple(sign(receipt_for(newer, j, 1), key) for j, key in enumerate(disputed.played.signing))
+    own = OwnSubmission(newer, signature, (), receipts)
+
+    def reason(without: set[int], silent: set[int]) -> str:
+        answers = {}
+        for j in range(PARTIES):
+            content = disputed.content(j)
+            both = (*content.submissions, HeldByParty(newer, signature, None, b""))
+            answers[j] = disputed.answer(j, content if j in without else replace(content, submissions=both))
+        answers |= {j: Answer(disputed.played.period, j, b"", "gone") for j in silent}
+        case = disputed.case(answers)
+        case = replace(case, dispute=replace(case.dispute, submissions=(*case.dispute.submissions, own)))
+        (omitted,) = (
+            d for d in judge(case, running_of(disputed.played), ARBITER).decisions if d.question is Question.OMITTED
+        )
+        assert omitted.decided is PROVED
+        return omitted.reason
+
+    assert reason(set(), {2}).endswith("the parties [2] disclose nothing: which one left it out cannot be said")
+    blamed = "of those that signed a receipt, the parties [1] disclose that they do not have it"
+    assert reason({1}, {2}).endswith(blamed)
+    assert reason(set(), set()).endswith("all parties have it; which one left it out cannot be said")
 
 
 def test_a_user_who_has_signed_two_headers_with_one_number_is_not_wronged(disputed):

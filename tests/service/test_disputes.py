@@ -187,7 +187,7 @@ async def check_that_an_omitted_order_is_proved(town: DisputedTown) -> None:
     case = await town.fetched(await town.contest(DORA, ALL, MONTH))
     judgement = town.judged(case)
     assert stood(judgement) == {Question.USER_LIES: DISPROVED, Question.OMITTED: PROVED, Question.BILL: PROVED}
-    assert "the parties [2] do not have it" in decision_of(judgement, Question.OMITTED).reason
+    assert "the parties [2] disclose that they do not have it" in decision_of(judgement, Question.OMITTED).reason
     # without the receipt of one party nothing is proved
     mine = case.dispute.submissions
     fewer = tuple(replace(each, receipts=each.receipts[:-1]) for each in mine)
