@@ -4,7 +4,7 @@ The life of a round (`life`), and all that the parties say to one another in it,
 period, its settlement, its correction, and the closing of a month.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -68,6 +68,14 @@ class Finished:
     effort: Effort
 
 
+Compute = Callable[[Worker, Way, tuple[Verdict, ...] | None, OnVerdicts], Awaitable[Finished]]
+"""Has the worker of one attempt compute on what was prepared. Verdicts: one for each member, if they are known; else
+they are found, and told.
+
+Raises: AttemptError; whatever `on_verdicts` raises.
+"""
+
+
 class Business(Protocol):
     """Run by every party."""
 
@@ -95,16 +103,5 @@ class Business(Protocol):
     async def nothing_to_compute(self, current: "Round", given: Given) -> tuple[tuple[Verdict, ...], int] | None:
         """Verdicts and price word, if they follow without a computation."""
 
-    async def compute(
-        self,
-        current: "Round",
-        given: Given,
-        worker: Worker,
-        way: Way,
-        verdicts: tuple[Verdict, ...] | None,
-        on_verdicts: OnVerdicts,
-    ) -> Finished:
-        """Have the worker compute. `verdicts`: one for each member, if they are known; else `on_verdicts` is called.
-
-        Raises: AttemptError, LedgerError; whatever `on_verdicts` raises.
-        """
+    async def prepare(self, current: "Round", given: Given) -> Compute:
+        """Gather this party's input, the same one for all attempts: it may take minutes. Raises: LedgerError."""

@@ -1,13 +1,15 @@
 """The clearing of a period: the business of the rounds in which orders become accepted quantities and a price."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.service.agreeing import randomness_of
-from parties.service.business import Finished, Given
+from parties.service.business import Compute, Finished, Given
 from parties.service.delivering import result_rows, total_rows
 from parties.service.intake import OpenRound
 from parties.service.rolls import Enrolled
@@ -67,42 +69,45 @@ class Clearing:
         """An empty set: no trade."""
         return None if given.agreed.set.members else ((), 0)
 
-    async def compute(
-        self,
-        current: Round,
-        given: Given,
-        worker: Worker,
-        way: Way,
-        verdicts: tuple[Verdict, ...] | None,
-        on_verdicts: OnVerdicts,
-    ) -> Finished:
-        """This party's share words of the agreed set, and what is public, become shares of the result."""
+    async def prepare(self, current: Round, given: Given) -> Compute:
+        """This party's share words of the agreed set, and what is public."""
         agreed, members = given.agreed.set, given.agreed.set.members
         keys = [(item.name, item.number) for item in members]
         words = await current.node.ledger.submission_words(current.market, current.start, keys)
         seeds = await randomness_of(current, given.terms, given.agreed.digest)
         suppliers = {supplier: place for place, supplier in enumerate(given.enrolled.suppliers)}
         entries = [given.enrolled.meters[item.name] for item in members]
-        cleared = await worker.clear(
-            way,
-            ClearingInput(
-                market=current.settings.rules,
-                orders_each=agreed.orders,
-                order_ids=agreed.order_ids,
-                maxima=[entry.maximum for entry in entries],
-                suppliers=[suppliers[entry.supplier] for entry in entries],
-                supplier_count=len(suppliers),
-                words=words,
-                check_seed=seeds.check_seed,
-                ticket_seed=seeds.ticket_seed,
-                verdicts=None if verdicts is None else bytes(verdicts),
-                method="select" if len(way.addresses) > 3 or agreed.count >= SELECT_ORDERS else "sort",
-            ),
-            on_verdicts,
+        held = ClearingInput(
+            market=current.settings.rules,
+            orders_each=agreed.orders,
+            order_ids=agreed.order_ids,
+            maxima=[entry.maximum for entry in entries],
+            suppliers=[suppliers[entry.supplier] for entry in entries],
+            supplier_count=len(suppliers),
+            words=words,
+            check_seed=seeds.check_seed,
+            ticket_seed=seeds.ticket_seed,
+            verdicts=None,
+            method="select" if given.terms.parties > 3 or agreed.count >= SELECT_ORDERS else "sort",
         )
-        rows = await asyncio.to_thread(result_rows, agreed, given.agreed.tree, cleared)
-        totals = total_rows(list(given.enrolled.suppliers), cleared, current.settings.minimum_group)
-        return Finished(cleared.verdicts, cleared.price_word, rows, totals, cleared.effort)
+        return partial(_clear, given, held, current.settings.minimum_group)
+
+
+async def _clear(
+    given: Given,
+    held: ClearingInput,
+    minimum_group: int,
+    worker: Worker,
+    way: Way,
+    verdicts: tuple[Verdict, ...] | None,
+    on_verdicts: OnVerdicts,
+) -> Finished:
+    """Shares of orders become shares of the result."""
+    known = held if verdicts is None else replace(held, verdicts=bytes(verdicts))
+    cleared = await worker.clear(way, known, on_verdicts)
+    rows = await asyncio.to_thread(result_rows, given.agreed.set, given.agreed.tree, cleared)
+    totals = total_rows(list(given.enrolled.suppliers), cleared, minimum_group)
+    return Finished(cleared.verdicts, cleared.price_word, rows, totals, cleared.effort)
 
 
 def schedule_of(market: RunningMarket) -> Schedule:

@@ -13,6 +13,7 @@ outcome is signed once: closing a month again gives the same amounts.
 """
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from mpc_market.rules.tariff import Tariff, rates_for, rates_of_correction
 from mpc_market.wire.agreement import AgreedSet, Item
@@ -21,7 +22,7 @@ from mpc_market.wire.identifiers import MEMBER_SLASH, Stage, member
 from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
-from parties.service.business import Finished, Given, Timetable
+from parties.service.business import Compute, Finished, Given, Timetable
 from parties.service.disputes import DISPUTE, dispute_items
 from parties.service.earlier import result_of, results_of, until_final, until_said
 from parties.service.intake import OpenRound
@@ -115,25 +116,10 @@ class MonthClosing:
             return None
         return (Verdict.VALID,) * len(given.agreed.set.members), 0
 
-    async def compute(
-        self,
-        current: Round,
-        given: Given,
-        worker: Worker,
-        way: Way,
-        verdicts: tuple[Verdict, ...] | None,
-        on_verdicts: OnVerdicts,
-    ) -> Finished:
-        """This party's shares of sums become shares of amounts and fresh shares of all that is shown."""
-        codes = bytes(len(given.agreed.set.members))
-        if verdicts is None:  # there is nothing to check: every member is a result that all have signed
-            await on_verdicts(codes)
+    async def prepare(self, current: Round, given: Given) -> Compute:
+        """This party's shares of the month's sums."""
         books = await self._books(current, given)
-        closed = await worker.close(way, _input(current, given, books))
-        counts = (len(books.accounts), sum(map(len, books.lines.values())), len(books.totals))
-        if (len(closed.due), len(closed.volumes), len(closed.totals)) != counts:
-            raise AttemptError("the worker has computed another number of amounts")
-        return Finished(codes, 0, _result_rows(books, closed), _total_rows(books, closed), closed.effort)
+        return partial(_close, books, _input(current, given, books), bytes(len(given.agreed.set.members)))
 
     # --- what is added up
 
@@ -197,6 +183,25 @@ class MonthClosing:
             return [], {}
         rows = await results_of(node, start)
         return await agreed_tariffs(node, rows), {row.meter: bytes_words(row.words) for row in rows}
+
+
+async def _close(
+    books: MonthBooks,
+    held: ClosingInput,
+    codes: bytes,
+    worker: Worker,
+    way: Way,
+    verdicts: tuple[Verdict, ...] | None,
+    on_verdicts: OnVerdicts,
+) -> Finished:
+    """Shares of sums become shares of amounts and fresh shares of all that is shown."""
+    if verdicts is None:  # there is nothing to check: every member is a result that all have signed
+        await on_verdicts(codes)
+    closed = await worker.close(way, held)
+    counts = (len(books.accounts), sum(map(len, books.lines.values())), len(books.totals))
+    if (len(closed.due), len(closed.volumes), len(closed.totals)) != counts:
+        raise AttemptError("the worker has computed another number of amounts")
+    return Finished(codes, 0, _result_rows(books, closed), _total_rows(books, closed), closed.effort)
 
 
 def _input(current: Round, given: Given, books: MonthBooks) -> ClosingInput:

@@ -1,12 +1,13 @@
 """Computing a round: attempts until one is done at all parties. States `seeded` and `computing`.
 
-    seeded      the number of a new attempt, stored
+    seeded      input gathered ─ the number of a new attempt, stored
     computing   its turn ─ worker ─ attempt offered ─ all m offer the same ─ verdicts agreed and stored
                 ─ shares of the result stored, done ─ all m done with the same result ─ signed
 
 An attempt that fails anywhere is over for this party: it begins another one, with a fresh worker and fresh keys, and
 the others follow (`attempts` says why that is safe). The verdicts of the first attempt that came to any are reused by
-all.
+all. So is the input, which is gathered before the first attempt is begun: it may take minutes, at one party longer than
+at another, and no worker waits for it.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from mpc_market.wire.outcome import Outcome, Result, VoidReason
 from mpc_market.wire.verdicts import Verdict, Verdicts, verdict_counts, verdicts_digest
 from parties.service.agreeing import agreed_of
 from parties.service.board import Kind
-from parties.service.business import Finished, Given
+from parties.service.business import Compute, Finished, Given
 from parties.service.following import last_begun, stored_done
 from parties.service.life import Event
 from parties.service.round import GivenUpError, Round, first_of
@@ -31,7 +32,9 @@ LONG_ATTEMPT_SECONDS = 3600.0
 
 
 async def begin_attempt(current: Round) -> Event:
-    """State `seeded`. Run by every party."""
+    """State `seeded`. Run by every party. Raises: LedgerError."""
+    if current.compute is None:
+        current.compute = await current.node.business.prepare(current, await _given(current))
     number = await current.following.begin()
     current.log.info("attempt begun", attempt=number)
     return Event.ATTEMPT_BEGUN
@@ -42,17 +45,24 @@ async def compute(current: Round) -> Event:
 
     Raises: GivenUpError if the parties come to different verdicts or results: that can never become a result.
     """
-    terms = await current.terms()
-    enrolled = await current.enrolled(terms)
-    assert enrolled is not None, "a round is opened with its roll"
-    given = Given(terms, enrolled, await agreed_of(current, terms))
+    given = await _given(current)
     nothing = await current.node.business.nothing_to_compute(current, given)
     if nothing is not None:
         codes, price_word = nothing
         await current.say(Kind.VERDICTS, Verdicts(current.period, current.party, given.agreed.digest, codes))
         return await _sign(current, _result(given, codes, price_word))
     followers = (current.following.follow(peer) for peer in current.others)
-    return await first_of(_attempt(current, given), *followers)
+    event = await first_of(_attempt(current, given), *followers)
+    if event is not Event.ATTEMPT_FAILED:
+        current.compute = None
+    return event
+
+
+async def _given(current: Round) -> Given:
+    terms = await current.terms()
+    enrolled = await current.enrolled(terms)
+    assert enrolled is not None, "a round is opened with its roll"
+    return Given(terms, enrolled, await agreed_of(current, terms))
 
 
 async def _attempt(current: Round, given: Given) -> Event:
@@ -66,6 +76,8 @@ async def _attempt(current: Round, given: Given) -> Event:
         elif current.following.begun != number:
             return Event.ATTEMPT_FAILED
         else:
+            run = current.compute
+            assert run is not None, "it is gathered before this process begins an attempt"
             try:
                 following = current.following
                 await first_of(following.until_turn(number), following.until_overtaken(number))
@@ -73,7 +85,7 @@ async def _attempt(current: Round, given: Given) -> Event:
                     worker = await following.fresh_worker()
                     # It is ended after all are done: the peers' workers may still need its connections.
                     stack.push_async_callback(_end, worker)
-                    result = await _try(current, given, number, worker)
+                    result = await _try(current, given, number, worker, run)
             except AttemptError as error:
                 current.log.warning("attempt failed", attempt=number, reason=str(error))
                 node.metrics.attempts.labels("failed").inc()
@@ -85,7 +97,7 @@ async def _end(worker: Worker) -> None:
     await asyncio.shield(worker.end())
 
 
-async def _try(current: Round, given: Given, number: int, worker: Worker) -> Result:
+async def _try(current: Round, given: Given, number: int, worker: Worker, run: Compute) -> Result:
     """One attempt up to the point where this party is done with it. Raises: AttemptError; GivenUpError; LedgerError."""
     following = current.following
     known = await current.said(Kind.VERDICTS, Verdicts)
@@ -97,7 +109,7 @@ async def _try(current: Round, given: Given, number: int, worker: Worker) -> Res
     async def work() -> Finished:
         verdicts = await _known_verdicts(current, given, holders)
         way = Way(addresses, tokens, _attempt_seconds(current))
-        return await current.node.business.compute(current, given, worker, way, verdicts, on_verdicts)
+        return await run(worker, way, verdicts, on_verdicts)
 
     async def on_verdicts(codes: bytes) -> None:
         await _agree_on_verdicts(current, given, tuple(map(Verdict, codes)))

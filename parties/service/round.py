@@ -26,6 +26,7 @@ from parties.service.rolls import Enrolled
 
 if TYPE_CHECKING:
     from parties.service.agreeing import Agreed
+    from parties.service.business import Compute
     from parties.service.following import Following
 
 LONG_POLL_SECONDS = 20.0
@@ -51,6 +52,8 @@ class Round:
     following: "Following"
     agreed: "Agreed | None" = None
     """The agreed set, once it is known to this very process."""
+    compute: "Compute | None" = None
+    """What this party computes on, from when it has been gathered until an attempt at the round is done."""
     taking: bool = False
     """Whether this very process has begun to take orders."""
 

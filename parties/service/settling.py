@@ -12,6 +12,7 @@ round that is lost to a party (`earlier`) is void.
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.codec import words_bytes
@@ -23,7 +24,7 @@ from mpc_market.wire.verdicts import Verdict
 from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
 from parties.service.agreeing import randomness_of
-from parties.service.business import Finished, Given, Timetable
+from parties.service.business import Compute, Finished, Given, Timetable
 from parties.service.delivering import packed_path
 from parties.service.earlier import result_of, results_of, until_final
 from parties.service.intake import OpenRound
@@ -109,31 +110,11 @@ class PeriodSettling:
             return None
         return (Verdict.VALID,) * len(members), await self._price_word(current.start)
 
-    async def compute(
-        self,
-        current: Round,
-        given: Given,
-        worker: Worker,
-        way: Way,
-        verdicts: tuple[Verdict, ...] | None,
-        on_verdicts: OnVerdicts,
-    ) -> Finished:
-        """This party's shares of readings and accepted quantities become shares of entries and totals."""
-        members, price_word = given.agreed.set.members, await self._price_word(current.start)
+    async def prepare(self, current: Round, given: Given) -> Compute:
+        """This party's shares of readings and accepted quantities."""
         rows = await self._rows(current, given)
         held = await self._input(current, given, rows)
-        if verdicts is not None:
-            held = replace(held, verdicts=reading_verdicts(members, verdicts))
-
-        async def found(codes: bytes) -> None:
-            await on_verdicts(member_verdicts(members, codes))
-
-        settled = await worker.settle(way, held, found)
-        if len(settled.entries) != len(rows) or len(settled.verdicts) != len(readings(members)):
-            raise AttemptError("the worker has computed another number of entries")
-        codes = member_verdicts(members, settled.verdicts)
-        totals = [_total_row(given.enrolled, total) for total in settled.totals]
-        return Finished(codes, price_word, _result_rows(given, rows, settled, codes), totals, settled.effort)
+        return partial(_settle, given, rows, held, await self._price_word(current.start))
 
     # --- what it rests on
 
@@ -190,6 +171,32 @@ class PeriodSettling:
 def regions_of(enrolled: Enrolled) -> list[str]:
     """All regions that meters are in, by their bytes."""
     return sorted({entry.region for entry in enrolled.meters.values()}, key=str.encode)
+
+
+async def _settle(
+    given: Given,
+    rows: Sequence[Row],
+    held: SettlementInput,
+    price_word: int,
+    worker: Worker,
+    way: Way,
+    verdicts: tuple[Verdict, ...] | None,
+    on_verdicts: OnVerdicts,
+) -> Finished:
+    """Shares of readings and accepted quantities become shares of entries and totals."""
+    members = given.agreed.set.members
+    if verdicts is not None:
+        held = replace(held, verdicts=reading_verdicts(members, verdicts))
+
+    async def found(codes: bytes) -> None:
+        await on_verdicts(member_verdicts(members, codes))
+
+    settled = await worker.settle(way, held, found)
+    if len(settled.entries) != len(rows) or len(settled.verdicts) != len(readings(members)):
+        raise AttemptError("the worker has computed another number of entries")
+    codes = member_verdicts(members, settled.verdicts)
+    totals = [_total_row(given.enrolled, total) for total in settled.totals]
+    return Finished(codes, price_word, _result_rows(given, rows, settled, codes), totals, settled.effort)
 
 
 def _result_rows(given: Given, computed_on: Sequence[Row], settled: SettlementResult, codes: bytes) -> list[ResultRow]:

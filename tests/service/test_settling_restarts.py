@@ -10,8 +10,15 @@ from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.sheet import Content
 from parties.ledger import back_up, ledger
 from parties.ledger.backup import fence, fence_if_backup
+from parties.service.business import Given
+from parties.service.closing import MonthClosing
 from parties.service.earlier import results_of, until_said
 from parties.service.life import State
+from parties.service.round import Round
+from parties.service.workers import AttemptError
+from parties.settling.accounts import MonthBooks
+from parties.worker import ClosingResult
+from tests.service.memory_workers import MemoryWorker
 from tests.service.service_crash import Crash, restored
 from tests.service.service_running import asynchronous
 from tests.service.service_town import PERIOD, START
@@ -71,6 +78,42 @@ async def test_a_month_is_settled_and_closed_once_whenever_a_party_stops(tmp_pat
         await town.start()
         again = await town.sheet(Content.AMOUNTS, Claimant.SUPPLIER, "sun", sun)
         assert again == amounts
+
+
+@asynchronous
+async def test_a_month_is_closed_however_much_longer_than_the_others_a_party_adds_up(tmp_path, monkeypatch):
+    """No worker is told to connect before all have added up, and what was added up is kept when an attempt fails."""
+    async with SettledTown(tmp_path / "m", people()).up() as town:
+        await town.publish("sun", 1, START, 50, 10, 5)
+        await town.until(State.COLLECTING)
+        await settled(town, START)
+        await town.until_stage(Stage.SETTLEMENT, State.RESULT)
+        begun, slow, connected = [], asyncio.Event(), []
+        add_up, close = MonthClosing._books, MemoryWorker.close
+
+        async def books(self: MonthClosing, current: Round, given: Given) -> MonthBooks:
+            begun.append(current.party)
+            if current.party == 1:
+                await slow.wait()
+            return await add_up(self, current, given)
+
+        async def connect(self: MemoryWorker, *given: object) -> ClosingResult:
+            connected.append(self)
+            if len(connected) == 1:
+                raise AttemptError("a connection is lost")
+            return await close(self, *given)
+
+        monkeypatch.setattr(MonthClosing, "_books", books)
+        monkeypatch.setattr(MemoryWorker, "close", connect)
+        town.clock.move_to(1000 * (START + 3600 + PERIOD) + 1_200_000 + 600_000)
+        async with asyncio.timeout(20):
+            while len(begun) < 3:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(1)
+        assert not connected
+        slow.set()
+        await town.until_stage(Stage.CLOSING, State.RESULT)
+        assert sorted(begun) == [0, 1, 2]
 
 
 @asynchronous
