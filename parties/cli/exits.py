@@ -22,8 +22,9 @@ def exit_codes() -> Iterator[None]:
     No traceback for anything that was foreseen; a fault in the program itself still shows one.
     """
     try:
-        yield
-        sys.stdout.flush()
+        with _ungrouped():
+            yield
+            sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted")
         raise typer.Exit(INTERRUPTED) from None
@@ -36,6 +37,20 @@ def exit_codes() -> Iterator[None]:
     except (MarketError, OSError) as error:
         _say(f"error: {printable(' '.join(str(error).split()), 1000)}")
         raise typer.Exit(FAILED) from None
+
+
+@contextmanager
+def _ungrouped() -> Iterator[None]:
+    """Of tasks that have failed together, each as was foreseen: the first failure, as if it were the only one."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        if group.split((MarketError, OSError))[1] is not None:
+            raise
+        first: Exception = group
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
 
 
 def _say(message: str) -> None:

@@ -80,7 +80,12 @@ class Readings:
         now, found = self._clock.now_ms(), dict[int, list[Meter]]()
         first = self._first_open(now)
         for meter in self._meters:
-            for start in await asyncio.to_thread(self._unsettled, meter, first):
+            try:
+                unsettled = await asyncio.to_thread(self._unsettled, meter, first)
+            except MarketError as error:  # one meter's store is no reason to stop the others
+                self._report(f"{meter.id}: what is known of its earlier periods cannot be read: {error}")
+                continue
+            for start in unsettled:
                 if self._calendar.end_ms(start) <= now and (meter.id, start) not in self._following:
                     found.setdefault(start, []).append(meter)
         return dict(found)
@@ -112,10 +117,13 @@ class Readings:
                 self._in_vain.pop(key, None)
             self._told = {told for told in self._told if told[:2] not in keys}
 
-    def forget(self, before: int) -> None:
-        """Erase what is only kept for disputes of the periods before a moment. Raises: StoreError."""
+    async def forget(self, before: int) -> None:
+        """Erase what is only kept for disputes of the periods before a moment; a store that fails is reported."""
         for meter in self._meters:
-            reader(meter).store.forget(before)
+            try:
+                await asyncio.to_thread(reader(meter).store.forget, before)
+            except MarketError as error:
+                self._report(f"{meter.id}: what is old of its readings is not erased: {error}")
 
     # --- one meter ----------------------------------------------------------------------------------------
 
@@ -126,7 +134,10 @@ class Readings:
             outcome = await self._until_ended_or_changed(meter, start, sent)
             if outcome is None:
                 continue
-            await asyncio.to_thread(self._keep, meter, start, sent, outcome)
+            try:
+                await asyncio.to_thread(self._keep, meter, start, sent, outcome)
+            except MarketError as error:  # after a restart it is asked for once more
+                self._say(meter, start, f"how its reading ended is not stored: {error}")
             if not outcome.is_void or sent.stage is Stage.CORRECTION:
                 return not outcome.is_void
             self._say(meter, start, "the settlement is void: its reading goes to the correction")
@@ -138,22 +149,35 @@ class Readings:
     async def _bring(self, meter: Meter, start: int, until_ms: int) -> bool:
         """Send the reading that is known, until it is accepted: whether it is. At least one attempt is made."""
         key = (meter.id, start)
-        in_vain = self._in_vain.get(key)
-        if key not in self._sent and in_vain is None:  # before a restart?
-            before = await asyncio.to_thread(accepted_before, reader(meter), self._market, start)
-            if before is not None:
-                self._sent[key] = before
+        recalled = key in self._sent or key in self._in_vain
         while True:
-            reading, sent = await self._known(meter, start), self._sent.get(key)
-            if sent is not None and reading in (None, sent.reading):
-                return True
-            if reading is None and in_vain is not None:
-                reading = in_vain.reading
-            if reading is not None and await self._send(meter, start, reading):
+            recalled = recalled or await self._recall(meter, start)
+            if recalled and await self._attempt(meter, start):
                 return True
             if self._clock.now_ms() >= until_ms:
                 return False
             await self._pause(start, until_ms)
+
+    async def _recall(self, meter: Meter, start: int) -> bool:
+        """What was accepted before a restart; whether the store could tell."""
+        try:
+            before = await asyncio.to_thread(accepted_before, reader(meter), self._market, start)
+        except MarketError as error:
+            self._say(meter, start, f"what was sent of its reading cannot be looked up: {error}")
+            return False
+        if before is not None:
+            self._sent[meter.id, start] = before
+        return True
+
+    async def _attempt(self, meter: Meter, start: int) -> bool:
+        """Send the reading that is known, unless it is accepted already: whether it is."""
+        reading, sent = await self._known(meter, start), self._sent.get((meter.id, start))
+        if sent is not None and reading in (None, sent.reading):
+            return True
+        in_vain = self._in_vain.get((meter.id, start))
+        if reading is None and in_vain is not None:
+            reading = in_vain.reading
+        return reading is not None and await self._send(meter, start, reading)
 
     async def _send(self, meter: Meter, start: int, reading: Reading) -> bool:
         now = self._clock.now_ms()
@@ -240,9 +264,13 @@ class Readings:
     # --- what is told -------------------------------------------------------------------------------------
 
     async def _say_missing(self, meter: Meter, start: int) -> None:
-        if await self._known(meter, start) is None:
+        if await self._known(meter, start) is not None:
+            return
+        try:
             why = await asyncio.to_thread(self._sources[meter.id].why_none, start)
-            self._say(meter, start, f"no reading: {why}; the period stays provisional")
+        except MarketError:  # `_known` has said so
+            return
+        self._say(meter, start, f"no reading: {why}; the period stays provisional")
 
     def _say(self, meter: Meter, start: int, what: str) -> None:
         """Once for each meter, period and reason."""

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from mpc_market.errors import InputError, MarketError
 from parties.files.values import moment_text
+from parties.meter.errors import StoreError
 from parties.meter.market import Meter
 from parties.meter.reading_watch import Readings
 from parties.meter.results import State, collect
@@ -101,19 +102,31 @@ class Watch:
             self._day = start // _DAY
             old = start - self._rounds.market.retention_ms // 1000
             for meter in self._meters:
-                await asyncio.to_thread(meter.store.forget, old)
+                await self._tidy(meter, old)
             if self._readings is not None:
-                await asyncio.to_thread(self._readings.forget, old)
+                await self._readings.forget(old)
         return changed
 
     async def _unfinished(self, before: int) -> dict[int, list[Meter]]:
         """By period: the meters that have submitted for it and know no final result; none so old that nobody does."""
         found: defaultdict[int, list[Meter]] = defaultdict(list)
         for meter in self._meters:
-            for start in await asyncio.to_thread(meter.store.unfinished, before - self._rounds.patience_ms // 1000):
+            try:
+                since = before - self._rounds.patience_ms // 1000
+                starts = await asyncio.to_thread(meter.store.unfinished, since)
+            except StoreError as error:  # one meter's store is no reason to stop the others
+                self._report(f"{meter.id}: what it has begun is not known: {error}")
+                continue
+            for start in starts:
                 if start < before:
                     found[start].append(meter)
         return found
+
+    async def _tidy(self, meter: Meter, before: int) -> None:
+        try:
+            await asyncio.to_thread(meter.store.forget, before)
+        except StoreError as error:
+            self._report(f"{meter.id}: what is old is not erased: {error}")
 
     # --- one round ----------------------------------------------------------------------------------------
 

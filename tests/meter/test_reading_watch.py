@@ -8,14 +8,18 @@ from mpc_market.rules.model import Side
 from mpc_market.rules.settlement import Reading as Metered
 from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.layout import Reading
+from mpc_market.wire.outcome import Result
+from mpc_market.wire.verdicts import Verdict
 from parties.client.api import Api, pinned
+from parties.files.values import moment_text
 from parties.meter.forecast import Wish
+from parties.meter.home import STORE as STORE_OF_ORDERS
 from parties.meter.market import Market, Meter
 from parties.meter.metered import FromRegisters
 from parties.meter.reading_watch import NOTICE_MS, Readings
-from parties.meter.readings import reader
+from parties.meter.readings import STORE, Accepted, reader
 from parties.meter.registers import Boundary, Registers
-from parties.meter.rounds import Rounds
+from parties.meter.rounds import Ended, Rounds
 from parties.meter.submitting import submit
 from parties.service.life import State
 from tests.meter.test_meter_with_service import MeterClock, meters_of
@@ -180,3 +184,50 @@ async def test_after_a_void_settlement_a_reading_goes_to_the_correction(tmp_path
 
 async def is_void(town: SettledTown, party: int) -> bool:
     return await town.stage_state(Stage.SETTLEMENT, party) is State.VOID
+
+
+@asynchronous
+async def test_a_damaged_store_is_told_and_stops_no_other_meter(tmp_path, monkeypatch):
+    town = SettledTown(tmp_path / "town", [])
+    anna, ben = meters = list(meters_of(town, tmp_path, ["anna", "ben"]).values())
+    for name in (STORE_OF_ORDERS, STORE):
+        (anna.home.path / name).write_bytes(b"no database" * 100)
+    monkeypatch.setattr(ben.store, "first", lambda: START)
+    sources = {"anna": FromRegisters(anna.store, town.settings), "ben": Known({START: Reading(5, 0)})}
+    async with Watching(town, meters, sources) as watch:
+
+        async def send(meter: Meter, start: int, reading: Reading) -> bool:
+            watch.readings._sent[meter.id, start] = Accepted(Stage.SETTLEMENT, 1, reading)
+            return True
+
+        monkeypatch.setattr(watch.readings, "_send", send)
+        town.clock.move_to(1000 * END + NOTICE_MS)
+        assert await watch.readings.outstanding() == {START: [ben]}
+        assert await watch.readings.deliver(START, meters) is False
+        await watch.readings.forget(START)
+    begins = moment_text(START)
+    assert f"{begins} readings: 1 of 2 accepted (receipts of all 3 parties)" in watch.lines
+    damaged = [line.partition(": /")[0] for line in watch.lines if "file is not a database" in line]
+    assert damaged == [
+        "anna: what is known of its earlier periods cannot be read",
+        f"{begins} anna: what was sent of its reading cannot be looked up",
+        f"{begins} anna: its reading cannot be looked up",
+        "anna: what is old of its readings is not erased",
+    ]
+
+
+@asynchronous
+async def test_an_ending_that_cannot_be_stored_is_told(tmp_path, monkeypatch):
+    town = SettledTown(tmp_path / "town", [])
+    (anna,) = meters_of(town, tmp_path, ["anna"]).values()
+    async with Watching(town, [anna], {"anna": Known({START: Reading(5, 0)})}) as watch:
+        watch.readings._sent["anna", START] = Accepted(Stage.SETTLEMENT, 1, Reading(5, 0))
+
+        async def ended(start: int) -> Ended:
+            return Ended(None, (), Result(bytes(32), bytes(32), (1,) + (0,) * (len(Verdict) - 1), 0), "")
+
+        monkeypatch.setattr(watch.stages[Stage.SETTLEMENT], "ended", ended)
+        (anna.home.path / STORE).write_bytes(b"no database" * 100)
+        town.clock.move_to(1000 * END)
+        assert await watch.readings.follow(START, [anna]) is True
+    assert any("anna: how its reading ended is not stored: " in line for line in watch.lines)

@@ -192,6 +192,22 @@ def test_a_meter_that_is_not_enrolled_does_not_stop_the_others(small):
     assert any("x: no receipt: party 0: refused: unknown-meter" in line for line in lines)
 
 
+def test_a_damaged_store_is_told_and_stops_no_other_meter(small):
+    """One file of a representative's thousands, at the start and at the daily tidying up."""
+    damaged, good = small.meter("d"), small.meter("g")
+    damaged.home.store.write_bytes(b"no database" * 100)
+    watched, lines = watch(small, [damaged, good])
+    assert small.run(watched.run(2)) is False
+    assert states(good) == [(START, State.VERIFIED), (START + Q, State.VERIFIED)]
+    reports = {line.partition(": /")[0] for line in lines if "file is not a database" in line}
+    assert reports == {
+        "d: what it has begun is not known",
+        "d: what is old is not erased",
+        "2026-11-21T12:00:00Z d: not submitted",
+        "2026-11-21T12:15:00Z d: not submitted",
+    }
+
+
 def test_a_file_that_becomes_wrong_is_told_without_its_content(small, tmp_path):
     path = tmp_path / "orders.csv"
     path.write_text("period,side,price,quantity\n2026-11-21T12:00:00Z,buy,0.2000,1.500\n")
