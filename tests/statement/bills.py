@@ -27,7 +27,9 @@ def sheet(content: Content, rows: Sequence[Row], values: Iterable[tuple[int, ...
     return ReceivedSheet(Title(Claimant.METER, "m1", content, 0, columns, tuple(rows)), True, tuple(values))
 
 
-def sheets(booked: Sequence[Booked], added: int = 0) -> tuple[ReceivedSheet, ReceivedSheet]:
+def sheets(
+    booked: Sequence[Booked], added: int = 0, months: Months = CALENDAR.months
+) -> tuple[ReceivedSheet, ReceivedSheet]:
     """Amounts and lines. `added`: cents that the parties have put on every amount."""
     bills = bill(Booking(Account("m1", supplier), *each) for supplier, *each in booked)
     amounts = [
@@ -35,7 +37,10 @@ def sheets(booked: Sequence[Booked], added: int = 0) -> tuple[ReceivedSheet, Rec
         for account, each in bills.items()
     ]
     lines = [
-        (Row(f"supplier/{account.supplier}", _entries(booked, account.supplier, line), _facts(line)), astuple(volumes))
+        (
+            Row(f"supplier/{account.supplier}", _entries(booked, account.supplier, line), _facts(line, months)),
+            astuple(volumes),
+        )
         for account, each in bills.items()
         for line, volumes in each.lines.items()
     ]
@@ -53,5 +58,5 @@ def _entries(booked: Sequence[Booked], supplier: str, line: Line) -> int:
     return sum(1 + (each[4] is not None) for each in booked if each[:2] == (supplier, line))
 
 
-def _facts(line: Line) -> tuple[int, ...]:
-    return *line.rates.facts, CALENDAR.months.read(line.month), int(line.estimated)
+def _facts(line: Line, months: Months) -> tuple[int, ...]:
+    return *line.rates.facts, months.read(line.month), int(line.estimated)
