@@ -63,7 +63,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "parties",
             "parties.compute.channel",
             "parties.compute.messages",
-            "parties.compute.service_messages",
+            "parties.compute.clearing_messages",
             "parties.compute.settlement_messages",
             "mpc_market.rules.money",
             "mpc_market.wire.codec",  # what a share word is

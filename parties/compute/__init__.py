@@ -4,7 +4,7 @@
 service of a compute party, as its worker for one attempt at one round of a running market; or by a coordinator
 (`parties.local`) that owns all orders, for any number of rounds. Over the socket pair come the party's number, where
 its peers listen, the tokens shared with each, the names of the files with its key and certificate, and then rounds;
-back go stages, verdicts, results and failures (`channel`, `messages`, `service_messages`, `settlement_messages`).
+back go stages, verdicts, results and failures (`channel`, `messages`, `clearing_messages`, `settlement_messages`).
 Nothing on it is pickled.
 
 The process ends when the coordinator's end of the socket pair closes, whatever it is doing then; it ignores

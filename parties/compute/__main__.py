@@ -16,9 +16,9 @@ from mpc_market.secure.service_round import ServiceRoundShares, compute_service_
 from mpc_market.secure.settlement import SettlementShares, settle_periods
 from mpc_market.secure.submissions import Submissions
 from mpc_market.secure.types import OnVerdicts
+from parties.compute.clearing_messages import ClearingJob
 from parties.compute.engine import BookArrays, Engine, MonthArrays, RowArrays, SubmissionArrays
 from parties.compute.process import main
-from parties.compute.service_messages import ServiceRound
 from parties.compute.settlement_messages import ClosingJob, SettlementJob
 
 THREADS_VARIABLE = "MPC_MARKET_THREADS"
@@ -58,10 +58,10 @@ async def _compute_round(
     )
 
 
-async def _compute_service_round(
+async def _clear(
     network: Network,
     arrays: SubmissionArrays,
-    given: ServiceRound,
+    given: ClearingJob,
     on_verdicts: OnVerdicts,
     on_stage: Callable[[str], None],
     preparation: Preparation | None = None,
@@ -112,9 +112,7 @@ async def _close(
 
 async def _prepare_round(network: Network, orders_max: int, market: Market, method: str) -> Engine:
     preparation = await prepare_round(network, orders_max, market, Method(method), _threads(network.parties))
-    return Engine(
-        partial(_compute_round, preparation=preparation), partial(_compute_service_round, preparation=preparation)
-    )
+    return Engine(partial(_compute_round, preparation=preparation), partial(_clear, preparation=preparation))
 
 
-main(Engine(_compute_round, _compute_service_round, _prepare_round, _settle, _close))
+main(Engine(_compute_round, _clear, _prepare_round, _settle, _close))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mpc_market.network import Network, Vector
 from mpc_market.rules.model import Market
-from parties.compute.service_messages import ServiceRound
+from parties.compute.clearing_messages import ClearingJob
 from parties.compute.settlement_messages import ClosingJob, SettlementJob
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ ComputeRound = Callable[
 ]
 """Clears a round whose shares are taken on trust."""
 
-ComputeServiceRound = Callable[
-    [Network, SubmissionArrays, ServiceRound, "OnVerdicts", OnStage], Awaitable["ServiceRoundShares"]
+ComputeClearing = Callable[
+    [Network, SubmissionArrays, ClearingJob, "OnVerdicts", OnStage], Awaitable["ServiceRoundShares"]
 ]
 """Checks and clears a round of a running market."""
 
@@ -94,7 +94,7 @@ class Engine:
     """What computes; None for what it cannot do."""
 
     compute_round: ComputeRound | None = None
-    compute_service_round: ComputeServiceRound | None = None
+    compute_clearing: ComputeClearing | None = None
     prepare_round: PrepareRound | None = None
     compute_settlement: ComputeSettlement | None = None
     compute_closing: ComputeClosing | None = None

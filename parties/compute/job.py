@@ -17,10 +17,9 @@ from mpc_market.errors import MarketError, ProtocolError
 from parties.compute.channel import Channel, Header
 from parties.compute.engine import OnStage
 from parties.compute.limit import time_limit
-from parties.compute.messages import Effort, kind
+from parties.compute.messages import PROCEED, Effort, FoundVerdicts, kind
 from parties.compute.raw import raw
 from parties.compute.report import Report
-from parties.compute.service_messages import PROCEED, FoundVerdicts
 from parties.net.network import PartyNetwork
 
 if TYPE_CHECKING:

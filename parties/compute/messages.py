@@ -30,7 +30,7 @@ from parties.compute.fields import (
 from parties.net import Address
 from parties.tls import Identity
 
-READY, LISTEN, LISTENING, CONNECT, CONNECTED, PREPARE, PREPARED, ROUND, STAGE, RESULT, FAILURE = (
+READY, LISTEN, LISTENING, CONNECT, CONNECTED, PREPARE, PREPARED, ROUND, STAGE, VERDICTS, PROCEED, RESULT, FAILURE = (
     "ready",
     "listen",
     "listening",
@@ -40,6 +40,8 @@ READY, LISTEN, LISTENING, CONNECT, CONNECTED, PREPARE, PREPARED, ROUND, STAGE, R
     "prepared",
     "round",
     "stage",
+    "verdicts",
+    "proceed",
     "result",
     "failure",
 )
@@ -253,6 +255,22 @@ class Stage:
     def read(cls, header: Header) -> "Stage":
         """From a message."""
         return cls(read(header, "name", str))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVerdicts:
+    """Worker to service: these are the verdicts. Behind it: one for each submission (uint8)."""
+
+    submissions: int
+
+    def header(self) -> Header:
+        """As a message."""
+        return {"kind": VERDICTS, "submissions": self.submissions}
+
+    @classmethod
+    def read(cls, header: Header) -> "FoundVerdicts":
+        """From a message."""
+        return cls(read_number(header, "submissions", ORDERS_MAX))
 
 
 class Effort(NamedTuple):

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 from mpc_market.errors import MarketError, ProtocolError
 from parties.compute.channel import Channel, ChannelClosedError
+from parties.compute.clearing import run_clearing
+from parties.compute.clearing_messages import CLEAR, ClearingJob
 from parties.compute.engine import Engine
 from parties.compute.job import leave
 from parties.compute.limit import time_limit
@@ -30,8 +32,6 @@ from parties.compute.messages import (
     failure_header,
     kind,
 )
-from parties.compute.service_messages import SERVICE_ROUND, ServiceRound
-from parties.compute.service_round import run_service_round
 from parties.compute.settlement import run_closing, run_settlement
 from parties.compute.settlement_messages import CLOSE, SETTLE, ClosingJob, SettlementJob
 from parties.net import Doors, Peering
@@ -118,10 +118,10 @@ async def _run_round(channel: Channel, network: PartyNetwork, engine: Engine) ->
         _allow(network, given.orders)
         await clear_round(channel, network, engine.compute_round, given)
         return False
-    if kind(header) == SERVICE_ROUND and engine.compute_service_round is not None:
-        agreed = ServiceRound.read(header)
+    if kind(header) == CLEAR and engine.compute_clearing is not None:
+        agreed = ClearingJob.read(header)
         _allow(network, agreed.orders)
-        await run_service_round(channel, network, engine.compute_service_round, agreed)
+        await run_clearing(channel, network, engine.compute_clearing, agreed)
         return True
     if kind(header) == SETTLE and engine.compute_settlement is not None:
         rows = SettlementJob.read(header)

@@ -18,6 +18,7 @@ from mpc_market.rules.model import VOLUMES, Market
 from mpc_market.rules.money import Cents, Scale
 from parties.compute.channel import Header
 from parties.compute.fields import (
+    WORD_BYTES,
     malformed,
     market_header,
     numbers_header,
@@ -28,7 +29,6 @@ from parties.compute.fields import (
     read_seed,
 )
 from parties.compute.messages import Effort
-from parties.compute.service_messages import WORD_BYTES
 
 SETTLE, SETTLED, CLOSE, CLOSED = "settle", "settled", "close", "closed"
 

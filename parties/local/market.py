@@ -19,14 +19,17 @@ from mpc_market.network import Vector
 from mpc_market.rules.model import Clearing, Market, Order, check_orders
 from mpc_market.secure.clearing import Method
 from parties.compute.channel import ChannelClosedError, Header
+from parties.compute.fields import WORD_BYTES
 from parties.compute.messages import (
     CONNECTED,
     FAILURE,
     LISTENING,
     PREPARED,
+    PROCEED,
     READY,
     RESULT,
     STAGE,
+    VERDICTS,
     Connect,
     Listen,
     Listening,
@@ -38,7 +41,6 @@ from parties.compute.messages import (
     kind,
     read_failure,
 )
-from parties.compute.service_messages import PROCEED, VERDICTS, WORD_BYTES
 from parties.compute.settlement_messages import CLOSED, SETTLED
 from parties.local.dealing import Columns, Ids, hand_over
 from parties.local.delivery import put_together

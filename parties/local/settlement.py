@@ -18,8 +18,7 @@ from mpc_market.field.shamir import recombine, share, threshold
 from mpc_market.network import Vector
 from mpc_market.rules.model import VOLUMES, Market
 from parties.compute.channel import Header
-from parties.compute.messages import Effort, kind
-from parties.compute.service_messages import VERDICTS, FoundVerdicts
+from parties.compute.messages import VERDICTS, Effort, FoundVerdicts, kind
 from parties.compute.settlement_messages import CLOSED, SETTLED, TOTAL_WORDS, ClosingDone, SettlementDone
 from parties.worker import ClosingInput, ClosingResult, GroupTotal, SettlementInput, SettlementResult
 from parties.worker.settlement import check_closed, check_settled

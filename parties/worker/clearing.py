@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from mpc_market.errors import InvalidSettingsError, ShareError
 from mpc_market.rules.model import Market
+from parties.compute.clearing_messages import ClearingDone, ClearingJob
+from parties.compute.fields import WORD_BYTES
 from parties.compute.messages import Effort
-from parties.compute.service_messages import WORD_BYTES, ServiceResult, ServiceRound
 from parties.worker.errors import WorkerError
 
 _VALID = 0
@@ -59,7 +60,7 @@ class ClearingInput:
         """How many verdicts are due: one for each submission."""
         return len(self.words)
 
-    def message(self, seconds: float) -> tuple[ServiceRound, list[bytes]]:
+    def message(self, seconds: float) -> tuple[ClearingJob, list[bytes]]:
         """The message to the worker, and the raw bytes behind it."""
         ids = [order_id.encode() for order_id in self.order_ids]
         count = len(self.words)
@@ -72,7 +73,7 @@ class ClearingInput:
             ]
         except struct.error:
             raise InvalidSettingsError("maxima and numbers of suppliers must be integers from 0 on") from None
-        header = ServiceRound(
+        header = ClearingJob(
             count,
             self.orders_each,
             self.supplier_count,
@@ -112,7 +113,7 @@ class ClearingResult:
         return 0 if self.price is None else self.price + 1
 
     @classmethod
-    def of(cls, result: ServiceResult, raw: bytes) -> "ClearingResult":
+    def of(cls, result: ClearingDone, raw: bytes) -> "ClearingResult":
         """From the worker's message and the raw bytes behind it.
 
         Raises: WorkerError if they contradict each other.

@@ -10,8 +10,8 @@ from mpc_market.rules.model import VOLUMES, Market
 from mpc_market.rules.money import Scale
 from mpc_market.wire.codec import bytes_words
 from mpc_market.wire.errors import WireError
+from parties.compute.fields import WORD_BYTES
 from parties.compute.messages import Effort
-from parties.compute.service_messages import WORD_BYTES
 from parties.compute.settlement_messages import (
     ENTRY_WORDS,
     GROUP_NUMBERS,

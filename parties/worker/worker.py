@@ -10,14 +10,18 @@ from typing import Any, Self, TypeVar
 from mpc_market.errors import MarketError
 from mpc_market.rules.model import Market
 from parties.compute.channel import ChannelClosedError, Header
+from parties.compute.clearing_messages import CLEARED, ClearingDone
 from parties.compute.messages import (
     CONNECTED,
     FAILURE,
     LISTENING,
     PREPARED,
+    PROCEED,
     READY,
     STAGE,
+    VERDICTS,
     Connect,
+    FoundVerdicts,
     Listen,
     Listening,
     Prepare,
@@ -26,7 +30,6 @@ from parties.compute.messages import (
     kind,
     read_failure,
 )
-from parties.compute.service_messages import PROCEED, SERVICE_RESULT, VERDICTS, FoundVerdicts, ServiceResult
 from parties.compute.settlement_messages import CLOSED, SETTLED, ClosingDone, SettlementDone
 from parties.net import Address
 from parties.worker.clearing import ClearingInput, ClearingResult
@@ -161,8 +164,8 @@ class Worker:
         Raises: PeerError, WorkerError, ProtocolError, BookTooLargeError, InvalidSettingsError, ShareError; what
         `on_verdicts` and `on_stage` raise.
         """
-        done, payload = await self._compute(given, SERVICE_RESULT, on_verdicts, seconds, on_stage)
-        result = ClearingResult.of(ServiceResult.read(done), payload)
+        done, payload = await self._compute(given, CLEARED, on_verdicts, seconds, on_stage)
+        result = ClearingResult.of(ClearingDone.read(done), payload)
         self._done = True
         return result
 
@@ -242,8 +245,8 @@ class Worker:
         nbytes = 0
         if what == VERDICTS:
             nbytes = self._check_verdicts(FoundVerdicts.read(header))
-        elif what == SERVICE_RESULT:
-            nbytes = self._check_result(ServiceResult.read(header))
+        elif what == CLEARED:
+            nbytes = self._check_result(ClearingDone.read(header))
         elif what == SETTLED:
             nbytes = check_settled(self._given, SettlementDone.read(header))
         elif what == CLOSED:
@@ -258,7 +261,7 @@ class Worker:
             raise WorkerError("verdicts")
         return found.submissions
 
-    def _check_result(self, result: ServiceResult) -> int:
+    def _check_result(self, result: ClearingDone) -> int:
         """The same."""
         given = self._given
         if not isinstance(given, ClearingInput):

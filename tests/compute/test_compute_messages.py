@@ -18,9 +18,11 @@ from mpc_market.errors import (
     ShareError,
 )
 from mpc_market.rules.model import Market, Rationing
+from parties.compute.clearing_messages import ClearingDone, ClearingJob
 from parties.compute.messages import (
     Connect,
     Effort,
+    FoundVerdicts,
     Listen,
     Listening,
     Prepare,
@@ -33,7 +35,6 @@ from parties.compute.messages import (
     kind,
     read_failure,
 )
-from parties.compute.service_messages import FoundVerdicts, ServiceResult, ServiceRound
 from parties.net import Address
 from parties.tls import Identity
 
@@ -48,11 +49,11 @@ MESSAGES: list[Any] = [
     Listen("127.0.0.1"),
     Prepare(500, Market(), "sort"),
     Prepared(17, 0.5),
-    ServiceRound(7, 2, 3, Market(12, 16, Rationing.LOTTERY), bytes(32), bytes(range(32)), "sort", 40, True, 2.5),
-    ServiceRound(0, 1, 0, Market(20, 24), bytes(32), bytes(32), "select", 0, False, 60.0),
+    ClearingJob(7, 2, 3, Market(12, 16, Rationing.LOTTERY), bytes(32), bytes(range(32)), "sort", 40, True, 2.5),
+    ClearingJob(0, 1, 0, Market(20, 24), bytes(32), bytes(32), "select", 0, False, 60.0),
     FoundVerdicts(7),
-    ServiceResult(17, 7, 6, 3, 2, EFFORT),
-    ServiceResult(None, 0, 0, 0, 1, EFFORT),
+    ClearingDone(17, 7, 6, 3, 2, EFFORT),
+    ClearingDone(None, 0, 0, 0, 1, EFFORT),
     RoundInput(5, Market(12, 16, Rationing.LOTTERY), bytes(range(32)), "sort", 17, 4),
     RoundInput(0, Market(20, 24), None, "select", 0, 1),
     Stage("sort"),
@@ -140,12 +141,12 @@ def test_only_errors_of_ours_arrive_as_themselves(name: str) -> None:
         (Listen("a"), {"ports": [1, 65536]}, "ports"),
         (Listen("a"), {"ports": [True, 5]}, "ports"),
         (
-            ServiceRound(0, 1, 0, Market(), bytes(32), bytes(32), "sort", 0, True, 1.0),
+            ClearingJob(0, 1, 0, Market(), bytes(32), bytes(32), "sort", 0, True, 1.0),
             {"check_seed": "00"},
             "check_seed",
         ),
         (
-            ServiceRound(0, 1, 0, Market(), bytes(32), bytes(32), "sort", 0, True, 1.0),
+            ClearingJob(0, 1, 0, Market(), bytes(32), bytes(32), "sort", 0, True, 1.0),
             {"orders_each": 0},
             "orders_each",
         ),
@@ -157,10 +158,10 @@ def test_what_cannot_be_is_refused_by_name(message: Any, changes: dict[str, Any]
 
 
 def test_more_orders_than_are_exact_are_refused() -> None:
-    header = ServiceRound(2**12, 1, 0, Market(12, 24), bytes(32), bytes(32), "sort", 0, True, 1.0).header()
-    assert ServiceRound.read(header).orders == 4096
+    header = ClearingJob(2**12, 1, 0, Market(12, 24), bytes(32), bytes(32), "sort", 0, True, 1.0).header()
+    assert ClearingJob.read(header).orders == 4096
     with pytest.raises(BookTooLargeError):
-        ServiceRound.read(header | {"orders_each": 2})
+        ClearingJob.read(header | {"orders_each": 2})
 
 
 def test_ports() -> None:

@@ -28,7 +28,7 @@ from parties.audit.evidence_files import read_evidence, read_messages
 from parties.audit.fetching import ServedError, _page
 from parties.audit.told import Teller
 from parties.client.documents import PeriodDocument, problem_of
-from parties.compute import messages, raw, service_messages, settlement_messages
+from parties.compute import messages, raw, settlement_messages
 from parties.compute.channel import Channel, ChannelClosedError
 from parties.files.disputes import arbiter_text, read_arbiter, read_dispute
 from parties.files.market import read_market
@@ -210,7 +210,7 @@ HEADERS: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], object]]] = 
         settlement_messages.ClosingDone.read,
     ),
     "listen": (messages.Listen("127.0.0.1", 9000, 9100).header(), messages.Listen.read),
-    "verdicts": (service_messages.FoundVerdicts(7).header(), service_messages.FoundVerdicts.read),
+    "verdicts": (messages.FoundVerdicts(7).header(), messages.FoundVerdicts.read),
 }
 """Fields that were valid JSON; the errors are `MarketError`, of which those of settings are some."""
 

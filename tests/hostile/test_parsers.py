@@ -176,7 +176,7 @@ NOT_FROM_OUTSIDE = {
     "parties.settling.calendar:Months.read": "a month in an option of a command; tests/settling/test_calendar.py",
     "parties.audit.saved:read_line": "a line that `read_lines` has read before",
     "parties.local.market:LocalParties.clear": "bytes of the length that a spoilt `RoundResult` announces",
-    "parties.worker.clearing:ClearingResult.of": "bytes of the length that a spoilt `ServiceResult` announces",
+    "parties.worker.clearing:ClearingResult.of": "bytes of the length that a spoilt `ClearingDone` announces",
     "parties.worker.settlement:_numbers": "bytes of the length that a spoilt `SettlementDone` announces",
     "parties.meter.metering:read_file": "hands on to `read_telegrams`",
     "parties.meter.sources:read_market": "hands on to `read_running`",

@@ -10,7 +10,7 @@ from mpc_market.errors import PeerError, ProtocolError
 from mpc_market.field.shamir import recombine, share
 from mpc_market.rules.model import Market, Order, Side
 from mpc_market.rules.settlement import Entry, Reading, settle, total
-from parties.compute.service_messages import FoundVerdicts
+from parties.compute.messages import FoundVerdicts
 from parties.local import LocalParties
 from parties.local.settlement import announced, share_readings
 from parties.worker import SettlementInput

@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from mpc_market.errors import ProtocolError
-from parties.compute import service_round
+from parties.compute import clearing
+from parties.compute.clearing_messages import ClearingDone, ClearingJob
 from parties.compute.engine import Engine, SubmissionArrays
 from parties.compute.process import main
-from parties.compute.service_messages import ServiceResult, ServiceRound
 
 ROGUE, DEED = int(sys.argv[1]), sys.argv[2]
 SECRET = "price 4711"
@@ -70,7 +70,7 @@ async def do(network: Any) -> None:
 
 
 async def compute(
-    network: Any, arrays: SubmissionArrays, given: ServiceRound, on_verdicts: Any, on_stage: Callable[[str], None]
+    network: Any, arrays: SubmissionArrays, given: ClearingJob, on_verdicts: Any, on_stage: Callable[[str], None]
 ) -> Any:
     """A round in the clear, with a deed of one party in the middle of it."""
     on_stage("validity")
@@ -101,15 +101,15 @@ async def prepare(network: Any, *_: object) -> Engine:
         await asyncio.sleep(600)
     for label in range(10, 10 + network.parties):
         await pass_on(network, label)
-    return Engine(compute_service_round=compute)
+    return Engine(compute_clearing=compute)
 
 
-class TooLarge(ServiceResult):
+class TooLarge(ClearingDone):
     def header(self) -> dict[str, Any]:
         return super().header() | {"valid": 2**40}
 
 
 if __name__ == "__main__":
     if DEED == "too large":
-        service_round.ServiceResult = TooLarge  # type: ignore[misc]
-    main(Engine(compute_service_round=compute, prepare_round=prepare))
+        clearing.ClearingDone = TooLarge  # type: ignore[misc]
+    main(Engine(compute_clearing=compute, prepare_round=prepare))

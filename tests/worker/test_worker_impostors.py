@@ -36,7 +36,7 @@ def test_what_is_no_worker_is_refused(code: str, message: str) -> None:
     run(test)
 
 
-@pytest.mark.parametrize("kind", ["service result", "verdicts"])
+@pytest.mark.parametrize("kind", ["cleared", "verdicts"])
 def test_an_answer_that_nobody_asked_for_is_refused(kind: str) -> None:
     code = READY + "\n".join(
         (

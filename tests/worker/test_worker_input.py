@@ -10,9 +10,9 @@ import pytest
 from mpc_market.errors import InvalidSettingsError, ShareError
 from mpc_market.rules.model import Market
 from parties.compute.channel import Channel
+from parties.compute.clearing import _raw_result, _read_submissions
+from parties.compute.clearing_messages import ClearingDone, ClearingJob
 from parties.compute.messages import Effort
-from parties.compute.service_messages import ServiceResult, ServiceRound
-from parties.compute.service_round import _raw_result, _read_submissions
 from parties.worker import ClearingInput, ClearingResult, WorkerError
 
 MARKET = Market(3, 4)
@@ -38,7 +38,7 @@ def test_what_the_service_gives_is_what_the_process_reads(verdicts: bytes | None
         header, raw = replace(GIVEN, verdicts=verdicts).message(2.0)
         sender, receiver = Channel(ours), Channel(theirs)
         await sender.send(header.header(), *raw, b"end")
-        read = ServiceRound.read(await receiver.receive())
+        read = ClearingJob.read(await receiver.receive())
         assert read == header
         arrays = await _read_submissions(receiver, read)
         assert await receiver.read(3) == b"end"
@@ -79,7 +79,7 @@ def test_the_answer_is_read_by_submission() -> None:
         accepted, traded = np.array([[2**60, 2]], np.uint64), np.array([[3, 4]], np.uint64)
         verdicts = np.array([2, 0], np.uint8)
 
-    result = ServiceResult(5, 2, 1, 2, 2, EFFORT)
+    result = ClearingDone(5, 2, 1, 2, 2, EFFORT)
     raw = b"".join(_raw_result(Shares))  # type: ignore[arg-type]
     assert len(raw) == result.raw_bytes
     read = ClearingResult.of(result, raw)
@@ -93,6 +93,6 @@ def test_nothing_at_all() -> None:
     header, raw = empty.message(1.0)
     assert header.orders == 0
     assert b"".join(raw) == b""
-    assert ClearingResult.of(ServiceResult(None, 0, 0, 0, 1, EFFORT), b"") == ClearingResult(
+    assert ClearingResult.of(ClearingDone(None, 0, 0, 0, 1, EFFORT), b"") == ClearingResult(
         None, b"", (), (), (), (), (), EFFORT
     )

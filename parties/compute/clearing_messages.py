@@ -1,9 +1,9 @@
 """The messages of a round of a running market, between a compute party's service and its worker.
 
-    service → worker   ServiceRound     the agreed set, with this party's words of it
+    service → worker   ClearingJob     the agreed set, with this party's words of it
     worker  → service  FoundVerdicts    which submissions are valid; not if the service knew it already
     service → worker   PROCEED          all parties have signed and stored these verdicts
-    worker  → service  ServiceResult    price and shares of the result
+    worker  → service  ClearingDone    price and shares of the result
 
 As in `messages`, public numbers travel in the header, ids, verdicts and shares as raw bytes behind it: all integers
 little-endian.
@@ -14,29 +14,26 @@ from dataclasses import dataclass
 from mpc_market.rules.model import Market
 from parties.compute.channel import Header
 from parties.compute.fields import (
-    ORDERS_MAX,
+    WORD_BYTES,
     malformed,
     market_header,
     numbers_header,
     read,
     read_market,
-    read_number,
     read_numbers,
     read_seconds,
     read_seed,
 )
 from parties.compute.messages import Effort, read_price
 
-SERVICE_ROUND, VERDICTS, PROCEED, SERVICE_RESULT = "service round", "verdicts", "proceed", "service result"
-
-WORD_BYTES = 8
+CLEAR, CLEARED = "clear", "cleared"
 
 _ROUND = ("submissions", "orders_each", "supplier_count", "ids_bytes")
 _RESULT = ("submissions", "valid", "suppliers", "orders_each")
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceRound:
+class ClearingJob:
     """Service to worker: a round of s submissions of K orders each, to be done within `seconds`.
 
     Behind it: the lengths in bytes of the s·K order ids (uint32), the ids one after another (UTF-8, `ids_bytes`); for
@@ -68,7 +65,7 @@ class ServiceRound:
     def header(self) -> Header:
         """As a message."""
         return {
-            "kind": SERVICE_ROUND,
+            "kind": CLEAR,
             **numbers_header(self, _ROUND),
             **market_header(self.market),
             "check_seed": self.check_seed.hex(),
@@ -79,7 +76,7 @@ class ServiceRound:
         }
 
     @classmethod
-    def read(cls, header: Header) -> "ServiceRound":
+    def read(cls, header: Header) -> "ClearingJob":
         """From a message."""
         submissions, orders_each, supplier_count, ids_bytes = read_numbers(header, _ROUND)
         given = cls(
@@ -101,23 +98,7 @@ class ServiceRound:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundVerdicts:
-    """Worker to service: these are the verdicts. Behind it: one for each submission (uint8)."""
-
-    submissions: int
-
-    def header(self) -> Header:
-        """As a message."""
-        return {"kind": VERDICTS, "submissions": self.submissions}
-
-    @classmethod
-    def read(cls, header: Header) -> "FoundVerdicts":
-        """From a message."""
-        return cls(read_number(header, "submissions", ORDERS_MAX))
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceResult:
+class ClearingDone:
     """Worker to service: the outcome, and what it took.
 
     Behind it: the verdict on every submission (uint8); for every supplier the number of its users with valid
@@ -141,14 +122,14 @@ class ServiceResult:
     def header(self) -> Header:
         """As a message."""
         return {
-            "kind": SERVICE_RESULT,
+            "kind": CLEARED,
             "price": self.price,
             **numbers_header(self, _RESULT),
             **self.effort.fields(),
         }
 
     @classmethod
-    def read(cls, header: Header) -> "ServiceResult":
+    def read(cls, header: Header) -> "ClearingDone":
         """From a message."""
         submissions, valid, suppliers, orders_each = read_numbers(header, _RESULT)
         return cls(read_price(header), submissions, valid, suppliers, orders_each, Effort.read(header))
