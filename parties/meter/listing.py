@@ -8,6 +8,7 @@ to no log.
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -72,7 +73,10 @@ def read_listing(
 
 
 class Listing(Generic[_T]):
-    """What a file lists by meter and period. Raises: InputError if it cannot be used."""
+    """What a file lists, by meter and then by period: a representative asks for each of thousands of meters.
+
+    Raises: InputError if it cannot be used.
+    """
 
     def __init__(self, path: str, read: Callable[[Problems], Mapping[Key, _T]]) -> None:
         self.path = path
@@ -88,8 +92,15 @@ class Listing(Generic[_T]):
         self.listed = self._checked()
         return True
 
-    def _checked(self) -> Mapping[Key, _T]:
+    def of_meter(self, meter: str) -> Mapping[int, _T]:
+        """What is listed for one meter, by period, as last read."""
+        return self.listed.get(meter, {})
+
+    def _checked(self) -> Mapping[str, Mapping[int, _T]]:
         problems = Problems()
         found = self._read(problems)
         problems.check()
-        return found
+        by_meter: defaultdict[str, dict[int, _T]] = defaultdict(dict)
+        for (meter, start), listed in found.items():
+            by_meter[meter][start] = listed
+        return dict(by_meter)

@@ -87,12 +87,12 @@ class FromFile:
 
     def of(self, start: int) -> Reading | None:
         """See `Metered`."""
-        return self._file.listed.get((self._meter, start))
+        return self._file.of_meter(self._meter).get(start)
 
     def since(self, start: int) -> Mapping[int, Reading]:
         """See `Metered`."""
-        listed = self._file.listed.items()
-        return {period: reading for (meter, period), reading in listed if meter == self._meter and period >= start}
+        listed = self._file.of_meter(self._meter)
+        return {period: reading for period, reading in listed.items() if period >= start}
 
     def why_none(self, start: int) -> str:  # noqa: ARG002  (the same for every period)
         """See `Metered`."""

@@ -64,11 +64,7 @@ class WishFile(Listing[Sequence[Wish]]):
     @property
     def count(self) -> int:
         """How many orders it lists."""
-        return sum(map(len, self.listed.values()))
-
-    def of(self, meter: str, start: int) -> Sequence[Wish]:
-        """The orders of a meter in a period, as last read."""
-        return self.listed.get((meter, start), ())
+        return sum(len(orders) for periods in self.listed.values() for orders in periods.values())
 
 
 class FromFile:
@@ -78,7 +74,7 @@ class FromFile:
         self._file, self._meter = file, meter
 
     def of(self, start: int) -> Sequence[Wish]:
-        return self._file.of(self._meter, start)
+        return self._file.of_meter(self._meter).get(start, ())
 
 
 def read_wishes(path: str, market: MarketFile, maxima: Mapping[str, int], problems: Problems) -> Listed:

@@ -12,6 +12,7 @@ from mpc_market.errors import InputError
 from mpc_market.wire.layout import Reading
 from parties.files.market import MarketFile
 from parties.files.values import moment_text
+from parties.meter import metered
 from parties.meter.metered import FromFile, FromRegisters, ReadingFile
 from parties.meter.registers import Boundaries, Registers
 from parties.meter.store import Store
@@ -138,3 +139,26 @@ def test_a_file_that_cannot_be_used_says_where(tmp_path: Path) -> None:
     path.write_text("period,import\n")
     with pytest.raises(InputError, match="meter, period, import, export"):
         ReadingFile(str(path), MARKET, {"m": 500, "n": 500})
+
+
+def test_what_all_meters_ask_for_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A representative's meters each ask for their own rows: counted, since thousands of them share one file."""
+    looked_at = []
+
+    class Counted(dict):
+        def items(self):
+            for row in super().items():
+                looked_at.append(row)
+                yield row
+
+    meters = [f"m{i}" for i in range(30)]
+    rows = Counted({(meter, START + QUARTER * k): Reading(k, 0) for meter in meters for k in range(4)})
+    monkeypatch.setattr(metered, "read_readings", lambda *_: rows)
+    path = tmp_path / "readings.csv"
+    path.touch()
+    file = ReadingFile(str(path), MARKET, dict.fromkeys(meters, 500))
+    for meter in meters:
+        assert list(FromFile(file, meter).since(START + QUARTER)) == [START + QUARTER * k for k in (1, 2, 3)]
+        assert FromFile(file, meter).of(START + 2 * QUARTER) == Reading(2, 0)
+    assert len(looked_at) == len(rows)
+    assert FromFile(file, "another").since(0) == {}

@@ -85,7 +85,7 @@ def test_wrong_rows_are_named_with_their_line(path, text, expected):
 def test_a_file_is_read_again_when_it_changes(path):
     path.write_text(HEADER + GOOD)
     file = WishFile(str(path), MARKET, MAXIMA)
-    assert (file.count, len(file.of("m17", NOON)), file.of("m18", NOON)) == (1, 1, ())
+    assert (file.count, len(file.of_meter("m17")[NOON]), file.of_meter("m18")) == (1, 1, {})
     path.write_text(HEADER + GOOD * 2)
     assert file.count == 1
     file.refresh()
