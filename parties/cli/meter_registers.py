@@ -27,7 +27,8 @@ def listen(
     and forecasts.
 
     Runs beside `watch`, so that nothing is missed while one of the two is started again. A corrupt telegram
-    is left out and reported.
+    is left out and reported. One whose clock is not later than before is left out too; six of them in a row show that
+    the clock was ahead before: they are used and reported.
 
     \b
     Example:
@@ -55,15 +56,20 @@ def read(
 ) -> None:
     """Read a file of P1 telegrams (DSMR 4 and 5, e-MUCS) into the meter's store, for readings and forecasts.
 
-    Nothing is stored if a telegram is corrupt.
+    Nothing is stored if a telegram is corrupt. Telegrams that are not later than one before are left out, and counted.
 
     Exit code: 0 read; 2 bad input, each problem with its line.
     """
-    from parties.meter.metering import read_file  # noqa: PLC0415
+    from parties.meter.metering import ran_back_text, read_file  # noqa: PLC0415
     from parties.meter.sources import open_meters  # noqa: PLC0415
 
     _, settings, (meter,) = open_meters([Path(home)], market)
     problems = Problems()
-    count, new = read_file(telegrams, meter.store, settings.rhythm.length, problems)
+    done = read_file(telegrams, meter.store, settings.rhythm.length, problems)
     problems.check()
-    typer.echo(f"{printable(telegrams, 200)}: {count} telegrams, registers at {new} more ends of periods")
+    name = printable(telegrams, 200)
+    for moments in done.ran_back:
+        typer.echo(f"{name}: {ran_back_text(*moments)}")
+    if done.left_out:
+        typer.echo(f"{name}: {done.left_out} telegrams left out: they are not later than one before")
+    typer.echo(f"{name}: {done.telegrams} telegrams, registers at {done.new} more ends of periods")

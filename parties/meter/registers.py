@@ -10,11 +10,17 @@ out, never guessed: a period has no energy if the registers at one of its ends a
 `TOLERANCE` seconds on both sides), or if the meter was exchanged or restarted within it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 TOLERANCE = 60
 """Seconds: readings at most this far apart are interpolated between; meters send one every 1 or 10 s."""
+
+RAN_BACK = 6
+"""After this many readings in a row that run back the clock was wrong before them: a minute, with one every 10 s."""
+
+RanBack = Callable[[int, int], None]
+"""Told the moment, UTC seconds, from which and to which the clock of the readings ran back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +66,33 @@ class Energy:
 class Boundaries:
     """Finds the boundaries in a stream of readings, in the sequence in which the meter sends them."""
 
-    def __init__(self, length: int, tolerance: int = TOLERANCE) -> None:
-        """`length`: seconds of a period; `tolerance`: seconds over which readings are interpolated."""
+    def __init__(self, length: int, ran_back: RanBack | None = None, tolerance: int = TOLERANCE) -> None:
+        """`length`: seconds of a period; `ran_back`: told when it begins anew; `tolerance`: seconds over which readings
+        are interpolated.
+        """
         self._length = length
         self._tolerance = tolerance
+        self._ran_back = ran_back
         self._previous: Registers | None = None
+        self._behind: list[Registers] = []  # not later than the previous one, in a row
+        self._left_out = 0
         self._broken_in = -1  # the period with the latest break, by its number since 1970
 
+    @property
+    def left_out(self) -> int:
+        """How many readings were of no use: not later than one before."""
+        return self._left_out + len(self._behind)
+
     def add(self, reading: Registers) -> list[Boundary]:
-        """The boundaries that are known now, earliest first; none if the reading is not later than the last."""
+        """The boundaries that are known now, earliest first; none if the reading is not later than the last.
+
+        Once `RAN_BACK` readings in a row are not, each later than the one before and with registers that run on, it
+        begins anew with them.
+        """
         previous = self._previous
         if previous is not None and reading.at <= previous.at:
-            return []  # sent twice, or the meter's clock was set back: wait until it has caught up
+            return self._add_behind(reading, previous)
+        self._leave_out()
         self._previous = reading
         runs_on = previous is not None and reading.runs_on_from(previous)
         if previous is not None and not runs_on:
@@ -80,6 +101,24 @@ class Boundaries:
             return [self._boundary(reading)] if reading.at % self._length == 0 else []
         first = (previous.at // self._length + 1) * self._length
         return [self._boundary(_between(previous, reading, at)) for at in range(first, reading.at + 1, self._length)]
+
+    def _add_behind(self, reading: Registers, previous: Registers) -> list[Boundary]:
+        """Sent twice, or the clock was set back a little: wait until it has caught up. Or it was far ahead before."""
+        if self._behind and not (reading.at > self._behind[-1].at and reading.runs_on_from(self._behind[-1])):
+            self._leave_out()
+        self._behind.append(reading)
+        if len(self._behind) < RAN_BACK:
+            return []
+        again, self._behind, self._previous = self._behind, [], None
+        if self._broken_in > again[0].at // self._length:  # seen by the clock that was ahead: it was now
+            self._broken_in = (again[0].at - 1) // self._length
+        if self._ran_back is not None:
+            self._ran_back(previous.at, again[0].at)
+        return [boundary for each in again for boundary in self.add(each)]
+
+    def _leave_out(self) -> None:
+        self._left_out += len(self._behind)
+        self._behind.clear()
 
     def _break(self, after: int, until: int) -> None:
         """Note a break in (after, until]. All boundaries in between stay unknown; so the last period is enough."""

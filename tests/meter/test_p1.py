@@ -9,7 +9,7 @@ import pytest
 
 from parties.files.problems import Problems
 from parties.meter import p1
-from parties.meter.metering import follow, read_file
+from parties.meter.metering import ReadFile, follow, read_file
 from parties.meter.p1 import listen, read_telegrams
 from parties.meter.registers import Registers, energies
 from parties.meter.store import Store
@@ -30,14 +30,14 @@ def test_a_file_becomes_energies(tmp_path, store):
     path = tmp_path / "day.p1"
     path.write_bytes(b"".join(belgian(NOON + 10 * i, (i, 2 * i), (0, i)) for i in range(181)))
     problems = Problems()
-    assert read_file(str(path), store, 900, problems) == (181, 3)
+    assert read_file(str(path), store, 900, problems) == ReadFile(181, 3, 0, ())
     assert problems.count == 0
     found = energies(store.boundaries(0), 900)
     assert {start - NOON: (energy.imported, energy.exported) for start, energy in found.items()} == {
         0: (270, 90),
         900: (270, 90),
     }
-    assert read_file(str(path), store, 900, problems) == (181, 0), "the second time nothing is new"
+    assert read_file(str(path), store, 900, problems).new == 0, "the second time nothing is new"
 
 
 def test_a_corrupt_telegram_is_an_error_with_its_line_and_nothing_is_kept(tmp_path, store):
@@ -53,6 +53,22 @@ def test_a_corrupt_telegram_is_an_error_with_its_line_and_nothing_is_kept(tmp_pa
         "check the cable, or the file"
     ]
     assert store.boundaries(0) == []
+
+
+def test_a_file_with_a_clock_ahead_says_so(tmp_path, store):
+    """One telegram is a year ahead, and one is there twice."""
+    moments = [NOON + 10 * i for i in range(91)]
+    path = tmp_path / "day.p1"
+    path.write_bytes(
+        b"".join(dutch(at, (at - NOON, 0), (0, 0)) for at in moments[:10])
+        + dutch(moments[9], (90, 0), (0, 0))
+        + dutch(NOON + 365 * 86_400, (95, 0), (0, 0))
+        + b"".join(dutch(at, (at - NOON, 0), (0, 0)) for at in moments[10:])
+    )
+    done = read_file(str(path), store, 900, Problems())
+    assert (done.telegrams, done.left_out) == (93, 1)
+    assert done.ran_back == ((NOON + 365 * 86_400, moments[10]),)
+    assert energies(store.boundaries(NOON, NOON + 900), 900)[NOON].imported == 900
 
 
 @pytest.mark.parametrize(
@@ -166,20 +182,24 @@ def test_a_device_that_is_not_there_is_tried_again(tmp_path, monkeypatch, line):
 
 def test_registers_at_the_ends_of_periods_are_kept(line, store):
     ours, device = line
-    telegrams = b"".join(dutch(NOON + 10 * i, (i, 0), (0, 0)) for i in range(4))
+    telegrams = b"".join(dutch(NOON + 10 * i, (i, 0), (0, 0)) for i in (10**6, *range(6)))
+    reports: list[str] = []
 
     async def both():
-        task = asyncio.ensure_future(follow(device, store, 20, lambda line: None))
+        task = asyncio.ensure_future(follow(device, store, 20, reports.append))
         await asyncio.sleep(0.1)
         await asyncio.to_thread(os.write, ours, telegrams)
-        while len(store.boundaries(0)) < 2:
+        while len(store.boundaries(0)) < 4:
             await asyncio.sleep(0.01)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
     asyncio.run(both())
-    assert [(boundary.at - NOON, boundary.registers.imported) for boundary in store.boundaries(0)] == [(0, 0), (20, 2)]
+    kept = [(boundary.at - NOON, boundary.registers.imported) for boundary in store.boundaries(0, NOON + 40)]
+    assert kept == [(0, 0), (20, 2), (40, 4)], "although the first telegram was months ahead"
+    ran_back = "ran back from 2027-03-17T05:46:40Z to 2026-11-21T12:00:00Z: it goes on from there"
+    assert reports == [f"{device}: the clock of its telegrams {ran_back}"]
 
 
 def test_a_device_that_is_not_there_is_reported_ever_more_rarely(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parties.meter.registers import TOLERANCE, Boundaries, Energy, Registers, energies
+from parties.meter.registers import TOLERANCE, Boundaries, Boundary, Energy, Registers, energies
 from tests.meter.telegrams import BRUSSELS
 
 QUARTER = 900
@@ -95,6 +95,35 @@ def test_a_clock_that_is_set_back_is_waited_for():
     readings = [reading(START, 0), reading(START + 50, 5), reading(START + 20, 6), reading(START + 50, 7),
                 reading(START + 100, 10)]  # fmt: skip
     assert energies(found(readings, 100), 100) == {START: Energy(10, 0)}
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_after_a_clock_that_was_ahead_it_begins_anew(times):
+    """One telegram, or some, of a meter whose clock was a year ahead: of the good ones after them none is lost."""
+    told = []
+    finder = Boundaries(QUARTER, lambda *moments: told.append(moments))
+    good = [reading(at, at - START) for at in range(START, START + 2 * QUARTER + 1, 10)]
+    ahead = [reading(START + 365 * 86_400 + 10 * i, 300) for i in range(1, times + 1)]
+    boundaries = [found for each in [*good[:31], *ahead, *good[31:]] for found in finder.add(each)]
+    assert energies(boundaries, QUARTER) == {START: Energy(900, 0), START + QUARTER: Energy(900, 0)}
+    assert told == [(ahead[-1].at, good[31].at)]
+    assert finder.left_out == 0
+
+
+def test_a_break_that_was_seen_while_the_clock_was_ahead_counts_when_it_was():
+    """The meter starts again from 0 with a wrong clock, and has soon counted more than before."""
+    readings = [reading(START, 5), reading(START + 10, 6), reading(START + 10**7, 0)]
+    readings += [reading(at, at - START) for at in range(START + 20, START + 2 * QUARTER + 1, 10)]
+    assert energies(found(readings), QUARTER) == {START + QUARTER: Energy(900, 0)}
+
+
+def test_fewer_that_run_back_are_left_out():
+    """Some that were sent again, or out of sequence; those in a row must follow one another."""
+    finder = Boundaries(QUARTER)
+    back = [100, 110, 120, 130, 140, 50, 60, 70, 80, 90]
+    for at in [0, 500, *back, 510, 510]:
+        assert finder.add(reading(START + at, at)) == ([Boundary(reading(START), unbroken=True)] if at == 0 else [])
+    assert finder.left_out == len(back) + 1
 
 
 def test_a_restarted_reader_needs_no_memory():
