@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from mpc_market.errors import InvalidSettingsError, ShareError
 from mpc_market.rules.model import Market
+from mpc_market.wire.codec import WORD_BYTES
 from parties.compute.clearing_messages import ClearingDone, ClearingJob
-from parties.compute.fields import WORD_BYTES
 from parties.compute.messages import Effort
 from parties.worker.errors import WorkerError
 

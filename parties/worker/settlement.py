@@ -8,9 +8,8 @@ from itertools import accumulate, pairwise
 from mpc_market.errors import InvalidSettingsError, ShareError
 from mpc_market.rules.model import VOLUMES, Market
 from mpc_market.rules.money import Scale
-from mpc_market.wire.codec import bytes_words
+from mpc_market.wire.codec import WORD_BYTES, bytes_words
 from mpc_market.wire.errors import WireError
-from parties.compute.fields import WORD_BYTES
 from parties.compute.messages import Effort
 from parties.compute.settlement_messages import (
     ENTRY_WORDS,
