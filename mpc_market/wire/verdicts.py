@@ -1,4 +1,4 @@
-"""The verdicts on the submissions of the agreed set, signed and kept: a retry reuses those of any party.
+"""The verdicts on the submissions of the agreed set, signed and kept: a retry reuses them once all have them.
 
     … ‖ set digest 32 ‖ count u32 ‖ one code u8 per meter of the set, in its sequence
 

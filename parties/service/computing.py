@@ -5,9 +5,10 @@
                 ─ shares of the result stored, done ─ all m done with the same result ─ signed
 
 An attempt that fails anywhere is over for this party: it begins another one, with a fresh worker and fresh keys, and
-the others follow (`attempts` says why that is safe). The verdicts of the first attempt that came to any are reused by
-all. So is the input, which is gathered before the first attempt is begun: it may take minutes, at one party longer than
-at another, and no worker waits for it.
+the others follow (`attempts` says why that is safe). Verdicts that all parties have stored are reused by all. If only
+some have, all check once more, with the same coefficients and fresh masks: nobody signs verdicts on another's word.
+The input is gathered before the first attempt is begun: it may take minutes, at one party longer than at another, and
+no worker waits for it.
 """
 
 import asyncio
@@ -104,10 +105,13 @@ async def _try(current: Round, given: Given, number: int, worker: Worker, run: C
     following.offer(number, worker.address, None if known is None else known.digest)
     others, tokens, told = await first_of(following.until_offered(number), following.until_overtaken(number))
     addresses = [*others[: current.party], worker.address, *others[current.party :]]
-    holders = [peer for peer in sorted(told) if told[peer].verdicts is not None]
+    # The same at all parties: each told so when it offered this attempt.
+    settled = known if all(progress.verdicts is not None for progress in told.values()) else None
 
     async def work() -> Finished:
-        verdicts = await _known_verdicts(current, given, holders)
+        if settled is not None:
+            await _agree_on_verdicts(current, given, settled.codes)
+        verdicts = None if settled is None else settled.codes
         way = Way(addresses, tokens, _attempt_seconds(current))
         return await run(worker, way, verdicts, on_verdicts)
 
@@ -131,22 +135,13 @@ def _attempt_seconds(current: Round) -> float:
 # --- verdicts ---------------------------------------------------------------------------------------------
 
 
-async def _known_verdicts(current: Round, given: Given, holders: list[int]) -> tuple[Verdict, ...] | None:
-    """The verdicts of an earlier attempt, if any party has stored some; then all parties say the same before going on.
-
-    All know the same `holders`, since each told so when it offered this attempt.
-    """
-    known = [await _hear(current, given, peer) for peer in holders]
-    own = await current.said(Kind.VERDICTS, Verdicts)
-    known += [] if own is None else [own]
-    if not known:
-        return None
-    await _agree_on_verdicts(current, given, known[0].codes)
-    return known[0].codes
-
-
 async def _agree_on_verdicts(current: Round, given: Given, codes: tuple[Verdict, ...]) -> None:
-    """Say the verdicts, once and for all, and wait until all parties have said the same. Raises: GivenUpError."""
+    """Say the verdicts, once and for all, and wait until all parties have said the same: then they are settled.
+
+    A party that has said others in an earlier attempt says those again: what the check finds follows from the stored
+    shares and the round's coefficients, so it never differs between attempts while the parties follow the protocol.
+    Raises: GivenUpError.
+    """
     mine = Verdicts(current.period, current.party, given.agreed.digest, codes)
     said = {current.party: await current.say(Kind.VERDICTS, mine)}
     for peer in current.others:

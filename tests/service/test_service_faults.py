@@ -12,6 +12,7 @@ from mpc_market.wire.outcome import VoidReason
 from mpc_market.wire.verdicts import Verdict, Verdicts
 from parties.service import agreeing, computing
 from parties.service.board import Kind
+from parties.service.business import Given
 from parties.service.life import FINAL, State
 from parties.service.round import Round
 from parties.service.workers import AttemptError
@@ -114,24 +115,50 @@ def test_the_time_for_an_attempt(left, seconds):
     assert computing._attempt_seconds(Standing) == seconds
 
 
+@pytest.mark.parametrize(("at", "checked"), [("verdicts found", 2), ("computed", 1)])
 @asynchronous
-async def test_verdicts_are_kept_for_the_next_attempt(tmp_path):
-    """Party 0 finds and stores verdicts; party 2 crashes before it has; a second attempt reuses those of party 0."""
-    said: list[tuple[int, int]] = []
+async def test_verdicts_are_kept_for_the_next_attempt(tmp_path, at, checked):
+    """Party 2 crashes. If all have stored verdicts, a second attempt reuses them; if it has not, all check again, and
+    who has stored some says no others.
+    """
+    said: list[int] = []
 
     async def watch(stage: str, worker: MemoryWorker) -> None:
         if stage == "verdicts found":
-            said.append((0, town.workers[0].started.index(worker)))
+            said.append(town.workers[0].started.index(worker))
 
-    async with round_with(tmp_path, p0=watch, p2=once("verdicts found", crash)) as (town, accepted):
+    async with round_with(tmp_path, p0=watch, p2=once(at, crash)) as (town, accepted):
         await town.run_round()
         assert await accepted() == (6,)
-        assert said == [(0, 0)], "the second attempt checks nothing again"
-        stored = [
-            await town.services[party].node.ledger.message(town.market.id, START, Kind.VERDICTS, party)
-            for party in range(3)
-        ]
-        assert {split_signed(Verdicts, data).message.codes for data in stored} == {(Verdict.VALID, Verdict.VALID)}
+        assert said == list(range(checked))
+        assert await verdicts_said(town) == [(Verdict.VALID, Verdict.VALID)] * 3
+
+
+async def verdicts_said(town: Town) -> list[tuple[Verdict, ...]]:
+    """What each party has signed."""
+    data = [await published(town, party, Kind.VERDICTS) for party in range(3)]
+    return [split_signed(Verdicts, each).message.codes for each in data]
+
+
+@pytest.mark.parametrize("at", ["begin", "computed"])
+@asynchronous
+async def test_verdicts_that_a_party_claims_to_have_are_signed_by_nobody_else(tmp_path, monkeypatch, at):
+    """Party 1 shows verdicts of an earlier attempt that it never found, in the first attempt or after a failed one."""
+    attempt = computing._attempt
+
+    async def lying(current: Round, given: Given):
+        if current.party == 1:
+            codes = (Verdict.NOT_AN_ORDER, Verdict.VALID)
+            await current.say(Kind.VERDICTS, Verdicts(current.period, 1, given.agreed.digest, codes))
+        return await attempt(current, given)
+
+    monkeypatch.setattr(computing, "_attempt", lying)
+    async with round_with(tmp_path, p2=once(at, crash)) as (town, _):
+        await town.run_round()
+        honest = (Verdict.VALID, Verdict.VALID)
+        assert await verdicts_said(town) == [honest, (Verdict.NOT_AN_ORDER, Verdict.VALID), honest]
+        for party in range(3):
+            assert await town.state(party) is State.VOID
 
 
 @asynchronous
