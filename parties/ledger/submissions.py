@@ -149,10 +149,11 @@ class Submissions(Shelf):
         rows = await self._database.read(statement.order_by(submissions.c.number, submissions.c.contradicts))
         return [OpenedSubmission(*row) for row in rows]
 
-    async def pending_forwards(self, party: int, limit: int) -> list[Forward]:
-        """Messages that wait for `party`, the oldest first."""
+    async def pending_forwards(self, party: int, limit: int, after: int = 0) -> list[Forward]:
+        """Messages that wait for `party`, the oldest first. `after`: only those with higher ids."""
         columns = [forwards.c[name] for name in Forward.__slots__]
-        statement = select(*columns).where(forwards.c.party == party).order_by(forwards.c.id).limit(limit)
+        waiting = select(*columns).where(forwards.c.party == party, forwards.c.id > after)
+        statement = waiting.order_by(forwards.c.id).limit(limit)
         return [Forward(*row) for row in await self._database.read(statement)]
 
     async def forwards_done(self, ids: Iterable[int]) -> None:

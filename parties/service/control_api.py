@@ -123,7 +123,7 @@ class ControlApi:
         site = self._sites.of(market)
         opened = site.node.intake.round(start)
         if opened is None:
-            raise RefusalError(site.lookup.why_closed(start))
+            raise RefusalError(await site.lookup.why_closed(start))
         receipt, _ = await site.node.intake.submit(opened, await read_body(request, opened.bytes_max))
         return Response(receipt, media_type=BYTES)
 

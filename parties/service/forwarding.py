@@ -35,23 +35,32 @@ class Forwarding:
         while True:
             rung = self.bell.listen()
             try:
-                waiting = await self._sites.ledger.pending_forwards(peer, _AT_ONCE)
-                answers = await together(*(self._hand_over(forward) for forward in waiting))
-                done = [forward.id for forward, answered in zip(waiting, answers, strict=True) if answered]
-                await self._sites.ledger.forwards_done(done)
+                finished = await self._hand_over_all(peer)
             except LedgerError as error:
                 _log.error("storage fails", reason=str(error))
-                await pause()
-                continue
-            if not waiting:
-                await heard(rung, _LOOK_SECONDS)
-            if len(done) < len(waiting):
-                await pause()
-            else:
+                finished = False
+            if finished:
                 pause = Pause()
+                await heard(rung, _LOOK_SECONDS)
+            else:
+                await pause()
 
-    async def _hand_over(self, forward: Forward) -> bool:
-        """Whether the party has answered for good: it has taken it, or it never will."""
+    async def _hand_over_all(self, peer: int) -> bool:
+        """All that waits for a party, some at a time: what it does not take yet keeps nothing that came later from it.
+
+        Whether nothing is left to be tried again. Raises: LedgerError.
+        """
+        ledger, finished, last = self._sites.ledger, True, 0
+        while waiting := await ledger.pending_forwards(peer, _AT_ONCE, last):
+            answers = await together(*(self._hand_over(forward) for forward in waiting))
+            await ledger.forwards_done([forward.id for forward, done in zip(waiting, answers, strict=True) if done])
+            if None in answers:
+                return False
+            finished, last = finished and all(answers), waiting[-1].id
+        return finished
+
+    async def _hand_over(self, forward: Forward) -> bool | None:
+        """Whether the party has answered for good: it has taken it, or it never will. None: it cannot be reached."""
         site, metrics = self._sites.get(forward.market), self._sites.metrics
         if site is None or self._sites.clock.now_ms() >= site.node.schedule.gate(forward.start):
             metrics.forwarded.labels("late").inc()
@@ -59,7 +68,7 @@ class Forwarding:
         try:
             status = await site.node.peers[forward.party].forward(forward.start, forward.data)
         except UnreachableError:
-            return False
+            return None
         if status in _TRY_AGAIN:
             return False
         metrics.forwarded.labels("taken" if status in _ACCEPTED else "refused").inc()

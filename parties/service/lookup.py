@@ -88,14 +88,16 @@ class Lookup:
             return Problem.NOT_OPEN_YET
         return Problem.UNKNOWN_PERIOD
 
-    def why_closed(self, start: int) -> Problem:
-        """Why no orders are taken for this period now."""
-        schedule, now = self._node.schedule, self._node.clock.now_ms()
+    async def why_closed(self, start: int) -> Problem:
+        """Why nothing is taken in for this period now. Raises: LedgerError."""
+        node, schedule = self._node, self._node.schedule
         if not schedule.is_start(start):
             return Problem.UNKNOWN_PERIOD
-        if now < schedule.gate(start):
-            return Problem.NOT_OPEN_YET
-        return Problem.LATE if self._rounds.state(start) is not None else Problem.CLOSED_PERIOD
+        if node.clock.now_ms() >= schedule.gate(start):
+            return Problem.LATE if self._rounds.state(start) is not None else Problem.CLOSED_PERIOD
+        row = await node.ledger.round(node.market.id, start)
+        # Before its gate a settlement closes when every reading is there, and any round that is void early.
+        return Problem.NOT_OPEN_YET if row is None or row.collecting else Problem.LATE
 
     async def change(self, start: int, seconds: float) -> State:
         """The state of a round after it has changed, or after this many seconds. Raises: RefusalError."""

@@ -209,7 +209,7 @@ class PublicApi:
         site = self._sites.clearing(market)
         opened = site.node.intake.round(start)
         if opened is None:
-            raise RefusalError(site.lookup.why_closed(start))
+            raise RefusalError(await site.lookup.why_closed(start))
         body = await read_body(request, opened.bytes_max)
         receipt, forwards = await site.node.intake.submit(opened, body)
         if forwards:
@@ -230,7 +230,7 @@ class PublicApi:
                 if forwards:
                     self._forwarding.bell.ring()
                 return Response(receipt, media_type=BYTES)
-        raise RefusalError(max((site.lookup.why_closed(start) for site in sites), key=_LATER.index))
+        raise RefusalError(max([await site.lookup.why_closed(start) for site in sites], key=_LATER.index))
 
     async def publish(self, market: str, request: Request) -> Response:
         """Take a supplier's tariff."""

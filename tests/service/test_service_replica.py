@@ -214,7 +214,7 @@ async def test_readings_taken_by_replicas_complete_a_settlement_and_its_totals_a
             "region/north": (2, 37, 3), "supplier/sun": (2, 37, 3)
         }  # fmt: skip
         again = town.reading(anna, terms, 9, 9, number=2)
-        assert problem(await other.post(again, "readings")) == "not-open-yet"  # the correction opens at the deadline
+        assert problem(await other.post(again, "readings")) == "late"
         claim = make_claim(terms, 0, Claimant.DSO, "north", town.operators["north"][0])
         for replica in (one, other):
             path = f"../{town.name(Stage.SETTLEMENT)}/periods/{START}/totals/dso/north"

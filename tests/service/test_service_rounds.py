@@ -21,8 +21,9 @@ from mpc_market.wire.record import Record
 from mpc_market.wire.submission import InputShare, of_shares
 from mpc_market.wire.totals import ReceivedTotals, Totals, receive_totals
 from mpc_market.wire.verdicts import Verdict
-from parties.service import collecting
+from parties.service import collecting, forwarding
 from parties.service.life import FINAL, State
+from parties.service.peers import Peer
 from parties.service.rounds import Rounds
 from tests.service.service_results import Wish, collected, expected, record_of
 from tests.service.service_running import asynchronous
@@ -142,6 +143,32 @@ async def test_one_party_forwards_the_seals_of_the_others(tmp_path):
                     await asyncio.sleep(0.05)
         await town.run_round()
         assert (await collected(town, anna, sent, [(Side.SELL, 5, 10)], terms)).accepted == (6,)
+
+
+@asynchronous
+async def test_a_seal_that_is_not_taken_yet_keeps_no_later_one_from_its_party(tmp_path, monkeypatch):
+    monkeypatch.setattr(forwarding, "_AT_ONCE", 1)
+    town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
+    async with town.up():
+        await town.until(State.COLLECTING)
+        terms, (anna, ben) = await town.terms(), town.meters
+        first, second = (meter.submission(terms, 1, (Side.SELL, 5, 10)) for meter in (anna, ben))
+        forward = Peer.forward
+
+        async def not_yet(self: Peer, start: int, data: bytes) -> int:
+            return 425 if data == first.only_for(0).encode() else await forward(self, start, data)
+
+        monkeypatch.setattr(Peer, "forward", not_yet)
+        for sent in (first, second):
+            assert (await town.post(1, sent)).status_code == 200
+        async with asyncio.timeout(20):
+            while not await receipt(town, 0, ben, terms, 1):
+                await asyncio.sleep(0.05)
+        assert not await receipt(town, 0, anna, terms, 1)
+        monkeypatch.undo()
+        async with asyncio.timeout(20):
+            while not await receipt(town, 0, anna, terms, 1):
+                await asyncio.sleep(0.05)
 
 
 async def receipt(town: Town, party: int, meter: Meter, terms, number: int) -> bytes | None:

@@ -29,7 +29,7 @@ from parties.setup.creating import party_folder
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import fetch, publish_tariff
 from tests.service.service_running import asynchronous
-from tests.service.service_town import PERIOD, START
+from tests.service.service_town import PERIOD, START, problem
 from tests.service.settled_commands import check_commands
 from tests.service.settled_town import END, PRICED, SettledTown, entry, people
 from tests.service.test_service_stand_by import on_server
@@ -57,6 +57,9 @@ async def test_a_period_is_settled_as_soon_as_every_reading_is_there(tmp_path):
         await town.until_stage(Stage.SETTLEMENT, *FINAL)
         assert [await town.stage_state(Stage.SETTLEMENT, party) for party in range(5)] == [State.RESULT] * 5
         assert town.clock.now_ms() < 1000 * END + 1_200_000
+        # another reading is not to be tried again: it goes to the correction, when that opens
+        again = town.reading(meters[0], asked, 1, 36, number=2).only_for(0)
+        assert problem(await town.post_reading(0, again)) == "late"
         expected = [entry(0, 40, Metered(0, 35)), entry(40, 0, Metered(70, 0)), entry(0, 0, Metered(20, 2))]
         assert await town.entries(Stage.SETTLEMENT) == dict(zip([m.id for m in meters], expected, strict=True))
         everybody = (3, 90, 37)
