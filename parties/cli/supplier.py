@@ -1,7 +1,7 @@
 """`mpc-market supplier …`: what a supplier runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -9,11 +9,6 @@ from parties.cli.exits import exit_codes
 from parties.cli.metavars import MONTH_HELP
 from parties.files.output import check_outputs, write_files
 from parties.files.problems import Problems, printable
-
-if TYPE_CHECKING:
-    from parties.files.running import RunningMarket
-    from parties.supplier.home import SupplierHome
-    from parties.supplier.periods import SupplierPeriod
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,10 +57,13 @@ def keygen(
 def totals(
     home: HomePath,
     market: Annotated[str, typer.Option(metavar="MARKET.toml", show_default=False, help="The market file.")],
+    *,
     period: Annotated[
-        str,
-        typer.Option(metavar="UTC", show_default=False, help="Start of the period, such as 2026-11-21T12:00:00Z."),
-    ],
+        str | None, typer.Option(metavar="UTC", help="Start of a period, such as 2026-11-21T12:00:00Z.")
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(metavar="MONTH", help=f"Instead: all periods of a month, added up. {MONTH_HELP}")
+    ] = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write them as CSV as well: one row.")] = None,
     json: Annotated[str | None, typer.Option(metavar="FILE", help="Write them as JSON as well.")] = None,
 ) -> None:
@@ -78,25 +76,26 @@ def totals(
     against each other. There are no totals over fewer users than minimum_group of the market. Import and export are
     over the readings that were there in time; what came later is in the corrections of the month (`bills`).
 
+    With --month the totals of its periods are fetched one by one, and added up here: the parties reveal none of a
+    month. Periods that have none are left out, counted, and named in the JSON: void, over too few users, not over yet,
+    or longer ago than parties keep them.
+
     \b
-    Example:
+    Examples:
       mpc-market supplier totals --home green --market market.toml --period 2026-11-21T12:00:00Z --csv totals.csv
+      mpc-market supplier totals --home green --market market.toml --month 2026-11 --json november.json
 
     Exit code: 0 verified; 1 there are none, or a check failed: the message says which; 2 bad input.
     """
-    from parties.supplier.output import totals_csv, totals_json, totals_lines  # noqa: PLC0415
+    from parties.cli.supplier_totals import month_totals, period_totals, read_when  # noqa: PLC0415
 
     problems = Problems()
     check_outputs({"--csv": csv, "--json": json}, (home, market), problems)
-    own, running, start = _read(home, market, period, problems)
-    found = _fetch(own, running, start)
-    files = {}
-    if csv is not None:
-        files[csv] = [totals_csv(found, running)]
-    if json is not None:
-        files[json] = [totals_json(found, running)]
-    write_files(files)
-    for line in totals_lines(found, running):
+    own, running, start = read_when(home, market, period, month, problems)
+    found = period_totals(own, running, start) if month is None else month_totals(own, running, start)
+    files = {csv: found.csv, json: found.json}
+    write_files({file: [text] for file, text in files.items() if file is not None})
+    for line in found.lines:
         typer.echo(line)
 
 
@@ -174,50 +173,10 @@ def publish_tariff(
     Exit code: 0 all parties have it; 1 not all: the message says why; 2 bad input.
     """
     from parties.cli.supplier_tariff import publish, read_tariff  # noqa: PLC0415
+    from parties.cli.supplier_totals import open_supplier  # noqa: PLC0415
 
     problems = Problems()
-    own, running = _open(home, market, problems)
+    own, running = open_supplier(home, market, problems)
     tariff = read_tariff(own, running, number, (begins, until), (retail, feed_in, fee))
     if not publish(own, running, tariff):
         raise typer.Exit(1)
-
-
-def _read(home: str, market: str, period: str, problems: Problems) -> tuple["SupplierHome", "RunningMarket", int]:
-    """Raises: InputError with the problems found so far and here."""
-    from parties.cli.settled import period_of  # noqa: PLC0415
-
-    own, running = _open(home, market, problems)
-    start = period_of(running, period, problems)
-    problems.check()
-    return own, running, start
-
-
-def _open(home: str, market: str, problems: Problems) -> tuple["SupplierHome", "RunningMarket"]:
-    """Raises: InputError with the problems found so far and here."""
-    from parties.files.running_toml import read_running  # noqa: PLC0415
-    from parties.supplier.home import read_supplier_home  # noqa: PLC0415
-
-    running, own = read_running(market, problems), read_supplier_home(Path(home), problems)
-    problems.check()
-    assert own is not None
-    assert running is not None
-    return own, running
-
-
-def _fetch(own: "SupplierHome", running: "RunningMarket", start: int) -> "SupplierPeriod":
-    import asyncio  # noqa: PLC0415
-    import time  # noqa: PLC0415
-
-    from mpc_market.wire.identifiers import Stage  # noqa: PLC0415
-    from parties.client.api import Api, pinned  # noqa: PLC0415
-    from parties.supplier.periods import fetch_period  # noqa: PLC0415
-
-    async def run() -> "SupplierPeriod":
-        now = int(time.time())
-        async with (
-            Api(running.id, pinned(running, now)) as clearing,
-            Api(Stage.SETTLEMENT.of(running.id), pinned(running, now)) as settlement,
-        ):
-            return await fetch_period((clearing, settlement), running, own, start)
-
-    return asyncio.run(run())

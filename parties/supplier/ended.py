@@ -10,7 +10,7 @@ from parties.client.api import Api, RefusedError
 from parties.client.hearing import ContradictionError, Heard, ask_all
 from parties.files.running import RunningMarket
 from parties.files.values import moment_text
-from parties.supplier.errors import NoTotalsError, TotalsError
+from parties.supplier.errors import TotalsError
 
 _WHY = {
     "unknown-market": "no party runs this market: is it the right market file?",
@@ -31,12 +31,15 @@ async def ended(api: Api, running: RunningMarket, start: int) -> tuple[Terms, Re
         raise TotalsError(f"{name}: {error}") from None
     stands = heard.standing
     if stands is Standing.VOID:
-        raise NoTotalsError(f"{name}: the round is void{_reason(heard)}: nothing was traded, and there are no totals")
+        reason = f"the round is void{_reason(heard)}: nothing was traded, and there are no totals"
+        raise TotalsError(f"{name}: {reason}", "void")
     if heard.unheard:
-        raise TotalsError(f"{name}: {explained(heard.unheard, api.parties, _WHY)}")
+        told = explained(heard.unheard, api.parties, _WHY)
+        raise TotalsError(f"{name}: {told}", common_problem(heard.unheard, api.parties))
     if stands is Standing.PENDING:
         silent = sorted(set(range(api.parties)) - set(heard.outcomes))
-        raise TotalsError(f"{name}: the round is still running: {_parties(silent)} not signed an outcome yet")
+        reason = f"the round is still running: {_parties(silent)} not signed an outcome yet"
+        raise TotalsError(f"{name}: {reason}", "not-finished")
     try:
         return heard.terms(), heard.result
     except WireError as error:
@@ -48,11 +51,16 @@ def explained(troubles: Mapping[int, MarketError], parties: int, why: dict[str, 
 
     `why`: what a problem means, where all parties refuse for the same reason.
     """
-    problems = {error.problem if isinstance(error, RefusedError) else None for error in troubles.values()}
-    if len(troubles) == parties and len(problems) == 1 and (problem := problems.pop()) in why:
+    if (problem := common_problem(troubles, parties)) in why:
         return why[problem or ""]
     told = "; ".join(str(troubles[party]) for party in sorted(troubles))
     return f"the answers of all {parties} parties are needed: {told}"
+
+
+def common_problem(troubles: Mapping[int, MarketError], parties: int) -> str | None:
+    """The problem, where all parties refuse for the same reason."""
+    problems = {error.problem if isinstance(error, RefusedError) else None for error in troubles.values()}
+    return problems.pop() if len(troubles) == parties and len(problems) == 1 else None
 
 
 def _reason(heard: Heard) -> str:

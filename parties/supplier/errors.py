@@ -4,8 +4,11 @@ from mpc_market.errors import MarketError
 
 
 class TotalsError(MarketError):
-    """The totals of a period cannot be had, or cannot be relied on; says why, and what would help."""
+    """The totals of a period cannot be had, or cannot be relied on; says why, and what would help.
 
+    `problem`: why, in one word as the parties use it (`client.sheets`), where all of them say or have signed the same.
+    """
 
-class NoTotalsError(TotalsError):
-    """There are none, and there will be none: the round is void, or too few users took part."""
+    def __init__(self, reason: str, problem: str | None = None) -> None:
+        super().__init__(reason)
+        self.problem = problem

@@ -6,7 +6,7 @@ Prices in currency per kWh, quantities in kWh. Amounts in currency are exact: th
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from parties.files.problems import printable
 from parties.files.running import RunningMarket
@@ -44,7 +44,11 @@ def totals_lines(period: SupplierPeriod, running: RunningMarket) -> Iterator[str
 
 def totals_csv(period: SupplierPeriod, running: RunningMarket) -> str:
     """A header and one row; what there is not is empty."""
-    row = _row(period, running)
+    return one_row(_row(period, running))
+
+
+def one_row(row: Mapping[str, str | int | None]) -> str:
+    """CSV of one row under its header; None is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(row)

@@ -13,12 +13,13 @@ from mpc_market.wire.sheet import Content
 from parties.client.api import Api
 from parties.client.sheets import SheetError
 from parties.files.running import RunningMarket
-from parties.supplier.errors import NoTotalsError
+from parties.supplier.errors import TotalsError
 from parties.supplier.home import SupplierHome
 from parties.supplier.sheets import fetch
 from parties.supplier.totals import PeriodTotals, fetch_totals
 
-_NONE_YET = frozenset({"not-open-yet", "not-finished", "void", "unknown-period", "group-too-small"})
+_NONE_TRADED = frozenset({"void", "group-too-small"})
+_NONE_METERED = _NONE_TRADED | {"not-open-yet", "not-finished", "unknown-period"}
 """Refusals that mean that there are no totals; with any other the supplier should know that something is wrong."""
 
 
@@ -50,25 +51,31 @@ class SupplierPeriod:
 async def fetch_period(apis: tuple[Api, Api], running: RunningMarket, home: SupplierHome, start: int) -> SupplierPeriod:
     """Both halves. `apis`: of the clearing and of the settlement. Run by the supplier.
 
-    Raises: TotalsError, SheetError if one cannot be had that there should be, or there is neither;
-    InvalidSettingsError if what the parties name as its tariff is none.
+    Raises: TotalsError, SheetError if one cannot be had that there should be; InvalidSettingsError if what the parties
+    name as its tariff is none.
     """
     clearing, settlement = apis
+    if running.calendar is None:
+        return SupplierPeriod(start, home.supplier, await fetch_totals(clearing, running, home, start), None)
     traded: PeriodTotals | str
     try:
         traded = await fetch_totals(clearing, running, home, start)
-    except NoTotalsError as error:
-        if running.calendar is None:
+    except TotalsError as error:
+        if error.problem not in _NONE_TRADED:
             raise
         traded = str(error)
-    if running.calendar is None:
-        return SupplierPeriod(start, home.supplier, traded, None)
+    metered: Metered | str
     try:
-        sheet = await fetch(settlement, running.staged(Stage.SETTLEMENT), home, Content.TOTALS, start)
-        row = sheet.title.rows[0]
-        metered = Metered(row.users, Rates.of(row.facts), *sheet.values[0])
-        return SupplierPeriod(start, home.supplier, traded, metered)
+        metered = await fetch_metered(settlement, running, home, start)
     except SheetError as error:
-        if error.problem not in _NONE_YET:
+        if error.problem not in _NONE_METERED:
             raise
-        return SupplierPeriod(start, home.supplier, traded, str(error))
+        metered = str(error)
+    return SupplierPeriod(start, home.supplier, traded, metered)
+
+
+async def fetch_metered(settlement: Api, running: RunningMarket, home: SupplierHome, start: int) -> Metered:
+    """Import and export. Raises: SheetError; InvalidSettingsError if what the parties name as its tariff is none."""
+    sheet = await fetch(settlement, running.staged(Stage.SETTLEMENT), home, Content.TOTALS, start)
+    row = sheet.title.rows[0]
+    return Metered(row.users, Rates.of(row.facts), *sheet.values[0])

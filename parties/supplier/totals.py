@@ -20,8 +20,8 @@ from mpc_market.wire.totals import Totals, receive_totals
 from parties.client.api import Api, RefusedError, UnreachableError
 from parties.files.running import RunningMarket
 from parties.files.values import moment_text
-from parties.supplier.ended import ended, explained
-from parties.supplier.errors import NoTotalsError, TotalsError
+from parties.supplier.ended import common_problem, ended, explained
+from parties.supplier.errors import TotalsError
 from parties.supplier.home import SupplierHome
 
 
@@ -54,9 +54,7 @@ async def fetch_totals(api: Api, running: RunningMarket, home: SupplierHome, sta
     troubles = {party: answer for party, answer in enumerate(answers) if isinstance(answer, MarketError)}
     if troubles:
         reason = explained(troubles, api.parties, _why(running, home))
-        problems = [error.problem for error in troubles.values() if isinstance(error, RefusedError)]
-        few = problems == ["group-too-small"] * api.parties
-        raise (NoTotalsError if few else TotalsError)(f"{moment_text(start)}: {reason}")
+        raise TotalsError(f"{moment_text(start)}: {reason}", common_problem(troubles, api.parties))
     settings = running.settings
     orders = settings.orders_per_submission
     try:

@@ -108,6 +108,36 @@ async def _supplier(desk: Desk, month: str, bills: Mapping[Account, Bill]) -> No
     assert (row["bought"], row["metered_users"], row["import"]) == ("", "4", kwh(46))
     assert (row["owed_to_suppliers"], row["network_fee"], row["currency"]) == ("", "0.230", "EUR")
 
+    await _supplier_month(desk)
+
+
+async def _supplier_month(desk: Desk) -> None:
+    """The totals of the periods above, added up, and why the other two have none."""
+    town, kwh = desk.town, desk.town.settings.quantity_text
+    month = town.market.calendar.months.text(START)
+    files = ("--csv", desk.out("month.csv"), "--json", desk.out("month.json"))
+    said = await desk.run("supplier", "totals", *desk.home("sun"), "--month", month, *files)
+    (row,) = desk.rows("month.csv")
+    assert (row["month"], row["periods"], row["cleared_periods"], row["settled_periods"]) == (month, "4", "1", "2")
+    assert (row["bought"], row["sold"], row["owed_to_suppliers"]) == (kwh(40), kwh(40), "0.000")
+    assert (row["import"], row["export"], row["network_fee"]) == (kwh(99 + 46), kwh(35), "0.900")
+    written = json.loads((desk.path / "month.json").read_text())
+    assert {key: str(value) for key, value in written.items() if not key.startswith("not_")} == row
+    later = [START + 2 * PERIOD, START + 3 * PERIOD]
+    assert [each["period"] for each in written["not_settled"]] == [moment_text(start) for start in later]
+    assert [each["period"] for each in written["not_cleared"]] == [moment_text(start) for start in (END, *later)]
+    for line in (
+        "cleared periods  1 of 4; without: 3 void",
+        "settled periods  2 of 4; without: 2 not known to the parties",
+        f"imported         {kwh(99 + 46)} kWh",
+        "network fee      0.900 EUR",
+    ):
+        assert line in said.splitlines()
+    wind = ("supplier", "totals", *desk.home("wind"), "--month", month)
+    assert f"{month}: no period of the month has totals: " in await desk.run(*wind, code=1)
+    both = await desk.run("supplier", "totals", *desk.home("sun"), "--month", month, "--period", month, code=2)
+    assert "say one of: --period UTC, --month MONTH" in both
+
 
 async def _users(desk: Desk, month: str, bills: Mapping[Account, Bill]) -> None:
     settings = desk.town.settings
