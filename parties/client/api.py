@@ -7,6 +7,7 @@ asked.
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +28,12 @@ WAIT_SECONDS = 30
 
 CONNECTIONS = 6
 """At most this many connections to each party, also for a representative with thousands of meters."""
+
+WAITING = 4
+"""At most this many of them are held by requests that wait for a change: what is sent finds another one."""
+
+SHORT_WAIT_SECONDS = 1
+"""Who waits no longer is not counted among them: something is to be sent, as soon as the answer is there."""
 
 _TIMEOUT = httpx.Timeout(10, read=WAIT_SECONDS + 10, pool=None)
 _KEEP_SECONDS = 60.0
@@ -85,6 +92,7 @@ class Api:
         self._earlier: list[httpx.AsyncClient] = []
         # who waits for a connection waits here: in the pool, each waiting request is looked at again and again
         self._turns = [asyncio.Semaphore(CONNECTIONS) for _ in transports]
+        self._waiting = [asyncio.Semaphore(WAITING) for _ in transports]
         self._use(transports)
 
     @property
@@ -131,7 +139,8 @@ class Api:
         """
         headers = {} if claim is None else {"Authorization": f"Claim {claim.hex()}"}
         parameters = {**(query or {}), **({"wait": str(wait)} if wait else {})}
-        return await self._ask(party, "GET", path, headers=headers, params=parameters or None, longest=longest)
+        async with self._waiting[party] if wait > SHORT_WAIT_SECONDS else nullcontext():
+            return await self._ask(party, "GET", path, headers=headers, params=parameters or None, longest=longest)
 
     async def post(self, party: int, path: str, body: bytes) -> bytes:
         """Send bytes to a party. Raises: UnreachableError; RefusedError."""

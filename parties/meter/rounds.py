@@ -20,7 +20,7 @@ from mpc_market.wire.message import Signed
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.outcome import Outcome, Result, Standing
 from mpc_market.wire.record import Record
-from parties.client.api import WAIT_SECONDS, Api, RefusedError, UnreachableError
+from parties.client.api import SHORT_WAIT_SECONDS, WAIT_SECONDS, Api, RefusedError, UnreachableError
 from parties.client.hearing import ContradictionError, Heard, UntrueError, hear
 from parties.clock import Clock
 from parties.files.values import moment_text
@@ -31,7 +31,9 @@ PATIENCE_MS = 86_400_000
 """A day: parties may have been down, and nothing is lost."""
 
 _LONGEST_PAUSE = 60.0
-_OPENING_SECONDS = 1
+_OPENING_SECONDS = SHORT_WAIT_SECONDS
+_EARLY_MS = 60_000
+_EARLY_SHARE = 4
 _KEPT = 500
 _RECORD_ATTEMPTS = 4
 
@@ -83,7 +85,7 @@ class Rounds:
         self._terms.pop(start, None)
 
     async def ended(self, start: int) -> Ended:
-        """How the round ended, as soon as it has. Raises: NotKnownError."""
+        """How the round ended, as soon as it has; before its gate it is asked for rarely. Raises: NotKnownError."""
         return await self._once(self._ended, start, lambda: self._ask_ended(start))
 
     async def ended_by(self, party: int, start: int, ended: Ended) -> Ended:
@@ -127,10 +129,30 @@ class Rounds:
             known = heard.standing is Standing.RESULT and len(heard.openings) == heard.parties
             return heard, heard.terms(gate) if known else None
 
-        heard, terms = await self._ask_around(start, gate + self.patience_ms, look, "an outcome")
+        found = await self._ask_early(start, gate, look)
+        if found is None:
+            found = await self._ask_around(start, gate + self.patience_ms, look, "an outcome")
+        heard, terms = found
         if heard.standing is Standing.VOID:
             return Ended(terms, _signed(heard), None, "")
         return Ended(terms, _signed(heard), heard.result, await self._check_record(start, heard.result))
+
+    async def _ask_early(self, start: int, gate: int, look: Callable[[Heard], _T | None]) -> _T | None:
+        """Ask now and then until the gate, one party at a time; None if `look` has found nothing by then.
+
+        A settlement ends before its gate once all meters have read, a day before perhaps, and many are open at a time.
+        So the pauses grow: a minute, then twice as long each time, but no more than a quarter of the time to the gate.
+        """
+        pause_ms, party = _EARLY_MS, secrets.randbelow(self.api.parties)
+        while (left := gate - self.clock.now_ms()) > 0:
+            with suppress(*_UNHEARD, WireError):
+                found = look(await self._hear(party, start))
+                if found is not None:
+                    return found
+            next_ms = self.clock.now_ms() + max(min(pause_ms, left // _EARLY_SHARE), _EARLY_MS)
+            await self.clock.until(min(next_ms, gate))
+            pause_ms, party = 2 * pause_ms, (party + 1) % self.api.parties
+        return None
 
     async def _ask_around(
         self,

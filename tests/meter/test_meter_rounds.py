@@ -1,5 +1,7 @@
 """Orders in and results out, through the client and stand-ins of the parties (submitting, rounds, results)."""
 
+import asyncio
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -47,6 +49,37 @@ def test_nobody_is_asked_to_wait_for_a_change_before_all_were_asked(small, monke
     small.run(small.rounds.terms(START, small.gate))
     assert (waits[:3], waits[3:]) == ([0, 0, 0], [_OPENING_SECONDS] * len(waits[3:]))
     assert len(waits) == 7
+
+
+@pytest.mark.parametrize("days", [1, 40])
+def test_before_the_gate_an_outcome_is_asked_for_at_growing_pauses(small, days, monkeypatch):
+    """A settlement is open for a day, a correction for up to forty: hundreds at a time, which share connections."""
+    small.clock.now = begun = small.gate - 86_400_000 * days
+    get, asked = small.rounds.api.get, []
+
+    async def noted(party, path, **options):
+        asked.append((small.clock.now, options.get("wait", 0)))
+        return await get(party, path, **options)
+
+    monkeypatch.setattr(small.rounds.api, "get", noted)
+    assert small.run(small.rounds.ended(START)).result is not None
+    early = [moment for moment, _ in asked if moment < small.gate]
+    assert early[0] == begun
+    assert len(early) < 60
+    assert all(wait == 0 for moment, wait in asked if moment < small.gate)
+    for before, after in itertools.pairwise(early):
+        assert min(60_000, small.gate - before) <= after - before <= max(60_000, (small.gate - before) / 4)
+
+
+def test_an_outcome_before_the_gate_is_found_all_the_same(small):
+    async def closed_early():
+        waiting = asyncio.ensure_future(small.rounds.ended(START))
+        await small.clock.pause(100)
+        small.parties.close(START)
+        return await waiting
+
+    assert small.run(closed_early()).result is not None
+    assert small.clock.now < small.gate
 
 
 @pytest.mark.parametrize("parties", [5, 7])
