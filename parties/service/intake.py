@@ -15,6 +15,7 @@ from mpc_market.rules.model import Market
 from mpc_market.wire.codec import WORD_BYTES, words_bytes
 from mpc_market.wire.errors import ContextError, SealError, SignatureError, WireError
 from mpc_market.wire.header import Header
+from mpc_market.wire.identifiers import split_market
 from mpc_market.wire.layout import words_of_submission
 from mpc_market.wire.message import sign
 from mpc_market.wire.opening import Terms
@@ -25,7 +26,7 @@ from mpc_market.wire.submission import NONCE_BYTES, InputShare, Submission, chec
 from parties.clock import Clock
 from parties.ledger import QUOTA, Forward, Ledger, LedgerError, Storing, SubmissionRow
 from parties.service.board import Bell
-from parties.service.metrics import Metrics
+from parties.service.metrics import Metrics, stage_label
 from parties.service.problems import Problem, RefusalError
 from parties.service.rolls import Enrolled
 
@@ -174,12 +175,13 @@ class Intake:
             receipt=receipt,
         )
         stored = await self._ledger.store_submission(row, self._forwards(submission))
+        stage = stage_label(split_market(header.period.market)[1])
         match stored.storing:
             case Storing.NEW:
-                self._metrics.orders.inc()
+                self._metrics.submissions.labels(stage).inc()
                 opened.store(header.meter)
             case Storing.SAME:
-                self._metrics.repeats.inc()
+                self._metrics.repeats.labels(stage).inc()
             case Storing.LOWER:
                 raise RefusalError(Problem.NUMBER_TOO_LOW)
             case Storing.CONTRADICTS:

@@ -1,21 +1,44 @@
 """What is counted and measured, for Prometheus. Public facts only: no label and no value is derived from an order.
 
 Labels are names of states, stages, reasons and markets, and party numbers: fixed lists, so that nobody from outside can
-make one.
+make one. What counts events is there at 0 for every label from the beginning (`begin`): who watches sees an increase
+between two values only, so the first void round of a series that is born with it would be no increase.
 """
+
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from mpc_market.wire.identifiers import Stage
+from mpc_market.wire.outcome import VoidReason
+from parties.service.board import Kind
+from parties.service.life import FINAL
+from parties.service.problems import Problem
+
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0)
+
+
+BAD_MESSAGES = (*Kind, "roll", "attempt")
+"""What of a peer may not verify."""
+
+
+SUBMITTED = (Stage.CLEARING, Stage.SETTLEMENT, Stage.CORRECTION)
+"""The stages that take something of meters: orders, readings, later readings."""
+
+
+def stage_label(stage: Stage) -> str:
+    """The label of a stage: it is not empty."""
+    return stage.value or "clearing"
 
 
 class Metrics:
     """The metrics of one party, all its markets, in a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_disk: bool = True) -> None:
+        """`on_disk`: whether the ledger is a file here, so that it matters how much more can be stored beside it."""
         self.registry = CollectorRegistry()
-        self.orders = self._counter("orders", "Submissions stored.")
-        self.repeats = self._counter("orders_repeated", "Submissions that were stored already.")
+        self.submissions = self._counter("submissions", "Submissions stored, by stage: orders, readings.", "stage")
+        self.repeats = self._counter("submissions_repeated", "Submissions that were stored already.", "stage")
         self.refusals = self._counter("refusals", "Requests refused, by reason.", "reason")
         self.forwarded = self._counter("forwarded", "Seals handed to their party, by what it answered.", "answer")
         self.rounds = self._counter("rounds", "Rounds that have ended, by market and how.", "market", "state")
@@ -26,14 +49,30 @@ class Metrics:
         self.traffic = self._counter("computation_bytes", "Bytes sent to other parties by the computation.")
         self.lateness = self._histogram("round_lateness_seconds", "From the gate to the confirmed outcome.")
         self.stages = self._histogram("clearing_seconds", "Time of the computation, by stage.", "stage")
-        self.receipts = self._histogram("receipt_seconds", "From a submission's last byte to its receipt.")
+        self.receipts = self._histogram("receipt_seconds", "From a submission's last byte to its receipt.", "stage")
         self.peer_up = self._gauge("peer_up", "Whether the peer answered last time.", "party")
         self.peer_ahead = self._gauge("peer_clock_ahead_seconds", "How far the peer's clock is ahead.", "party")
         self.in_state = self._gauge("rounds_in_state", "Rounds that this party has not finished, by state.", "state")
         self.signed = self._gauge("signed_seconds", "How long a round has waited for what other parties have signed.")
         self.roll_version = self._gauge("roll_version", "The newest version of the roll.", "market")
-        self.disk_free = self._gauge("disk_free_bytes", "Free space where the ledger is.")
+        self.disk_free = self._gauge("disk_free_bytes", "Free space where the ledger is.") if on_disk else None
         self.ledger_waiting = self._gauge("ledger_waiting", "Writes that wait for their commit.")
+
+    def begin(self, markets: Iterable[str], peers: Iterable[int]) -> None:
+        """Show 0 for all that may be counted. `markets`: with their stages; `peers`: the other parties' numbers."""
+        counted: list[tuple[Counter, Iterable[tuple[str, ...]]]] = [
+            (self.submissions, [(stage_label(stage),) for stage in SUBMITTED]),
+            (self.repeats, [(stage_label(stage),) for stage in SUBMITTED]),
+            (self.refusals, [(problem.slug,) for problem in Problem]),
+            (self.forwarded, [(answer,) for answer in ("taken", "refused", "late")]),
+            (self.rounds, [(market, state.value) for market in markets for state in FINAL]),
+            (self.attempts, [("done",), ("failed",)]),
+            (self.voids, [(reason.name.lower(),) for reason in VoidReason]),
+            (self.bad_messages, [(str(peer), kind) for peer in peers for kind in BAD_MESSAGES]),
+        ]
+        for counter, labels in counted:
+            for each in labels:
+                counter.labels(*each)
 
     def text(self) -> bytes:
         """The exposition."""

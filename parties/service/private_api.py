@@ -42,7 +42,10 @@ class PrivateApi:
 
     async def readyz(self) -> Response:
         """Whether everything is there that a round needs; 503 and what is missing if not."""
-        checks: dict[str, str] = {"ledger": await self._ledger(), "roll": await self._roll(), "disk": self._disk()}
+        checks: dict[str, str] = {"ledger": await self._ledger(), "roll": await self._roll()}
+        free = self._upkeep.disk_free
+        if free is not None:
+            checks["disk"] = "ok" if free >= DISK_BYTES_MIN else f"{free // 2**20} MiB are free"
         for peer, state in self._upkeep.peers.items():
             if not state.reachable:
                 checks[f"party {peer}"] = "not reachable"
@@ -65,7 +68,9 @@ class PrivateApi:
         now, since = self._sites.clock.now_ms(), [site.rounds.signed_ms for site in self._sites]
         metrics.signed.set(max(((now - each) / 1000 for each in since if each is not None), default=0))
         metrics.attempts_waiting.set(self._sites.pool.waiting)
-        metrics.disk_free.set(self._upkeep.disk_free)
+        free = self._upkeep.disk_free
+        if metrics.disk_free is not None and free is not None:
+            metrics.disk_free.set(free)
         metrics.ledger_waiting.set(sum(site.node.intake.waiting for site in self._sites))
         for site in self._sites:
             latest = await site.node.rolls.latest()
@@ -101,7 +106,3 @@ class PrivateApi:
     async def _roll(self) -> str:
         missing = [site.node.market.id for site in self._sites if await site.node.rolls.latest() is None]
         return f"there is no roll yet: {', '.join(missing)}" if missing else "ok"
-
-    def _disk(self) -> str:
-        free = self._upkeep.disk_free
-        return "ok" if free >= DISK_BYTES_MIN else f"{free // 2**20} MiB are free"

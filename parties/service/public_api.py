@@ -14,6 +14,8 @@ from mpc_market.wire.identifiers import START_MAX, Stage, split_market
 from parties.service.documents import PRICES_MAX, RECORDS_MAX
 from parties.service.forwarding import Forwarding
 from parties.service.http import BYTES, read_body, refuse
+from parties.service.intake import OpenRound
+from parties.service.metrics import stage_label
 from parties.service.problems import MEDIA_TYPE, Problem, RefusalError
 from parties.service.schemas import (
     DisputesDocument,
@@ -28,7 +30,7 @@ from parties.service.schemas import (
     TariffsDocument,
 )
 from parties.service.sheets import CONTENTS, READERS
-from parties.service.sites import Sites
+from parties.service.sites import Site, Sites
 from parties.service.tariffs import TARIFF_BYTES_MAX
 from parties.settling.groups import Reader
 
@@ -205,17 +207,11 @@ class PublicApi:
 
     async def submit(self, market: str, start: Start, request: Request) -> Response:
         """Take a submission; the answer is the signed receipt, once the submission is on stable storage."""
-        begun = time.perf_counter()
         site = self._sites.clearing(market)
         opened = site.node.intake.round(start)
         if opened is None:
             raise RefusalError(await site.lookup.why_closed(start))
-        body = await read_body(request, opened.bytes_max)
-        receipt, forwards = await site.node.intake.submit(opened, body)
-        if forwards:
-            self._forwarding.bell.ring()
-        self._sites.metrics.receipts.observe(time.perf_counter() - begun)
-        return Response(receipt, media_type=BYTES)
+        return await self._taken(site, opened, request)
 
     # --- readings and tariffs
 
@@ -226,11 +222,18 @@ class PublicApi:
         for site in sites:
             opened = site.node.intake.round(start)
             if opened is not None:
-                receipt, forwards = await site.node.intake.submit(opened, await read_body(request, opened.bytes_max))
-                if forwards:
-                    self._forwarding.bell.ring()
-                return Response(receipt, media_type=BYTES)
+                return await self._taken(site, opened, request)
         raise RefusalError(max([await site.lookup.why_closed(start) for site in sites], key=_LATER.index))
+
+    async def _taken(self, site: Site, opened: OpenRound, request: Request) -> Response:
+        """The receipt for what a meter submits to a round that is open."""
+        body = await read_body(request, opened.bytes_max)
+        begun = time.perf_counter()
+        receipt, forwards = await site.node.intake.submit(opened, body)
+        if forwards:
+            self._forwarding.bell.ring()
+        self._sites.metrics.receipts.labels(stage_label(site.node.stage)).observe(time.perf_counter() - begun)
+        return Response(receipt, media_type=BYTES)
 
     async def publish(self, market: str, request: Request) -> Response:
         """Take a supplier's tariff."""

@@ -63,12 +63,13 @@ class Sites:
         """`rounds`: who knows the rounds of a market."""
         self.ledger, self.links, self.pool, self.clock = ledger, links, pool, clock
         self._rounds = rounds
-        self.metrics = Metrics()
+        self.metrics = Metrics(on_disk=ledger.path is not None)
         self._sites: dict[str, Site] = {}
         for home in homes:
             self._sites[home.market.id] = self._site(self._node(home, Clearing()))
         for home in homes:
             self._add_settling(home)
+        self.metrics.begin(self._sites, links.peers)
 
     def __iter__(self) -> Iterator[Site]:
         return iter(self._sites.values())

@@ -62,10 +62,10 @@ class Upkeep:
         await together(self._look(), self._clean(), self._own(), *(self._greet(peer) for peer in self.peers))
 
     @property
-    def disk_free(self) -> int:
-        """Bytes free where the ledger is."""
-        path = self._sites.ledger.path or self._sites.first.node.home.path
-        return shutil.disk_usage(path.parent if path.is_file() else path).free
+    def disk_free(self) -> int | None:
+        """Bytes free where the ledger is; None if that is a server's disk, which is not seen from here."""
+        path = self._sites.ledger.path
+        return None if path is None else shutil.disk_usage(path.parent).free
 
     async def _own(self) -> NoReturn:
         """Make sure that the ledger is still this process's, which ends otherwise, so that nobody goes on asking it.

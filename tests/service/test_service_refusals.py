@@ -145,8 +145,8 @@ async def test_spoilt_submissions(tmp_path):
         assert problem(await town.post(0, desk.of_shares(number=2))) == "number-too-low"
         counted = (await town.private(0, "metrics")).text
         for name in {each.partition(":")[0] for each in SPOILT} | {"contradiction", "number-too-low"}:
-            assert f'mpc_market_refusals_total{{reason="{name}"}}' in counted
-        assert "mpc_market_orders_total 1.0" in counted
+            assert f'mpc_market_refusals_total{{reason="{name}"}} 0.0' not in counted
+        assert 'mpc_market_submissions_total{stage="clearing"} 1.0' in counted
 
 
 def assert_nothing_repeated(answer: httpx.Response, body: bytes) -> None:

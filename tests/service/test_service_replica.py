@@ -181,8 +181,11 @@ async def test_a_replica_is_ready_without_peers_and_says_when_nobody_drives(town
     async with town.up(), replica_of(town) as replica:
         await town.until(State.COLLECTING)
         checks = json.loads((await replica.private("readyz")).text)
-        assert checks == {"ready": True, "checks": {"ledger": "ok", "roll": "ok", "disk": "ok", "driver": "ok"}}
+        assert checks == {"ready": True, "checks": {"ledger": "ok", "roll": "ok", "driver": "ok"}}
         assert "mpc_market_rounds_in_state" in (await replica.private("metrics")).text
+        assert "disk" not in (await town.private(0, "readyz")).json()["checks"], "the server's disk is not seen here"
+        for metrics in (await replica.private("metrics"), await town.private(0, "metrics")):
+            assert "mpc_market_disk_free_bytes" not in metrics.text, "0 would be an alarm for ever"
         await town.stop(0)
         answer = await replica.private("readyz")
         assert (answer.status_code, answer.json()["checks"]["driver"]) == (503, "no process drives the rounds")

@@ -203,19 +203,41 @@ async def test_clocks_are_compared(tmp_path, monkeypatch):
 
 
 @asynchronous
+async def test_what_is_counted_is_there_at_0_before_anything_has_happened(tmp_path):
+    """A series that is born at 1 has never increased, for who watches."""
+    town = Town(tmp_path / "market")
+    async with town.up(0):
+        text = (await town.private(0, "metrics")).text
+    for line in (
+        'rounds_total{market="oak-street",state="void"}',
+        'rounds_total{market="oak-street",state="result"}',
+        'rounds_total{market="oak-street",state="lost"}',
+        'refusals_total{reason="storage"}',
+        'voids_total{reason="not_computed"}',
+        'attempts_total{ended="failed"}',
+        'bad_messages_total{kind="outcome",party="2"}',
+        'forwarded_total{answer="refused"}',
+    ):
+        assert f"mpc_market_{line} 0.0\n" in text
+    assert 'party="0"' not in text, "it sends itself nothing"
+
+
+@asynchronous
 async def test_metrics_of_a_round(tmp_path):
     town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
     async with town.up():
         await one_round(town, START)
         text = (await town.private(1, "metrics")).text
         for line in (
-            "mpc_market_orders_total 2.0",
+            'mpc_market_submissions_total{stage="clearing"} 2.0',
+            'mpc_market_submissions_total{stage="settlement"} 0.0',
+            "mpc_market_disk_free_bytes",
             'mpc_market_rounds_total{market="oak-street",state="result"} 1.0',
             'mpc_market_attempts_total{ended="done"} 1.0',
             'mpc_market_clearing_seconds_count{stage="validity"} 1.0',
             "mpc_market_round_lateness_seconds_count 1.0",
             'mpc_market_roll_version{market="oak-street"} 1.0',
-            "mpc_market_receipt_seconds_count 2.0",
+            'mpc_market_receipt_seconds_count{stage="clearing"} 2.0',
             'mpc_market_peer_up{party="0"} 1.0',
         ):
             assert line in text

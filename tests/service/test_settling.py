@@ -70,6 +70,10 @@ async def test_a_period_is_settled_as_soon_as_every_reading_is_there(tmp_path):
         assert await town.totals(Claimant.SUPPLIER, "wind", town.suppliers["wind"]) == "group-too-small"
         assert await town.totals(Claimant.DSO, "north", town.operators["grid"]) == "unauthorized"
         await check_records(town)
+        text = (await town.private(0, "metrics")).text
+        for stage in ("clearing", "settlement"):
+            assert f'mpc_market_submissions_total{{stage="{stage}"}} 3.0\n' in text
+            assert f'mpc_market_receipt_seconds_count{{stage="{stage}"}} 3.0\n' in text
 
 
 ANNA, BEN, CARL, DORA = (f"meter-{i}" for i in range(4))
