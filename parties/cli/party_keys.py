@@ -37,7 +37,7 @@ def keygen(
 
     \b
     Example:
-      mpc-market party keygen --home /var/lib/mpc-market --address a.example:8443
+      mpc-market party keygen --home /var/lib/mpc-market/home --address a.example:8443
 
     Exit code: 0 made; 1 there is a directory already, or it cannot be made; 2 bad input.
     """
@@ -78,16 +78,17 @@ def rotate(
 
     Hand the announcement to everyone who has a market file, in time: they run `mpc-market party adopt`. From the given
     moment on the party signs (rounds of periods that start then) and shows itself with the new keys; its old
-    certificate is accepted for another 30 days.
+    certificate is accepted for another 30 days. Run it as the user whom the home belongs to.
 
     \b
     Example:
-      mpc-market party rotate --home /var/lib/mpc-market --since 2026-12-01T00:00:00Z
+      mpc-market party rotate --home /var/lib/mpc-market/home --since 2026-12-01T00:00:00Z
 
     Exit code: 0 made; 1 they cannot be made; 2 bad input.
     """
     from mpc_market.errors import InvalidSettingsError  # noqa: PLC0415
     from parties.files.party_home import read_party_homes  # noqa: PLC0415
+    from parties.files.private import check_owner  # noqa: PLC0415
     from parties.files.values import moment_of, moment_text  # noqa: PLC0415
     from parties.setup.rotation import next_midnight, read_announcement  # noqa: PLC0415
     from parties.setup.rotation import rotate as make_next_keys  # noqa: PLC0415
@@ -99,6 +100,8 @@ def rotate(
     except InvalidSettingsError as error:
         problems.add("--since", f"'{printable(since or '')}': {error}")
     homes = read_party_homes(home, now, problems)
+    if homes:
+        check_owner(homes[0].path, problems)
     problems.check()
     opened = homes[0]
     path = make_next_keys(opened, moment, now, homes[1:])

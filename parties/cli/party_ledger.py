@@ -21,7 +21,7 @@ def backup(
     home: Home,
     file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The backup; made, 0600.")],
 ) -> None:
-    """Copy the ledger of a party to a new file. The party may be running meanwhile.
+    """Copy the ledger of a party to a new file: no backup is ever replaced. The party may be running meanwhile.
 
     The backup holds shares of orders and results, so keep it as private as the home; it holds no sealing keys and no
     secrets of rounds. Keys and party.toml of the home are not in it: they change rarely, copy them by themselves.
@@ -29,7 +29,7 @@ def backup(
 
     \b
     Example:
-      mpc-market party backup --home /var/lib/mpc-market /backup/ledger-$(date +%F).db
+      mpc-market party backup --home /var/lib/mpc-market/home /backup/ledger-$(date +%F).db
 
     Exit code: 0 made; 1 it cannot be made; 2 bad input.
     """
@@ -58,10 +58,11 @@ def restore(
     is not used by another process, now or later. A ledger that is there is not replaced: move it away.
 
     Without FILE it is the ledger that is there, restored by a server's own tools perhaps, or else a new, empty one.
+    Run it as the user whom the home belongs to.
 
     \b
     Example:
-      mpc-market party restore --home /var/lib/mpc-market /backup/ledger-2026-11-26.db
+      mpc-market party restore --home /var/lib/mpc-market/home /backup/ledger-2026-11-26.db
 
     Exit code: 0 restored; 1 it cannot be restored: nothing has changed; 2 bad input.
     """
@@ -69,7 +70,7 @@ def restore(
 
     from parties.ledger import restore as put_back  # noqa: PLC0415
 
-    opened = _open(home)
+    opened = _open(home, own=True)
     if file is not None and opened.database.startswith(_SERVER):
         raise InputError(("restore: on PostgreSQL, restore with the server's own tools, and name no FILE",))
     if file is None:
@@ -91,14 +92,17 @@ async def _fence(home: "PartyHome") -> int:
         await ledger.close()
 
 
-def _open(path: Path) -> "PartyHome":
-    """Raises: InputError."""
+def _open(path: Path, *, own: bool = False) -> "PartyHome":
+    """`own`: only as the user whom it belongs to. Raises: InputError."""
     import time  # noqa: PLC0415
 
     from parties.files.party_home import read_party_home  # noqa: PLC0415
+    from parties.files.private import check_owner  # noqa: PLC0415
 
     problems = Problems()
     opened = read_party_home(path, int(time.time()), problems)
+    if own and opened is not None:
+        check_owner(opened.path, problems)
     problems.check()
     assert opened is not None
     return opened

@@ -43,8 +43,8 @@ def run(home: Home, workers: Workers = None, stand_by: StandBy = False, intake: 
 
     \b
     Example:
-      mpc-market party run --home /var/lib/mpc-market
-      mpc-market party run --home /var/lib/mpc-market --intake
+      mpc-market party run --home /var/lib/mpc-market/home
+      mpc-market party run --home /var/lib/mpc-market/home --intake
 
     Exit code: 0 it was told to end; 1 it cannot start or go on; 2 something in the home is wrong.
     """

@@ -200,17 +200,27 @@ def read_keys(path: Path, problems: Problems) -> tuple[dict[bytes, SigningKey], 
     """All keys of a home: signing keys by public key, certificates by fingerprint. Erased old ones are not missed."""
     signing: dict[bytes, SigningKey] = {}
     identities: dict[str, Identity] = {}
-    for folder in key_folders(path):
-        if not check_directory(folder, problems):
-            continue
-        if (folder / SIGNING).exists() and (seed := read_key(folder / SIGNING, problems)) is not None:
-            key = SigningKey(seed)
-            signing[key.public] = key
-        if (folder / TLS_KEY).exists() and read_private(folder / TLS_KEY, problems) is not None:
-            pem = read_private(folder / TLS_CERTIFICATE, problems)
-            if pem is not None:
-                _add_identity(folder, pem, identities, problems)
+    folder = path
+    try:
+        for folder in key_folders(path):
+            if check_directory(folder, problems):
+                _read_folder(folder, signing, identities, problems)
+    except OSError as error:  # made by another user, root perhaps
+        problems.add(str(folder), f"cannot be read: {error.strerror}")
     return signing, identities
+
+
+def _read_folder(
+    folder: Path, signing: dict[bytes, SigningKey], identities: dict[str, Identity], problems: Problems
+) -> None:
+    """Raises: OSError."""
+    if (folder / SIGNING).exists() and (seed := read_key(folder / SIGNING, problems)) is not None:
+        key = SigningKey(seed)
+        signing[key.public] = key
+    if (folder / TLS_KEY).exists() and read_private(folder / TLS_KEY, problems) is not None:
+        pem = read_private(folder / TLS_CERTIFICATE, problems)
+        if pem is not None:
+            _add_identity(folder, pem, identities, problems)
 
 
 def _add_identity(folder: Path, pem: bytes, identities: dict[str, Identity], problems: Problems) -> None:

@@ -5,6 +5,7 @@ registrar or a supplier acts in its name.
 """
 
 import os
+import pwd
 import re
 import secrets
 import stat
@@ -44,13 +45,16 @@ def write_new(path: Path, data: bytes) -> None:
 def replace(path: Path, data: bytes) -> None:
     """Put a file in the place of another: whoever reads it finds the old one or the new one whole, also after a crash.
 
-    It keeps the mode of the old one; where there is none it is private.
+    It keeps the mode of the old one, and its owner if root replaces it; where there is none it is private.
     Raises: OutputError; then the old one is still there.
     """
     new = path.with_name(f".mpc-market-{secrets.token_hex(8)}.tmp")
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
-            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode) if path.exists() else FILE_MODE)
+            old = path.stat() if path.exists() else None
+            os.fchmod(file.fileno(), FILE_MODE if old is None else stat.S_IMODE(old.st_mode))
+            if old is not None and os.geteuid() == 0:
+                os.fchown(file.fileno(), old.st_uid, old.st_gid)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -77,6 +81,23 @@ def check_directory(path: Path, problems: Problems) -> bool:
         problems.add(str(path), "no such directory")
         return False
     return _check_mode(path, problems)
+
+
+def check_owner(path: Path, problems: Problems) -> bool:
+    """Whether it belongs to whoever runs this, who is about to make files in it; if it does not, that is noted.
+
+    What root makes in a home that is another user's is root's, and that user's service could not read it.
+    """
+    owner = path.stat().st_uid
+    if owner == os.geteuid():
+        return True
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"#{owner}"
+    reason = f"it belongs to user {name}, who could not read what is made here"
+    problems.add(str(path), f"{reason}: run this as sudo -u '{name}'")
+    return False
 
 
 def read_private(path: Path, problems: Problems) -> bytes | None:

@@ -68,14 +68,17 @@ async def back_up(url: str, target: Path) -> None:
     """Copy a ledger to a new file that only its owner may read; its party may be using it meanwhile (SQLite only).
 
     The copy is the ledger as it was last committed, without sealing keys and secrets of rounds, and marked as a backup.
-    Raises: LedgerError if there is something at `target`, or on PostgreSQL, whose own tools make backups.
+    Raises: LedgerError if there is no ledger yet, or something at `target`, or on PostgreSQL, whose own tools make
+    backups.
     """
     source = Place.of(url).path
     if source is None:
         raise LedgerError("on PostgreSQL, backups are made with the server's tools")
+    if not source.is_file():
+        raise LedgerError(f"ledger {source}: there is no such file: the party has not been run yet, or it is lost")
     if target.exists():
         raise LedgerError(f"backup {target}: there is a file of this name already")
-    await _copy_marked(source, target, f"backup {target}", None)
+    await _copy_marked(source, target, f"backup of {source} to {target}", None)
 
 
 async def restore(source: Path, url: str, party: int) -> None:

@@ -90,6 +90,8 @@ class Upkeep:
                 await self.look()
             except LedgerError as error:
                 _log.error("storage fails", reason=str(error))
+            except OSError as error:  # what was read before stays
+                _log.error("home cannot be looked at", file=error.filename, reason=error.strerror)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:

@@ -1,6 +1,8 @@
 """`mpc-market party backup` and `restore`, and what they refuse; that a ledger in a file has no replicas."""
 
 import asyncio
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -57,7 +59,11 @@ def test_what_is_refused(tmp_path: Path, home: Path, run: Run) -> None:
     for arguments, code, message in (
         (["backup", "--home", str(home), str(file)], 1, "there is a file of this name already"),
         (["backup", "--home", str(home), str(tmp_path / "no" / "where")], 1, "cannot be opened or written"),
-        (["backup", "--home", str(other), str(tmp_path / "2.db")], 1, "cannot be opened or written"),
+        (
+            ["backup", "--home", str(other), str(tmp_path / "2.db")],
+            1,
+            f"{other}/ledger.db: there is no such file",
+        ),
         (["backup", "--home", str(tmp_path / "nobody"), str(tmp_path / "2.db")], 2, "no such directory"),
         (["backup", "--home", str(home)], 2, "Missing argument"),
         (["restore", "--home", str(home), str(file)], 1, "move it away"),
@@ -117,3 +123,18 @@ def test_a_replica_neither_stands_by_nor_computes(home: Path, run: Run, option: 
     done = run("party", "run", "--intake", *option, "--home", str(home))
     assert done.code == 2
     assert "leave --stand-by and --workers out" in done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of another user's")
+@pytest.mark.parametrize("arguments", [["rotate"], ["restore"]])
+def test_in_a_home_of_another_user_nothing_is_made(home: Path, run: Run, arguments: list[str]) -> None:
+    """The party's own user could not read what root makes there: its service would end."""
+    nobody = pwd.getpwnam("nobody")
+    os.chown(home, nobody.pw_uid, nobody.pw_gid)
+    before = sorted(home.rglob("*"))
+    done = run("party", *arguments, "--home", str(home))
+    assert done.code == 2
+    assert f"{home}: it belongs to user nobody, who could not read what is made here: run this as sudo -u 'nobody'" in (
+        done.err
+    )
+    assert sorted(home.rglob("*")) == before

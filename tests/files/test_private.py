@@ -117,3 +117,12 @@ def test_a_file_in_a_directory_that_is_not_there(tmp_path: Path) -> None:
     for write in (replace, write_new):
         with pytest.raises(OutputError, match="No such file or directory"):
             write(tmp_path / "none" / "roll", b"")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of another user's")
+def test_what_root_replaces_stays_its_owners(tmp_path: Path) -> None:
+    path = tmp_path / "market.toml"
+    path.write_bytes(b"old")
+    os.chown(path, 65534, 65534)
+    replace(path, b"new")
+    assert (path.stat().st_uid, path.stat().st_gid, path.read_bytes()) == (65534, 65534, b"new")
