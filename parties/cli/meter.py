@@ -153,8 +153,10 @@ def result(
     period: Annotated[str, typer.Option(metavar="UTC", show_default=False, help="Start of the period.")],
     market: MarketPath = None,
 ) -> None:
-    """Fetch the result of a period from all parties, verify it, and show it. Waits for the outcome if it is not there
-    yet.
+    """Fetch the result of a period from all parties, verify it, and show it.
+
+    If it is not there yet, it is waited for until a day after the gate of the period; standard error says so. A period
+    that takes no orders yet is refused.
 
     \b
     Example:

@@ -29,6 +29,9 @@ from parties.meter.submitting import Submitted, submit
 from parties.meter.watching import Watch
 from parties.meter.wishes import Forecast, FromFile, Nothing, Wishes, WishFile, limits_of, read_wish
 
+_PATIENT_SECONDS = 2.0
+"""After this long a user is told what is waited for."""
+
 
 def submit_once(home: str, market_path: str | None, order: tuple[str, str, str], period: str | None) -> bool:
     """Submit one order (side, price, quantity as texts); whether all parties have confirmed it."""
@@ -92,19 +95,42 @@ def _told(done: Submitted, start: int, what: str) -> bool:
 def show_result(home: str, market_path: str | None, period: str) -> bool:
     """Fetch and show the result of a period; whether it is verified or void."""
     path, market, (meter,) = open_meters([Path(home)], market_path)
+    clock = SystemClock()
     try:
         start = period_start(period, market.rhythm.length)
     except InvalidOrderError as error:
         raise InputError((f"--period: {error}",)) from None
-    source = MarketSource(path, market, SystemClock())
+    opens, gate = (moment_text(ms // 1000) for ms in (market.rhythm.opens(start), market.rhythm.gate(start)))
+    if clock.now_ms() < market.rhythm.opens(start):
+        takes = f"it takes orders from {opens} to {gate}, ask after that"
+        raise InputError((f"--period: {moment_text(start)} has no result yet: {takes}",))
+    source = MarketSource(path, market, clock)
 
     async def run() -> bool:
         async with source.rounds.api:
-            finding = await collect(meter, source.rounds, start)
+            collecting = asyncio.ensure_future(collect(meter, source.rounds, start))
+            gate_to_come = clock.now_ms() < market.rhythm.gate(start)
+            await asyncio.wait({collecting}, timeout=0 if gate_to_come else _PATIENT_SECONDS)
+            if not collecting.done():
+                _tell_waiting(source.rounds, start, clock.now_ms())
+            finding = await collecting
         show_finding(finding, market)
         return finding.state in (State.VERIFIED, State.VOID)
 
     return asyncio.run(run())
+
+
+def _tell_waiting(rounds: Rounds, start: int, now_ms: int) -> None:
+    """Say what is waited for, and until when: a user should not look at nothing for a day."""
+    gate = rounds.market.rhythm.gate(start)
+    until = gate + rounds.patience_ms
+    told = [f"{moment_text(start)}: the result is not there yet"]
+    if now_ms < gate:
+        told.append(f"its gate closes at {moment_text(gate // 1000)}")
+    if rounds.heard:
+        told.append(rounds.heard)
+    told.append(f"waiting until {moment_text(until // 1000)}" if now_ms < until else "asking every party once more")
+    typer.echo(f"mpc-market: {printable('; '.join(told), 1000)} (Ctrl-C ends this)", err=True)
 
 
 def watch_all(

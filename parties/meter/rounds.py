@@ -70,6 +70,7 @@ class Rounds:
     def __init__(self, api: Api, market: Market, clock: Clock, patience_ms: int = PATIENCE_MS) -> None:
         """`patience_ms`: how long after its gate the outcome of a round, and results, are asked for."""
         self.api, self.market, self.clock, self.patience_ms = api, market, clock, patience_ms
+        self.heard = ""  # why what was asked for last is not there yet, for people
         self._terms: dict[int, asyncio.Task[Terms]] = {}
         self._ended: dict[int, asyncio.Task[Ended]] = {}
 
@@ -163,18 +164,19 @@ class Rounds:
         wait: int = WAIT_SECONDS,
     ) -> _T:
         """Ask one party after the other until `look` finds what is wanted in an answer. Raises: NotKnownError."""
-        attempt, heard = 0, "nobody was asked"
+        attempt = 0
         party = secrets.randbelow(self.api.parties)
         while True:
             try:
                 found = look(await self._hear(party, start, wait if attempt >= self.api.parties else 0))
                 if found is not None:
+                    self.heard = ""
                     return found
-                heard = f"party {party} does not have it yet"
+                self.heard = heard = f"party {party} does not have it yet"
             except _UNHEARD as error:
-                heard = str(error)
+                self.heard = heard = str(error)
             except WireError as error:
-                heard = f"party {party}: {error}"
+                self.heard = heard = f"party {party}: {error}"
             attempt += 1
             party = (party + 1) % self.api.parties
             if self.clock.now_ms() >= until_ms:

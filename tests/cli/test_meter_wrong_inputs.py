@@ -1,5 +1,8 @@
 """What a user of a meter can get wrong: exit code 2, the place, what would be right; nothing is sent."""
 
+import asyncio
+import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +11,9 @@ import pytest
 from parties.files.market import MarketFile
 from parties.files.running import Service
 from parties.files.running_toml import running_text
+from parties.files.values import moment_text
 from parties.meter.home import create_home
+from parties.meter.rounds import NotKnownError
 from parties.tls.certificate import make_key_pair
 from tests.meter.standin import Parties
 from tests.meter.telegrams import dutch
@@ -61,6 +66,11 @@ WRONG = {
         "the gate of 2020-01-01T00:00:00Z has closed; orders",
     ),
     "far ahead": (submit(period="2200-01-01T00:00:00Z"), "2200-01-01T00:00:00Z is not open yet; orders are taken for"),
+    "a result to come": (
+        ["result", "--home", "home", "--period", "2200-01-01T00:00:00Z"],
+        "--period: 2200-01-01T00:00:00Z has no result yet: it takes orders from 2199-12-31T23:40:00Z to "
+        "2199-12-31T23:55:00Z, ask after that",
+    ),
     "no home": (submit(home="nowhere"), "nowhere: no such directory; `mpc-market meter keygen --home nowhere`"),
     "a home that is none": (submit(home="."), "meter.toml: no such file: is this the home of a meter?"),
     "no market file": ([*submit(), "--market", "m.toml"], "m.toml: no such file"),
@@ -117,3 +127,29 @@ def test_others_could_read_the_key(here, run):
     ended = run("meter", *submit())
     assert ended.code == 2
     assert "home/identity.key: others can get at it (mode 0644): chmod 0600 it, and think about new keys" in ended.err
+
+
+@pytest.mark.parametrize("periods_ahead", [0, 1, -100])
+def test_what_a_result_is_waited_for_is_said(here, run, monkeypatch, periods_ahead):
+    """Nobody can be reached: the wait would be silent for a day."""
+
+    async def collect(meter, rounds, start):
+        with suppress(NotKnownError):
+            await rounds._ask_around(start, 0, lambda heard: None, "an outcome")
+        await asyncio.sleep(1)
+        raise NotKnownError("in vain")
+
+    monkeypatch.setattr("parties.cli.meter_session.collect", collect)
+    monkeypatch.setattr("parties.cli.meter_session._PATIENT_SECONDS", 0.5)
+    next_gate = (int(time.time()) + 300) // 900 * 900 + 900
+    start = next_gate + 900 * (periods_ahead - 1)
+    ended = run("meter", "result", "--home", "home", "--period", moment_text(start))
+    told, error = ended.err.splitlines()
+    assert (ended.code, error) == (1, "mpc-market: error: in vain")
+    assert told.startswith(f"mpc-market: {moment_text(start)}: the result is not there yet; ")
+    assert (f"its gate closes at {moment_text(start - 300)}" in told) == (periods_ahead == 1)
+    assert ("party " in told and "https://127.0.0.1:" in told) == (periods_ahead < 1)
+    until = f"waiting until {moment_text(start - 300 + 86_400)}"
+    if periods_ahead == -100:
+        until = "asking every party once more"
+    assert told.endswith(f"; {until} (Ctrl-C ends this)")
