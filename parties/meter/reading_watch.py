@@ -254,12 +254,18 @@ class Readings:
         return [start for start, each in known.items() if settled.get(start) != (each.imported, each.exported)]
 
     def _keep(self, meter: Meter, start: int, sent: Accepted, outcome: Ended) -> None:
-        final = not outcome.is_void or sent.stage is Stage.CORRECTION
-        state = State.VOID if outcome.is_void else SETTLED
-        reading = (sent.reading.imported, sent.reading.exported)
-        price = None if outcome.result is None else outcome.result.price
-        remark = outcome.record_remark
-        reader(meter).store.put_finding(Finding(start, state, price, sent.number, None, reading, remark, b"", final))
+        finding = Finding(
+            start=start,
+            state=State.VOID if outcome.is_void else SETTLED,
+            price=None if outcome.result is None else outcome.result.price,
+            number=sent.number,
+            verdict=None,
+            accepted=(sent.reading.imported, sent.reading.exported),  # of a reading: what was settled
+            remark=outcome.record_remark,
+            evidence=b"",
+            final=not outcome.is_void or sent.stage is Stage.CORRECTION,
+        )
+        reader(meter).store.put_finding(finding)
 
     # --- what is told -------------------------------------------------------------------------------------
 

@@ -175,13 +175,33 @@ def _finding(
 ) -> Finding:
     verdict = None if received is None else int(received.verdict)
     accepted = None if received is None else received.accepted
-    return Finding(start, state.value, result.price, number, verdict, accepted, remark, evidence, final)
+    return Finding(
+        start=start,
+        state=state.value,
+        price=result.price,
+        number=number,
+        verdict=verdict,
+        accepted=accepted,
+        remark=remark,
+        evidence=evidence,
+        final=final,
+    )
 
 
 def _without(start: int, ended: Ended, state: State, remark: str = "", *, final: bool = True) -> Finding:
     """A finding without any delivery."""
     price = None if ended.result is None else ended.result.price
-    return Finding(start, state.value, price, None, None, None, remark, _evidence(ended, Delivered()), final)
+    return Finding(
+        start=start,
+        state=state.value,
+        price=price,
+        number=None,
+        verdict=None,
+        accepted=None,
+        remark=remark,
+        evidence=_evidence(ended, Delivered()),
+        final=final,
+    )
 
 
 def _evidence(ended: Ended, delivered: Delivered) -> bytes:
