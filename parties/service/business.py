@@ -48,11 +48,14 @@ class Timetable(Protocol):
     def deadline(self, start: int) -> int:
         """When it is void if this party has signed no result."""
 
+    def opened_by(self, start: int) -> int:
+        """When it is void if not all parties have opened it; not later than the deadline."""
+
     def next_start(self, now_ms: int) -> int:
         """The first start whose round opens later than `now_ms`."""
 
     def open_starts(self, now_ms: int) -> list[int]:
-        """The starts whose rounds have opened and can still have a result, earliest first."""
+        """The starts whose rounds have opened and can still be begun, earliest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@
                    fresh shares of the totals of corrections
     kept           until the owners fetch it (`sheets`)
 
-What a void settlement or correction would have covered is in no bill, nor is what a party has lost (`earlier`): it does
-not list it, so it is not in the set. A closing is resumed after a crash like any other round, on the same set, and its
+It waits for all of them: corrections have no deadline. What one that is void all the same would have covered is in no
+bill, nor is what a party has lost (`earlier`): it does not list it, so it is not in the set. (A void settlement leaves
+all to the correction.) A closing is resumed after a crash like any other round, on the same set, and its
 outcome is signed once: closing a month again gives the same amounts.
 """
 
@@ -76,16 +77,16 @@ class MonthClosing:
         months, items = _calendar(current.node.market).months, []
         month = current.start
         for stage, begin in ((Stage.SETTLEMENT, month), (Stage.CORRECTION, months.before(month))):
-            node, lost = current.node.sibling(stage), []
+            node = current.node.sibling(stage)
+            without: dict[State, list[int]] = {State.LOST: [], State.VOID: []}
             for start in await self._starts(current, begin):
                 state = await self._state(current, stage, start)
-                if state is State.LOST:
-                    lost.append(start)
-                elif state is not State.VOID:
+                if state in without:
+                    without[state].append(start)
+                else:
                     result = await result_of(node, start)
                     items.append(Item(member(stage.value, str(start)), 1, result.set_digest))
-            if lost:
-                current.log.error("left out of the closing: lost at this party", stage=stage.value, periods=lost)
+            _tell_without(current, stage, without)
         return items + await dispute_items(self._clearing)
 
     async def _starts(self, current: Round, month: int) -> range:
@@ -202,6 +203,18 @@ async def _close(
     if (len(closed.due), len(closed.volumes), len(closed.totals)) != counts:
         raise AttemptError("the worker has computed another number of amounts")
     return Finished(codes, 0, _result_rows(books, closed), _total_rows(books, closed), closed.effort)
+
+
+def _tell_without(current: Round, stage: Stage, without: dict[State, list[int]]) -> None:
+    """Tell the operator which periods are in no bill. A void settlement is no such thing: it has its correction."""
+    if stage is Stage.SETTLEMENT:
+        without = {State.LOST: without[State.LOST]}
+    for state, starts in without.items():
+        current.node.metrics.left_out.labels(current.market, stage.value, state.value).set(len(starts))
+        if starts:
+            say = current.log.error if state is State.LOST else current.log.warning
+            reason = "lost at this party" if state is State.LOST else "void"
+            say(f"left out of the closing: {reason}", stage=stage.value, periods=starts)
 
 
 def _input(current: Round, given: Given, books: MonthBooks) -> ClosingInput:

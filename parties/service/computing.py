@@ -12,7 +12,9 @@ no worker waits for it.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from typing import Any, TypeVar
 
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.outcome import Outcome, Result, VoidReason
@@ -25,6 +27,8 @@ from parties.service.life import Event
 from parties.service.round import GivenUpError, Round, first_of
 from parties.service.workers import AttemptError, Way, Worker
 
+_T = TypeVar("_T")
+
 SHORT_ATTEMPT_SECONDS = 15.0
 """An attempt may always take this long, if the deadline allows it."""
 
@@ -33,9 +37,10 @@ LONG_ATTEMPT_SECONDS = 3600.0
 
 
 async def begin_attempt(current: Round) -> Event:
-    """State `seeded`. Run by every party. Raises: LedgerError."""
+    """State `seeded`. Run by every party. Raises: GivenUpError; LedgerError."""
     if current.compute is None:
-        current.compute = await current.node.business.prepare(current, await _given(current))
+        given = await _given(current)
+        current.compute = await _following(current, current.node.business.prepare(current, given))
     number = await current.following.begin()
     current.log.info("attempt begun", attempt=number)
     return Event.ATTEMPT_BEGUN
@@ -47,16 +52,17 @@ async def compute(current: Round) -> Event:
     Raises: GivenUpError if the parties come to different verdicts or results: that can never become a result.
     """
     given = await _given(current)
-    nothing = await current.node.business.nothing_to_compute(current, given)
-    if nothing is not None:
-        codes, price_word = nothing
-        await current.say(Kind.VERDICTS, Verdicts(current.period, current.party, given.agreed.digest, codes))
-        return await _sign(current, _result(given, codes, price_word))
-    followers = (current.following.follow(peer) for peer in current.others)
-    event = await first_of(_attempt(current, given), *followers)
+    event = await _following(current, _computed(current, given))
     if event is not Event.ATTEMPT_FAILED:
         current.compute = None
     return event
+
+
+async def _following(current: Round, work: Coroutine[Any, Any, _T]) -> _T:
+    """Do this, and follow the others meanwhile: whatever it waits for, an earlier round too, this party hears of it if
+    they have signed that there is no result. Raises: GivenUpError.
+    """
+    return await first_of(work, *(current.following.follow(peer) for peer in current.others))
 
 
 async def _given(current: Round) -> Given:
@@ -64,6 +70,15 @@ async def _given(current: Round) -> Given:
     enrolled = await current.enrolled(terms)
     assert enrolled is not None, "a round is opened with its roll"
     return Given(terms, enrolled, await agreed_of(current, terms))
+
+
+async def _computed(current: Round, given: Given) -> Event:
+    nothing = await current.node.business.nothing_to_compute(current, given)
+    if nothing is None:
+        return await _attempt(current, given)
+    codes, price_word = nothing
+    await current.say(Kind.VERDICTS, Verdicts(current.period, current.party, given.agreed.digest, codes))
+    return await _sign(current, _result(given, codes, price_word))
 
 
 async def _attempt(current: Round, given: Given) -> Event:

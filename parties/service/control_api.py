@@ -9,8 +9,9 @@
     POST /control/v1/markets/{market}/rounds/{start}/orders       a submission with the seal for this party
 
 `?wait=SECONDS` waits for what is not there yet. 200: here it is; 204: not yet; 410: never, since the round is void, and
-the body is this party's signed outcome; 404: no such round here (yet). Everything is pulled, so everything may be asked
-for again. Who asks is known by the fingerprint of its certificate.
+the body is this party's signed outcome; 409: never, since this party stands aside, or has not opened the round in time;
+404: no such round here (yet). Everything is pulled, so everything may be asked for again. Who asks is known by the
+fingerprint of its certificate.
 """
 
 import time
@@ -143,6 +144,8 @@ async def _answer(site: Site, start: int, find: Callable[[], Awaitable[bytes | N
         data = await find()
         if data is not None:
             return Response(data, media_type=BYTES)
+        if await _stands_aside(site, start):
+            return Response(status_code=HTTPStatus.CONFLICT)
         state = await site.lookup.state(start)
         if state is State.VOID and (outcome := await _void(site, start)) is not None:
             return Response(outcome, HTTPStatus.GONE, media_type=BYTES)
@@ -150,6 +153,16 @@ async def _answer(site: Site, start: int, find: Callable[[], Awaitable[bytes | N
         if left <= 0 or state in FINAL or site.node.board.ending:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         await heard(ringing, left)
+
+
+async def _stands_aside(site: Site, start: int) -> bool:
+    """Whether this party will say nothing more in a round that others may wait for."""
+    current, node = site.rounds.round(start), site.node
+    if current is not None:
+        return current.aside
+    schedule, now = node.schedule, node.clock.now_ms()
+    late = schedule.is_start(start) and schedule.opened_by(start) <= now < schedule.deadline(start)
+    return late and await node.ledger.round(node.market.id, start) is None
 
 
 async def _void(site: Site, start: int) -> bytes | None:

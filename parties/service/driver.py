@@ -81,7 +81,8 @@ class Driver:
 
     async def _before_deadline(self) -> Event:
         """The step, or if the deadline passes: void. Raises: GivenUpError."""
-        clock, deadline = self.round.node.clock, self.round.deadline
+        clock, opening = self.round.node.clock, self.state is State.OPENING
+        deadline = self.round.opened_by if opening else self.round.deadline
         if clock.now_ms() >= deadline:
             raise GivenUpError(REASONS[self.state])
         step = asyncio.ensure_future(STEPS[self.state](self.round))

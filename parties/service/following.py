@@ -10,7 +10,7 @@ from parties.ledger import Ledger
 from parties.net import TOKEN_BYTES, Address
 from parties.service.attempts import Progress, tag
 from parties.service.board import Bell
-from parties.service.peers import RoundVoidError, UnreachableError
+from parties.service.peers import RoundVoidError, StandsAsideError, UnreachableError
 from parties.service.round import LONG_POLL_SECONDS, Pause, Round
 from parties.service.workers import AttemptError, Worker
 
@@ -87,7 +87,7 @@ class Following:
     # --- what the others tell
 
     async def follow(self, peer: int) -> NoReturn:
-        """Keep `peers` up to date. Raises: GivenUpError if the peer says that the round is void."""
+        """Keep `peers` up to date. Raises: GivenUpError if the peer says that the round is void; as `Round.without`."""
         current, known, pause = self._round, "", Pause()
         while True:
             try:
@@ -101,6 +101,8 @@ class Following:
                 pass
             except RoundVoidError as error:
                 await current.believe_void(peer, error.signed)
+            except StandsAsideError:
+                current.without(peer)
             except WireError as error:
                 current.bad_message(peer, "attempt", error)
             await pause()

@@ -54,6 +54,9 @@ class Metrics:
         self.peer_ahead = self._gauge("peer_clock_ahead_seconds", "How far the peer's clock is ahead.", "party")
         self.in_state = self._gauge("rounds_in_state", "Rounds that this party has not finished, by state.", "state")
         self.signed = self._gauge("signed_seconds", "How long a round has waited for what other parties have signed.")
+        self.left_out = self._gauge(
+            "left_out", "Periods that the last closing does not bill.", "market", "stage", "state"
+        )
         self.roll_version = self._gauge("roll_version", "The newest version of the roll.", "market")
         self.disk_free = self._gauge("disk_free_bytes", "Free space where the ledger is.") if on_disk else None
         self.ledger_waiting = self._gauge("ledger_waiting", "Writes that wait for their commit.")

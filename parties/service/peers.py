@@ -19,6 +19,7 @@ ANSWER_MAX = 2**28
 
 CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0
+_ANSWERS = (httpx.codes.OK, httpx.codes.NO_CONTENT, httpx.codes.CONFLICT, httpx.codes.GONE)
 _CONNECTIONS = 256
 """Kept open to one peer: every round of every market waits for its answer with a few."""
 
@@ -33,6 +34,13 @@ class RoundVoidError(PeerError):
     def __init__(self, party: int, signed: bytes) -> None:
         super().__init__(party, "says that the round is void")
         self.signed = signed
+
+
+class StandsAsideError(PeerError):
+    """The peer takes no part in the round any more: it has forgotten what it said there, or never opened it in time."""
+
+    def __init__(self, party: int) -> None:
+        super().__init__(party, "stands aside")
 
 
 class PeerLink:
@@ -84,7 +92,7 @@ class PeerLink:
                         raise UnreachableError(self.party, f"answers with more than {ANSWER_MAX} bytes")
         except httpx.HTTPError as error:
             raise UnreachableError(self.party, type(error).__name__) from None
-        if answer.status_code not in (httpx.codes.OK, httpx.codes.NO_CONTENT, httpx.codes.GONE):
+        if answer.status_code not in _ANSWERS:
             # 404: it has not begun the round yet
             raise UnreachableError(self.party, f"answers with status {answer.status_code}")
         return answer.status_code, bytes(body)
@@ -100,7 +108,7 @@ class Peer:
     async def pull(self, start: int, kind: Kind, wait: float) -> bytes | None:
         """What the peer has published in a round, or None if it has not within `wait` seconds.
 
-        Raises: UnreachableError; RoundVoidError.
+        Raises: UnreachableError; RoundVoidError; StandsAsideError.
         """
         return await self._of_round(start, kind, {"wait": f"{wait:.3f}"}, wait)
 
@@ -116,7 +124,7 @@ class Peer:
     async def progress(self, start: int, known: str, wait: float) -> bytes | None:
         """How far the peer is with attempts at a round, if that is not what is `known` already (`attempts.tag`).
 
-        Raises: UnreachableError; RoundVoidError.
+        Raises: UnreachableError; RoundVoidError; StandsAsideError.
         """
         return await self._of_round(start, "attempt", {"wait": f"{wait:.3f}", "known": known}, wait)
 
@@ -133,4 +141,6 @@ class Peer:
         status, body = await self.link.get(f"markets/{self.market}/rounds/{start}/{what}", parameters, wait)
         if status == httpx.codes.GONE:
             raise RoundVoidError(self.link.party, body)
+        if status == httpx.codes.CONFLICT:
+            raise StandsAsideError(self.link.party)
         return body if status == httpx.codes.OK else None

@@ -29,9 +29,12 @@ async def rejoin(current: Round) -> None:
     ledger = current.node.ledger
     said = await ledger.has_said(current.market, current.start)
     if not said and not any(await together(*(_heard_by(peer, current) for peer in current.others))):
-        in_time = current.node.clock.now_ms() < current.deadline  # after it, it may have signed that there is no result
+        # Later it may have signed that there is no result.
+        in_time = current.node.clock.now_ms() < current.opened_by
         if in_time and await ledger.unfence(current.market, current.start, State.OPENING):
             return
+    current.aside = True
+    current.node.board.bell(current.start).ring()
     await asyncio.Event().wait()
 
 

@@ -13,7 +13,7 @@ import structlog
 
 from mpc_market.errors import MarketError
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.identifiers import Period
+from mpc_market.wire.identifiers import Period, Stage
 from mpc_market.wire.message import M, read_signed, sign
 from mpc_market.wire.opening import Opening, Terms, terms_of
 from mpc_market.wire.outcome import Outcome, Void, VoidReason
@@ -21,7 +21,7 @@ from mpc_market.wire.signing import SIGNATURE_BYTES
 from parties.ledger import RoundRow
 from parties.service.board import Kind
 from parties.service.node import Node
-from parties.service.peers import RoundVoidError, UnreachableError
+from parties.service.peers import RoundVoidError, StandsAsideError, UnreachableError
 from parties.service.rolls import Enrolled
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class Round:
     """What this party computes on, from when it has been gathered until an attempt at the round is done."""
     taking: bool = False
     """Whether this very process has begun to take orders."""
+    aside: bool = False
+    """Whether this party is known to say nothing more in the round (`rejoining`)."""
 
     def __init__(self, node: Node, row: RoundRow) -> None:
         self.node = node
@@ -65,6 +67,7 @@ class Round:
         self.period = Period(row.market, row.start)
         self.gate = row.gate_ms
         self.deadline = row.deadline_ms
+        self.opened_by = min(row.deadline_ms, node.schedule.opened_by(row.start))
         self.log = structlog.get_logger().bind(market=row.market, start=row.start)
 
     def __repr__(self) -> str:
@@ -139,6 +142,9 @@ class Round:
                 pass
             except RoundVoidError as error:
                 await self.believe_void(peer, error.signed)
+            except StandsAsideError:
+                if kind is not Kind.OUTCOME:  # others may have its outcome
+                    self.without(peer)
             except WireError as error:
                 self.bad_message(peer, kind, error)
             await pause()
@@ -171,6 +177,17 @@ class Round:
         if isinstance(outcome.content, Void):
             await self.node.board.keep(self.start, Kind.OUTCOME, peer, data)
             raise GivenUpError(outcome.content.reason)
+
+    def without(self, peer: int) -> None:
+        """A peer stands aside, so there will be no result. To be called before this party has signed one.
+
+        A clearing or settlement ends by its deadline. Corrections have none, and are open for weeks: the closing would
+        wait for ever. Of a closing the peer may find a later copy of its ledger, with which it goes on.
+        Raises: GivenUpError in a correction.
+        """
+        if self.node.stage is Stage.CORRECTION:
+            self.log.warning("a peer takes no part: its ledger was restored", peer=peer)
+            raise GivenUpError(VoidReason.NOT_COMPUTED)
 
     def bad_message(self, peer: int, kind: str, error: WireError) -> None:
         """Note a message that does not verify."""

@@ -51,6 +51,10 @@ class Schedule:
         """When a round of which this party has signed no result is void."""
         return self.gate(start) + self.deadline_ms
 
+    def opened_by(self, start: int) -> int:
+        """When a round that not all parties have opened is void."""
+        return self.deadline(start)
+
     def next_start(self, now_ms: int) -> int:
         """The first period whose round opens later than `now_ms`."""
         first_ms = now_ms + 1 + self.period_ms + self.gate_lead_ms

@@ -16,7 +16,7 @@ class _Periods:
         """See `Timetable`."""
         raise NotImplementedError
 
-    def deadline(self, start: int) -> int:
+    def opened_by(self, start: int) -> int:
         """See `Timetable`."""
         raise NotImplementedError
 
@@ -29,10 +29,10 @@ class _Periods:
         return next(self._before(now_ms)) + self.calendar.period_seconds
 
     def open_starts(self, now_ms: int) -> list[int]:
-        """Those that have opened and are not over, earliest first."""
+        """Those that have opened and can still be begun, earliest first."""
         starts = []
         for start in self._before(now_ms):
-            if start < 0 or self.deadline(start) <= now_ms:
+            if start < 0 or self.opened_by(start) <= now_ms:
                 break
             starts.append(start)
         return starts[::-1]
@@ -63,9 +63,21 @@ class SettlementTimes(_Periods):
         """All is left to the correction then."""
         return self.gate(start) + self.calendar.settle_within_ms
 
+    def opened_by(self, start: int) -> int:
+        """As long as it can be computed."""
+        return self.deadline(start)
 
-class CorrectionTimes(_Periods):
-    """Open from the reading deadline of the period to the last deadline of its month."""
+
+class _NoDeadline:
+    def deadline(self, start: int) -> int:  # noqa: ARG002
+        """Never: it is computed as soon as all parties are there, however late."""
+        return NEVER_MS
+
+
+class CorrectionTimes(_NoDeadline, _Periods):
+    """Open from the reading deadline of the period to the last deadline of its month. The closing of the next month
+    waits for it: what a void one would have billed, for readings that were withheld too, nobody would pay.
+    """
 
     def opens(self, start: int) -> int:
         """The reading deadline."""
@@ -75,13 +87,13 @@ class CorrectionTimes(_Periods):
         """The last deadline."""
         return self.calendar.last_deadline(start)
 
-    def deadline(self, start: int) -> int:
-        """It must be over when the next month is closed."""
-        return self.gate(start) + self.calendar.settle_within_ms
+    def opened_by(self, start: int) -> int:
+        """The last deadline: if it was never open at all parties, nobody was able to read, and nobody is estimated."""
+        return self.gate(start)
 
 
 @dataclass(frozen=True, slots=True)
-class ClosingTimes:
+class ClosingTimes(_NoDeadline):
     """One round for each month, when everything that it covers is over."""
 
     calendar: Calendar
@@ -98,9 +110,9 @@ class ClosingTimes:
         """At once: nothing is submitted."""
         return self.opens(start)
 
-    def deadline(self, start: int) -> int:  # noqa: ARG002
-        """Never: a month is closed as soon as all parties are there, however late."""
-        return NEVER_MS
+    def opened_by(self, start: int) -> int:
+        """Never too late."""
+        return self.deadline(start)
 
     def next_start(self, now_ms: int) -> int:
         """The first month that can be closed later."""

@@ -6,8 +6,8 @@
                   deadline*: then estimates take the places of readings
     closing       of a month: once all its settlements, and the corrections of the month before, are over
 
-What cannot be computed within `settle_within` after its set was closed is void: a void settlement leaves all to the
-correction. A closing is never void for lack of time.
+A settlement that cannot be computed within `settle_within` after its set was closed is void: that leaves all to the
+correction. A correction, once it is open at all parties, and a closing are never void for lack of time.
 
 A billing month is a calendar month in the market's time zone, so it may have 2,972 or 2,980 quarter-hours; or a fixed
 number of seconds, for markets that bill otherwise. It owns the periods that start in it. Starts are in seconds, moments
@@ -119,7 +119,9 @@ class Calendar:
         return 1000 * self.months.next(start) + self.period_seconds * 1000 + self.correction_deadline_ms
 
     def closes(self, month: int) -> int:
-        """When a month can be closed: its settlements, and the corrections of the month before, are over by then."""
+        """When a month can be closed: its settlements are over by then, and the corrections of the month before too,
+        unless a party was away.
+        """
         last_settled = 1000 * (self.months.next(month) + self.period_seconds) + self.reading_deadline_ms
         last_corrected = 1000 * (month + self.period_seconds) + self.correction_deadline_ms
         return max(last_settled, last_corrected) + self.settle_within_ms

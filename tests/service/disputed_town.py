@@ -174,6 +174,7 @@ class DisputedTown(SettledTown):
         await self.until_stage(Stage.SETTLEMENT, State.COLLECTING)
         await asyncio.gather(*(self.meter_reads(name, *reading) for name, reading in READINGS.items()))
         await self.until_stage(Stage.SETTLEMENT, State.RESULT)
+        await self.correcting(range(MONTH, NEXT, PERIOD))
         self.clock.move_to(1000 * (NEXT + 900) + 1_200_000 + 600_000)
         await self.until_stage(Stage.CLOSING, State.RESULT, start=MONTH)
         for start in range(MONTH, NEXT, PERIOD):

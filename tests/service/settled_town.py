@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -123,6 +123,12 @@ class SettledTown(Town):
         for meter, imported in zip(self.meters, imports, strict=True):
             await self.read(meter, terms, imported, 0)
         await self.until_stage(Stage.SETTLEMENT, State.RESULT, start=start)
+
+    async def correcting(self, starts: Sequence[int]) -> None:
+        """The corrections of periods of one month are open at all parties, just before their last deadline."""
+        self.later(self.market.calendar.last_deadline(starts[0]) - 1)
+        for start in starts:
+            await self.until_stage(Stage.CORRECTION, State.COLLECTING, *FINAL, start=start)
 
     def later(self, moment_ms: int) -> None:
         """Unless it is later already."""

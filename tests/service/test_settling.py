@@ -115,6 +115,7 @@ async def settle_a_month(town: SettledTown, *, tariff: bool = True) -> int:
     asked = await town.stage_terms(Stage.CORRECTION)
     await town.read(meters[1], asked, 70, 0)  # corrected
     await town.read(meters[2], asked, 12, 0)  # late
+    await town.correcting(range(MONTH, NEXT, PERIOD))
     return price
 
 

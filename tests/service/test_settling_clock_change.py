@@ -67,6 +67,7 @@ async def test_the_month_in_which_the_clocks_go_back(tmp_path):
         for start in (FIRST, CHANGE, LAST):
             await town.untraded(start, *IMPORTS[start])
         # readings of the month's last period are awaited for 20 minutes, and corrections for 30
+        await town.correcting(DAY)
         town.later(1000 * (NOVEMBER + PERIOD) + 1_800_000)
         await town.until_stage(Stage.CLOSING, State.RESULT, start=OCTOBER)
         for start in DAY:

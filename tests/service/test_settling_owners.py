@@ -67,6 +67,7 @@ async def test_two_owners_of_a_meter_are_billed_each_and_read_nothing_of_each_ot
         town.meters.append(before)
         asked = await town.stage_terms(Stage.CORRECTION)
         await town.read(before, asked, 70, 0)
+        await town.correcting(range(START, NEXT, PERIOD))
         town.clock.move_to(1000 * (NEXT + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.RESULT)
         await check_sheets(town, START, [(before, owed(60), 60), (after, owed(31), 31)])

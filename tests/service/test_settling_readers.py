@@ -130,6 +130,7 @@ async def test_a_month_of_two_suppliers_two_regions_and_two_areas(tmp_path):
         await check_totals(town, book)
         town.clock.move_to(1000 * NEXT + 1_200_000)
         await correct(town)
+        await town.correcting(list(LIVES))
         town.clock.move_to(1000 * (NEXT + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.RESULT, start=MONTH)
         await check_month(town, MONTH, list(book.bookings()), corrections=False)

@@ -121,6 +121,7 @@ async def test_a_higher_number_replaces_and_shares_that_are_no_reading_are_left_
         await town.until_stage(Stage.SETTLEMENT, State.RESULT)
         expected = {anna.id: entry(0, 0, Metered(7, 0)), ben.id: entry(0, 0, Metered(0, 8))}
         assert await town.entries(Stage.SETTLEMENT) == expected
+        await town.correcting([START])
         town.clock.move_to(1000 * (START + 3600 + PERIOD) + 1_800_000)
         await town.until_stage(Stage.CORRECTION, State.RESULT)
         assert await town.entries(Stage.CORRECTION) == {carl.id: entry(0, 0, Metered(200, 0))}

@@ -151,6 +151,7 @@ async def test_a_month_is_closed_without_what_a_restored_party_has_forgotten(tmp
         await restored(town, 1, tmp_path / "backup.db")
         await settled(town, END)
         await town.until_stage(Stage.SETTLEMENT, State.RESULT, start=END)
+        await town.correcting([START, END])
         # what is lost to one party is in no bill: that of the other period alone is
         town.clock.move_to(1000 * (NEXT + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.RESULT)

@@ -25,6 +25,7 @@ from parties.service.board import Board
 from parties.service.closing import MonthClosing
 from parties.service.disputes import DISPUTE
 from parties.service.life import State
+from parties.service.metrics import Metrics
 from parties.service.settling import PeriodSettling
 from parties.service.timetables import MONTHS_AWAY, ClosingTimes, CorrectionTimes, SettlementTimes
 from parties.settling.calendar import Calendar, Months
@@ -48,10 +49,10 @@ def test_every_period_is_open_when_it_is(times, now):
     length = times.calendar.period_seconds
     found = times.open_starts(now)
     assert found == sorted(set(found))
-    assert all(times.opens(start) <= now < times.deadline(start) for start in found)
+    assert all(times.opens(start) <= now < times.opened_by(start) <= times.deadline(start) for start in found)
     assert times.opens(times.next_start(now)) > now >= times.opens(times.next_start(now) - length)
     assert found[-1] == times.next_start(now) - length
-    assert times.deadline(found[0] - length) <= now
+    assert times.opened_by(found[0] - length) <= now
     assert all(times.is_start(start) and not times.is_start(start + 1) for start in found[:3])
 
 
@@ -73,7 +74,7 @@ def test_months_are_closed_one_after_the_other(calendar, now):
     assert times.opens(times.next_start(now)) > now
     assert all(times.is_start(month) for month in found)
     corrected = CorrectionTimes(calendar)
-    assert all(corrected.deadline(calendar.months.before(month)) <= times.opens(month) for month in found)
+    assert all(corrected.gate(calendar.months.before(month)) < times.opens(month) for month in found)
 
 
 def test_nothing_is_open_before_the_beginning():
@@ -119,6 +120,7 @@ async def test_a_month_that_does_not_begin_with_a_period_is_closed_with_all_of_i
         nodes = {stage: SimpleNamespace() for stage in Stage}
         for stage, node in nodes.items():
             node.market, node.ledger, node.party = SimpleNamespace(id=stage.of("oak-street"), calendar=DAYS), ledger, 0
+            node.metrics = Metrics()
             node.board, node.sibling = Board(ledger, node.market.id, 0), nodes.__getitem__
         held = {Stage.CLEARING: by_hand(1)[:1], Stage.CORRECTION: by_hand(2), Stage.SETTLEMENT: by_hand(3)}
         for stage, start in ((stage, start) for stage, starts in held.items() for start in starts):
@@ -128,7 +130,7 @@ async def test_a_month_that_does_not_begin_with_a_period_is_closed_with_all_of_i
             await ledger.put_outcome(name, start, outcome)
         month = DAYS.months.read("2026-03")
         assert month % 86_400 != 0
-        current = SimpleNamespace(node=nodes[Stage.CLOSING], start=month, log=None)
+        current = SimpleNamespace(node=nodes[Stage.CLOSING], start=month, market="oak-street:closing")
         items = await MonthClosing(nodes[Stage.CLEARING]).further_items(current)
     finally:
         await ledger.close()
