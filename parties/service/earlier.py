@@ -73,3 +73,14 @@ async def result_of(node: Node, start: int) -> Result:
     content = unsigned(Outcome, data).content
     assert isinstance(content, Result), "its state says so"
     return content
+
+
+async def ending_of(node: Node, start: int) -> bytes:
+    """How a round has ended, as `until_final`, for comparison: what all have signed of a result, nothing if it is void.
+
+    Raises: GivenUpError.
+    """
+    if await until_final(node, start) is not State.RESULT:
+        return b""
+    result = await result_of(node, start)
+    return result.set_digest + result.verdicts_digest + result.price_word.to_bytes(4, "little")

@@ -26,7 +26,7 @@ from parties.ledger import ResultRow, TotalRow
 from parties.service.agreeing import randomness_of
 from parties.service.business import Compute, Finished, Given, Timetable
 from parties.service.delivering import packed_path
-from parties.service.earlier import result_of, results_of, until_final
+from parties.service.earlier import ending_of, result_of, results_of, until_final
 from parties.service.intake import OpenRound
 from parties.service.life import State
 from parties.service.lookup import terms_known
@@ -75,8 +75,7 @@ class PeriodSettling:
 
         A correction uses that of its settlement, so that nobody is corrected at another supplier.
         """
-        before = [current.node.sibling(Stage.SETTLEMENT)] if self.stage is Stage.CORRECTION else []
-        for node in (*before, self._clearing):
+        for node in self._earlier(current):
             terms = await terms_known(node, current.start)
             version = None if terms is None else await current.node.rolls.version(terms.roll_version)
             if version is not None:
@@ -118,6 +117,17 @@ class PeriodSettling:
 
     # --- what it rests on
 
+    def _earlier(self, current: Round) -> list[Node]:
+        """The stages whose rounds of the same period it rests on, the last one first."""
+        settlement = [current.node.sibling(Stage.SETTLEMENT)] if self.stage is Stage.CORRECTION else []
+        return [*settlement, self._clearing]
+
+    async def _basis(self, current: Round) -> bytes:
+        """A digest of how these have ended. A party can sign a result to one and void to another; then some feed shares
+        of what was traded and others 0, which lie on no polynomial, and are made shares of anything, unnoticed.
+        """
+        return digest("basis", *[await ending_of(node, current.start) for node in self._earlier(current)])
+
     async def _price_word(self, start: int) -> int:
         """The price of the clearing, once it is over; 0 if nothing was traded."""
         if await until_final(self._clearing, start) is not State.RESULT:
@@ -146,14 +156,14 @@ class PeriodSettling:
         keys = [(row.meter, row.reading.number) for row in rows if row.reading is not None]
         words = iter(await current.node.ledger.submission_words(current.market, current.start, keys))
         seeds = await randomness_of(current, given.terms, given.agreed.digest)
-        entries = [enrolled.meters[row.meter] for row in rows]
+        entries, basis = [enrolled.meters[row.meter] for row in rows], await self._basis(current)
         suppliers = {supplier: place for place, supplier in enumerate(enrolled.suppliers)}
         regions = {region: place for place, region in enumerate(regions_of(enrolled))}
         return SettlementInput(
             market=current.settings.rules,
             minimum_group=current.settings.minimum_group,
             check_seed=seeds.check_seed,
-            ids=[row.id(current.start) for row in rows],
+            ids=[row.id(current.start, basis) for row in rows],
             maxima=[entry.maximum for entry in entries],
             periods=[0] * len(rows),
             period_count=1,

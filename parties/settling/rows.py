@@ -28,11 +28,12 @@ class Row:
         """Whether there are reading words."""
         return self.reading is not None
 
-    def id(self, start: int) -> str:
-        """What the parties compare before they compute."""
+    def id(self, start: int, basis: bytes) -> str:
+        """What the parties compare before they compute. `basis`: what they must have alike besides, as a digest."""
+        row = f"{self.meter}/{start}/{basis.hex()}"
         if self.reading is None:
-            return f"{self.meter}/{start}/estimate"
-        return f"{self.meter}/{start}/{self.reading.number}/{self.reading.digest.hex()}"
+            return f"{row}/estimate"
+        return f"{row}/{self.reading.number}/{self.reading.digest.hex()}"
 
 
 def readings(members: Iterable[Item]) -> list[Item]:

@@ -133,6 +133,8 @@ class MemoryWorker:
         party, _ = self._begin(way)
         await self._trouble("begin", self)
         tasks = await self._meeting.of_all(way.addresses, party, "settle", given)
+        if any((task.ids, task.check_seed) != (given.ids, given.check_seed) for task in tasks):
+            raise AttemptError("a party was given other readings than this one")
         verdicts = given.verdicts
         if verdicts is None:
             verdicts = verdicts_of(tasks)
