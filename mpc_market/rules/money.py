@@ -97,6 +97,13 @@ class Scale:
         """
         return 3 * self.orders * self.widest_price * (1 << self.market.quantity_bits) * entries
 
+    @property
+    def readings_max(self) -> int:
+        """Over so many users totals are exact: n · periods · 2^quantity_bits ≤ 2^60. Those of a settlement are of one
+        period; those of corrections of a month, where a user's differ by less than 2^quantity_bits in each.
+        """
+        return (1 << AMOUNT_BITS) // (self.periods << self.market.quantity_bits)
+
     def money_price(self, tick: int) -> int:
         """A clearing price in ticks as money."""
         return self.base + tick

@@ -99,8 +99,8 @@ class PeriodSettling:
         ]
 
     def is_too_large(self, current: Round, agreed: AgreedSet) -> bool:
-        """Sums over a set must be exact in the field."""
-        return agreed.count > current.settings.rules.orders_max
+        """Totals over the readings must be exact in the field. Nothing is multiplied, as in a clearing."""
+        return len(readings(agreed.members)) > current.settings.scale.readings_max
 
     async def nothing_to_compute(self, current: Round, given: Given) -> tuple[tuple[Verdict, ...], int] | None:
         """Nobody has read anything."""

@@ -48,6 +48,15 @@ def test_the_bound():
             Cents(*wrong)
 
 
+@pytest.mark.parametrize(("quantity_bits", "periods"), [(24, 2976), (24, 3640), (16, 44_640), (1, 1)])
+def test_totals_of_readings_are_exact(quantity_bits, periods):
+    """A total of corrections over that many users, each of whom has read 0 in every period and corrects it."""
+    scale = Scale(Market(12, quantity_bits), 0, 1, periods, CENTS)
+    users, most = scale.readings_max, 2**quantity_bits - 1
+    assert users * periods * most < 2**60
+    assert users * periods * 2**quantity_bits <= 2**60 < (users + 1) * periods * 2**quantity_bits
+
+
 @pytest.mark.parametrize("orders", [1, 3])
 def test_a_bill_can_be_larger_than_three_times_its_month(orders):
     """Every period of the month before is late, and nothing that was sold was delivered: twice what a month has."""

@@ -27,6 +27,7 @@ from parties.service.disputes import DISPUTE
 from parties.service.life import State
 from parties.service.metrics import Metrics
 from parties.service.settling import PeriodSettling
+from parties.service.tariffs import TARIFF
 from parties.service.timetables import MONTHS_AWAY, ClosingTimes, CorrectionTimes, SettlementTimes
 from parties.settling.calendar import Calendar, Months
 from tests.service.service_running import asynchronous
@@ -100,7 +101,25 @@ def test_a_closing_has_its_own_bound_and_disputes_do_not_count():
     assert both > accepted.rules.orders_max
     assert not closing.is_too_large(current, size(both, 10_000))
     assert closing.is_too_large(current, size(both + 1, 0))
-    assert PeriodSettling(Stage.SETTLEMENT, None).is_too_large(current, size(4_097, 0))
+
+
+def test_a_settlement_is_bound_by_its_totals_and_not_by_the_bound_of_a_clearing():
+    """At 24 bits only 4,096 orders can be cleared. Tariffs do not count."""
+    accepted = replace(PRICED, quantity_bits=24, price_bits=12, period=timedelta(minutes=15))
+    settling = PeriodSettling(Stage.SETTLEMENT, None)
+
+    def too_large(readings_max: int | None, readings: int, tariffs: int) -> bool:
+        items = [Item(f"meter-{i}", 1, bytes(32)) for i in range(readings)]
+        items += [Item(member(TARIFF, f"{i}"), 1, bytes(32)) for i in range(tariffs)]
+        agreed = AgreedSet(Period("oak-street:settlement", 900), bytes(32), bytes(32), 1, tuple(items))
+        given = accepted if readings_max is None else SimpleNamespace(scale=SimpleNamespace(readings_max=readings_max))
+        return settling.is_too_large(SimpleNamespace(settings=given), agreed)
+
+    assert accepted.rules.orders_max == 4_096
+    assert not too_large(None, 4_096, 5)
+    assert not too_large(None, 4_097, 0)
+    assert not too_large(7, 7, 5)
+    assert too_large(7, 8, 0)
 
 
 DAYS = Calendar(86_400, Months("Europe/Brussels"), 6 * HOUR_MS, 10 * DAY_MS, 2 * HOUR_MS)
