@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mpc_market.errors import MarketError
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Market, Order
+from mpc_market.secure.clearing import Method
 from parties.local.outcome import Figures, Outcome
 
 
@@ -26,6 +27,8 @@ class PlainParties:
     """Stands in for `parties.local.LocalParties`, with the plaintext rule instead of processes."""
 
     calls = 0
+    method: Method | None = None
+    """How the last one was to be computed."""
     failure: MarketError | KeyboardInterrupt | OSError | None = None
 
     def __init__(self, parties: int = 3, on_stage: Callable[[str], None] | None = None) -> None:
@@ -40,8 +43,9 @@ class PlainParties:
         pass
 
     async def clear(
-        self, orders: Sequence[Order], market: Market, seed: bytes | None = None, method: object = None
+        self, orders: Sequence[Order], market: Market, seed: bytes | None = None, method: Method = Method.SORT
     ) -> Outcome:
+        type(self).method = method
         if self.on_stage is not None:
             self.on_stage("sort")
         if self.failure is not None:

@@ -9,6 +9,7 @@ import pytest
 
 from mpc_market import __version__
 from mpc_market.errors import PeerError, ProtocolError
+from mpc_market.secure.clearing import Method
 from tests.cli.standin import PlainParties, Run
 
 BOOK = "order_id,side,price,quantity\nm17,sell,0.0835,1.250\nm18,buy,0.12,0.9\n"
@@ -28,6 +29,7 @@ def test_version_and_usage(run: Run) -> None:
         ("clear",),
         ("clear", "a", "b"),
         ("clear", "a", "--parties", "4"),
+        ("clear", "a", "--method", "guess"),
         ("clear", "a", "--x"),
         ("x",),
     ):
@@ -126,6 +128,17 @@ def test_the_number_of_parties(run: Run, parties: type[PlainParties], parties_op
     summary = json.loads(Path("s.json").read_text())
     assert summary["parties"] == len(summary["bytes_sent"]) == int(parties_option)
     assert f"computed by {parties_option} compute parties" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("options", "method"),
+    [((), Method.SORT), (("--method", "sort"), Method.SORT), (("--method", "select"), Method.SELECT)],
+)
+def test_how_it_is_computed_is_handed_on(
+    run: Run, parties: type[PlainParties], options: tuple[str, ...], method: Method
+) -> None:
+    assert run("clear", "-", *options, stdin=BOOK.encode()).code == 0
+    assert parties.method is method
 
 
 def test_the_table_on_the_screen(run: Run, parties: type[PlainParties]) -> None:

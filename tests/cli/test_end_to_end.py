@@ -15,6 +15,7 @@ import pytest
 
 from mpc_market.rules.clearing import clear
 from mpc_market.rules.model import Market, Order, Rationing, Side
+from mpc_market.secure.clearing import Method
 
 COMMAND = [sys.executable, "-m", "parties.cli.main"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -49,19 +50,23 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    ("n", "m", "rationing", "seed"),
+    ("n", "m", "rationing", "method", "seed"),
     [
-        (40, 3, Rationing.PRO_RATA, SEED),
-        (300, 5, Rationing.LOTTERY, None),
-        (0, 3, Rationing.LOTTERY, SEED),
+        (40, 3, Rationing.PRO_RATA, Method.SORT, SEED),
+        (300, 5, Rationing.LOTTERY, Method.SELECT, None),
+        (50, 7, Rationing.PRO_RATA, Method.SELECT, None),
+        (0, 3, Rationing.LOTTERY, Method.SORT, SEED),
     ],
 )
-def test_from_file_to_file(tmp_path: Path, n: int, m: int, rationing: Rationing, seed: bytes | None) -> None:
-    """The result is the plaintext rule's, under the seed that was given or that the parties drew."""
+def test_from_file_to_file(
+    tmp_path: Path, n: int, m: int, rationing: Rationing, method: Method, seed: bytes | None
+) -> None:
+    """The result is the plaintext rule's, under the seed that was given or that the parties drew, however computed."""
     orders = book(n)
     options = () if seed is None else ("--seed", seed.hex())
     process = start(
         *("-", "--out", "r.csv", "--json", "s.json", "--parties", str(m), "--rationing", rationing.value),
+        *("--method", method.value),
         *options,
         cwd=tmp_path,
     )

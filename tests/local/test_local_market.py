@@ -10,6 +10,7 @@ import pytest
 from mpc_market.errors import BookTooLargeError, InvalidOrderError, InvalidSettingsError, ProtocolError
 from mpc_market.rules import clearing
 from mpc_market.rules.model import Market, Order, Rationing, Side
+from mpc_market.secure.clearing import Method
 from parties.local import LocalParties, Outcome
 from tests.books import KINDS, random_book
 
@@ -17,7 +18,9 @@ SEED = bytes(range(32))
 MARKETS = [Market(rationing=rationing) for rationing in Rationing]
 
 
-def run(parties: int, *books: tuple[Sequence[Order], Market, bytes | None]) -> tuple[list[Outcome], list[str]]:
+def run(
+    parties: int, *books: tuple[Sequence[Order], Market, bytes | None], method: Method = Method.SORT
+) -> tuple[list[Outcome], list[str]]:
     stages: list[str] = []
 
     async def clear_all() -> list[Outcome]:
@@ -28,21 +31,30 @@ def run(parties: int, *books: tuple[Sequence[Order], Market, bytes | None]) -> t
                     for each in psutil.Process(process.pid).net_connections("tcp")
                     if each.status == psutil.CONN_LISTEN
                 ]
-            return [await local.clear(*each) for each in books]
+            return [await local.clear(*each, method) for each in books]
 
     outcomes = asyncio.run(clear_all())
     return outcomes, stages
 
 
-@pytest.mark.parametrize("parties", [3, 5])
-def test_equals_the_plaintext_rule(parties: int) -> None:
+@pytest.mark.parametrize(
+    ("parties", "method", "sizes"),
+    [
+        (3, Method.SORT, (0, 1, 2, 7, 60)),
+        (3, Method.SELECT, (0, 1, 2, 7, 60)),
+        (5, Method.SORT, (0, 7, 60)),
+        (5, Method.SELECT, (1, 60)),
+        (7, Method.SORT, (20,)),
+    ],
+)
+def test_equals_the_plaintext_rule(parties: int, method: Method, sizes: tuple[int, ...]) -> None:
     rng = random.Random(parties)
     books = [
         (random_book(rng, market, size, rng.choice(KINDS)), market, SEED if size % 2 else None)
         for market in MARKETS
-        for size in (0, 1, 2, 7, 60)
+        for size in sizes
     ]
-    outcomes, stages = run(parties, *books)
+    outcomes, stages = run(parties, *books, method=method)
     for (orders, market, seed), outcome in zip(books, outcomes, strict=True):
         assert outcome.clearing == clearing.clear(orders, market, outcome.seed)
         assert seed is None or outcome.seed == seed
@@ -63,7 +75,10 @@ def test_equals_the_plaintext_rule(parties: int) -> None:
     assert outcomes[0].figures.seconds["start"] > 0
     assert {outcome.figures.seconds["start"] for outcome in outcomes[1:]} == {0.0}
     assert stages[:3] == ["start", "input", "keys"]
-    assert len({outcome.seed for (_, _, seed), outcome in zip(books, outcomes, strict=True) if not seed}) > 1
+    assert {"sort", "select"} & set(stages) == {method.value}
+    drawn = [outcome.seed for (_, _, seed), outcome in zip(books, outcomes, strict=True) if seed is None]
+    assert len(set(drawn)) == len(drawn)
+    assert len(drawn) > 1
 
 
 def test_a_book_of_several_blocks() -> None:
