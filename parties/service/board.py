@@ -6,8 +6,8 @@ as the round is kept, and says it once (the ledger refuses other bytes). Whoever
 
 import asyncio
 import contextlib
-from collections import defaultdict
 from enum import StrEnum
+from weakref import WeakValueDictionary
 
 from parties.ledger import Ledger
 
@@ -57,25 +57,30 @@ class Board:
         self._ledger = ledger
         self._market = market
         self._party = party
-        self._bells: defaultdict[int, Bell] = defaultdict(Bell)
+        self._listened: WeakValueDictionary[int, asyncio.Event] = WeakValueDictionary()
         self.ending = False
         """The service ends: whoever waits is answered with what there is."""
 
-    def bell(self, start: int) -> Bell:
-        """Rings whenever this party has published something in the round, or the round has changed its state."""
-        return self._bells[start]
+    def listen(self, start: int) -> asyncio.Event:
+        """An event of the next ring (see `Bell`), which is kept only as long as somebody holds it: anybody may ask for
+        whatever round.
+        """
+        event = self._listened.get(start)
+        if event is None:
+            event = self._listened[start] = asyncio.Event()
+        return event
+
+    def ring(self, start: int) -> None:
+        """This party has published something in the round, or the round has changed its state."""
+        event = self._listened.pop(start, None)
+        if event is not None:
+            event.set()
 
     def close(self) -> None:
         """The service ends."""
         self.ending = True
-        for bell in self._bells.values():
-            bell.ring()
-        for bell in self._bells.values():
-            bell.ring()
-
-    def forget(self, start: int) -> None:
-        """The round is over; whoever still waits is woken."""
-        self._bells.pop(start, Bell()).ring()
+        for start in list(self._listened):
+            self.ring(start)
 
     async def own(self, start: int, kind: Kind) -> bytes | None:
         """What this party has published, if it has."""
@@ -92,7 +97,7 @@ class Board:
             await self._ledger.put_outcome(self._market, start, data)
         else:
             await self._ledger.put_message(self._market, start, kind, self._party, data)
-        self._bells[start].ring()
+        self.ring(start)
 
     async def of_peer(self, start: int, kind: Kind, peer: int) -> bytes | None:
         """What has been gathered of a peer before."""

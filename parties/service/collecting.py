@@ -28,7 +28,7 @@ async def collect(current: Round) -> Event:
     node, opened = current.node, await intake_of(current, await sealing_key(current, VoidReason.NOT_OPENED))
     node.intake.open(opened)
     current.taking = True
-    node.board.bell(current.start).ring()
+    node.board.ring(current.start)
     try:
         await node.business.until_closed(current, opened)
     finally:

@@ -140,7 +140,7 @@ class ControlApi:
 async def _answer(site: Site, start: int, find: Callable[[], Awaitable[bytes | None]], wait: float) -> Response:
     until = time.monotonic() + wait
     while True:
-        ringing = site.node.board.bell(start).listen()
+        ringing = site.node.board.listen(start)
         data = await find()
         if data is not None:
             return Response(data, media_type=BYTES)

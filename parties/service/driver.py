@@ -104,7 +104,7 @@ class Driver:
         await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=finished)
         current.log.info("round", state=after.value, before=self.state.value, cause=event.value)
         self.state, self.since_ms = after, current.node.clock.now_ms()
-        current.node.board.bell(current.start).ring()
+        current.node.board.ring(current.start)
         if finished:
             late = current.node.clock.now_ms() - current.gate
             current.node.metrics.lateness.observe(max(late, 0) / 1000)

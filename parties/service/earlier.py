@@ -22,7 +22,7 @@ async def until_final(node: Node, start: int) -> State:
     Raises: GivenUpError if it is lost: then what rests on it cannot be computed either.
     """
     while True:
-        ringing = node.board.bell(start).listen()
+        ringing = node.board.listen(start)
         state = await _ended(node, start, await node.ledger.round(node.market.id, start))
         if state is State.LOST:
             raise GivenUpError(VoidReason.NOT_COMPUTED)
@@ -38,7 +38,7 @@ async def until_said(node: Node, start: int) -> State:
     result, whoever has heard of it.
     """
     while True:
-        ringing = node.board.bell(start).listen()
+        ringing = node.board.listen(start)
         row = await node.ledger.round(node.market.id, start)
         state = await _ended(node, start, row)
         if state in FINAL:

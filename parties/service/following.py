@@ -82,7 +82,7 @@ class Following:
 
     def _tell(self, progress: Progress) -> None:
         self._own = progress
-        self._round.node.board.bell(self._round.start).ring()
+        self._round.node.board.ring(self._round.start)
 
     # --- what the others tell
 

@@ -102,7 +102,7 @@ class Lookup:
     async def change(self, start: int, seconds: float) -> State:
         """The state of a round after it has changed, or after this many seconds. Raises: RefusalError."""
         board = self._node.board
-        ringing = board.bell(start).listen()
+        ringing = board.listen(start)
         state = await self.state(start)
         if state in FINAL or seconds <= 0 or self._waiting >= WAITING_MAX:
             return state
@@ -111,7 +111,7 @@ class Lookup:
             now_ms = self._node.clock.now_ms
             until = now_ms() + 1000 * seconds
             while (left := (until - now_ms()) / 1000) > 0 and await heard(ringing, left):
-                ringing = board.bell(start).listen()
+                ringing = board.listen(start)
                 if board.ending or await self.state(start) is not state:
                     break
         finally:

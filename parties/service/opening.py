@@ -133,7 +133,7 @@ async def _deal(current: Round, terms: Terms) -> None:
 
     part = await current.known_secret(PART)
     await current.secret(DEALT, deal)
-    current.node.board.bell(current.start).ring()
+    current.node.board.ring(current.start)
 
 
 def _pack(shares: dict[int, bytes]) -> bytes:

@@ -82,11 +82,11 @@ class Mirror:
         changed = state is not self._states.get(start)
         if state is None or state in FINAL:
             self._states.pop(start, None)
-            node.board.forget(start)
+            node.board.ring(start)
         else:
             self._states[start] = state
             if changed:
-                node.board.bell(start).ring()
+                node.board.ring(start)
         return done
 
     @property

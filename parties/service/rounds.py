@@ -116,7 +116,7 @@ class Rounds:
         if error is None:
             self._drivers.pop(start, None)
             self._tasks.pop(start, None)
-            self._node.board.forget(start)
+            self._node.board.ring(start)
         else:
             # Without the text of an error that nobody foresaw: it might hold what a log must not.
             reason = str(error) if isinstance(error, MarketError) else type(error).__name__

@@ -189,6 +189,16 @@ async def test_wrong_times_and_places(tmp_path):
 
 
 @asynchronous
+async def test_who_asks_for_rounds_that_there_are_not_fills_nothing(tmp_path):
+    town = Town(tmp_path / "market")
+    async with town.up(0):
+        for start in (START + PERIOD, START - PERIOD, 1):
+            assert (await town.get(0, f"periods/{start}?wait=1")).status_code in (404, 425)
+        assert START - PERIOD not in town.node(0).board._listened
+        assert set(town.node(0).board._listened) <= {START}
+
+
+@asynchronous
 async def test_a_meter_has_a_quota_and_nobody_else_can_use_it_up(tmp_path, monkeypatch):
     monkeypatch.setattr(intake, "QUOTA", 4)
     town = Town(tmp_path / "market", meters=[Meter("anna"), Meter("ben")])
