@@ -1,10 +1,14 @@
 """What time it is, and waiting for it: the one place where a service or a meter asks."""
 
 import asyncio
+import contextlib
 import time
 from typing import Protocol
 
 _NAP_SECONDS = 1.0
+
+LOOK_SECONDS = 60.0
+"""After so long a moment is worked out again: the clock may have been wrong when it was."""
 
 
 class Clock(Protocol):
@@ -36,3 +40,10 @@ class SystemClock:
     async def pause(self, seconds: float) -> None:
         """Wait for a while."""
         await asyncio.sleep(seconds)
+
+
+async def near(clock: Clock, moment_ms: int) -> None:
+    """Wait until it is `moment_ms` or later, but no longer than `LOOK_SECONDS`: for who then works it out again."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOOK_SECONDS):
+            await clock.until(moment_ms)

@@ -37,7 +37,6 @@ class Following:
 
     def __init__(self, current: Round) -> None:
         self._round = current
-        current.following = self
         self._own: Progress | None = None
         self._tokens: dict[int, bytes] = {}
         self._expects = False

@@ -9,6 +9,7 @@ import asyncio
 
 from mpc_market.wire.claim import Claimant
 from mpc_market.wire.identifiers import Stage
+from mpc_market.wire.roll import Roll
 from parties.service.cache import Recent
 from parties.service.lookup import Opened
 from parties.service.node import Node
@@ -47,9 +48,14 @@ class Readers:
         """All that the roll of the round and those before it name, as far back as this party has them."""
         known: dict[Reader, list[Keys]] = {}
         async for enrolled in self._node.rolls.back_from(opened.terms.roll_version):
-            for kind in Claimant:
-                for name, keys in keys_by_name(kind, enrolled.roll).items():
-                    earlier = known.setdefault(Reader(kind, name), [])
-                    if keys not in earlier:
-                        earlier.append(keys)
+            await asyncio.to_thread(_add, known, enrolled.roll)
         return {reader: tuple(keys) for reader, keys in known.items()}
+
+
+def _add(known: dict[Reader, list[Keys]], roll: Roll) -> None:
+    """All that an earlier roll names."""
+    for kind in Claimant:
+        for name, keys in keys_by_name(kind, roll).items():
+            earlier = known.setdefault(Reader(kind, name), [])
+            if keys not in earlier:
+                earlier.append(keys)

@@ -4,6 +4,7 @@ A round uses the lowest version that an opening names (`wire.opening`); a versio
 from a peer, and believed for the registrar's signature alone.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import structlog
 
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.roll import Roll, RollEntry, RollSupplier, read_roll
+from mpc_market.wire.signing import SIGNATURE_BYTES
 from parties.ledger import ContradictionError, Ledger
 from parties.service.cache import Recent
 
@@ -63,7 +65,8 @@ class Rolls:
             if data is None:
                 return None
             # It was checked when it was stored; the registrar's key may have been changed since.
-            known = self._unpack(Roll.decode(data[:-64]))
+            enrolled = await asyncio.to_thread(lambda: Enrolled.of(Roll.decode(data[:-SIGNATURE_BYTES])))
+            known = self._unpacked.set(version, enrolled)
         return known
 
     async def back_from(self, version: int) -> AsyncIterator[Enrolled]:
@@ -86,12 +89,14 @@ class Rolls:
 
         Raises: WireError; ContradictionError if the registrar has signed another roll of this version; LedgerError.
         """
-        roll = read_roll(data, self._market, self.registrar)
+        roll = await asyncio.to_thread(read_roll, data, self._market, self.registrar)
         await self._ledger.put_roll(self._market, roll.version, data)
-        return self._unpack(roll)
+        return self._unpacked.set(roll.version, Enrolled.of(roll))
 
     async def look(self, path: Path) -> None:
-        """Read the file if it has changed since the last look. What is wrong with it is logged; the old one stays."""
+        """Read the file if it has changed since it was last stored or refused. What is wrong with it is logged; the old
+        one stays. Raises: LedgerError.
+        """
         try:
             status = path.stat()
             seen = status.st_mtime_ns, status.st_size, status.st_ino
@@ -101,13 +106,9 @@ class Rolls:
         except OSError as error:
             _log.warning("roll not read", reason=type(error).__name__)
             return
-        self._seen = seen
         try:
             enrolled = await self.add(data)
+            _log.info("roll read", version=enrolled.version, meters=len(enrolled.meters))
         except (WireError, ContradictionError) as error:
             _log.error("roll refused", reason=str(error))
-            return
-        _log.info("roll read", version=enrolled.version, meters=len(enrolled.meters))
-
-    def _unpack(self, roll: Roll) -> Enrolled:
-        return self._unpacked.set(roll.version, Enrolled.of(roll))
+        self._seen = seen

@@ -3,13 +3,15 @@ restart.
 """
 
 import asyncio
+import contextlib
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import structlog
 
 from mpc_market.errors import InvalidSettingsError, MarketError
+from parties.clock import near
 from parties.ledger import LedgerError, RoundRow
 from parties.service.driver import Driver
 from parties.service.following import Following
@@ -51,12 +53,12 @@ class Rounds:
     async def run(self) -> None:
         """Resume what was begun, then open round after round, until cancelled: rounds then stay where they are."""
         try:
-            await self._retrying(self._resume)
             while True:
                 now = self._node.clock.now_ms()  # before: what becomes due meanwhile is looked for again
+                await self._retrying(self._resume)
                 await self._retrying(self._open_due)
                 schedule = self._node.schedule
-                await self._node.clock.until(schedule.opens(schedule.next_start(now)))
+                await near(self._node.clock, schedule.opens(schedule.next_start(now)))
         finally:
             self._stopping = True
             await cancel_all(self._tasks.values())
@@ -67,15 +69,13 @@ class Rounds:
                 return await work()
             except LedgerError as error:
                 _log.error("storage fails", reason=str(error))
-            except InvalidSettingsError as error:  # the key that signs a round is missing
-                _log.error("round not opened", reason=str(error))
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _resume(self) -> None:
-        rows = [row for row in await self._node.ledger.unfinished_rounds() if row.market == self._node.market.id]
-        for row in rows:
-            if row.start not in self._drivers:  # by an earlier try, which failed at another round
-                self._drive(row)
+        for row in await self._node.ledger.unfinished_rounds():
+            if row.market == self._node.market.id and row.start not in self._drivers:
+                with self._logged_if_without_key(row.start):
+                    self._drive(row)
 
     async def _open_due(self) -> None:
         """Open every round whose time has come. One that this party has missed altogether is left out."""
@@ -86,20 +86,29 @@ class Rounds:
         for start in schedule.open_starts(self._node.clock.now_ms()):
             if start < first or start in self._drivers or await self._node.ledger.round(market, start) is not None:
                 continue
-            self._node.key(start)  # is it there?
-            row = await self._node.ledger.create_round(
-                market,
-                start,
-                opens_ms=schedule.opens(start),
-                gate_ms=schedule.gate(start),
-                deadline_ms=schedule.deadline(start),
-                state=State.OPENING,
-            )
-            self._drive(row)
+            with self._logged_if_without_key(start):
+                self._node.key(start)
+                row = await self._node.ledger.create_round(
+                    market,
+                    start,
+                    opens_ms=schedule.opens(start),
+                    gate_ms=schedule.gate(start),
+                    deadline_ms=schedule.deadline(start),
+                    state=State.OPENING,
+                )
+                self._drive(row)
+
+    @contextlib.contextmanager
+    def _logged_if_without_key(self, start: int) -> Iterator[None]:
+        """The key that signs a round may be erased too early, or come too late: the other rounds go on meanwhile."""
+        try:
+            yield
+        except InvalidSettingsError as error:
+            _log.error("round not driven", market=self._node.market.id, start=start, reason=str(error))
 
     def _drive(self, row: RoundRow) -> None:
         current = Round(self._node, row)
-        Following(current)
+        current.following = Following(current)
         driver = self._drivers[row.start] = Driver(current, State(row.state))
         self._start(driver)
 

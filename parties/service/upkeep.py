@@ -57,9 +57,10 @@ class Upkeep:
 
     async def run(self) -> None:
         """Do them, until cancelled."""
-        if not self.driving:
-            await together(self._look(), self._own())
-        await together(self._look(), self._clean(), self._own(), *(self._greet(peer) for peer in self.peers))
+        work = [self._look(), self._own()]
+        if self.driving:
+            work += [self._clean(), *(self._greet(peer) for peer in self.peers)]
+        await together(*work)
 
     @property
     def disk_free(self) -> int | None:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from mpc_market.errors import InvalidSettingsError
 from mpc_market.wire.audit import check_chain
 from mpc_market.wire.record import Record
+from parties import clock
 from parties.ledger import LedgerFullError
 from parties.service import rounds
 from parties.service.life import State
@@ -45,7 +46,7 @@ async def test_a_record_that_cannot_be_stored_for_a_while_holds_up_no_other_roun
 @asynchronous
 async def test_what_fails_is_tried_again_after_a_while_and_no_round_is_driven_twice(monkeypatch):
     monkeypatch.setattr(rounds, "_AGAIN_SECONDS", 0.1)
-    failures = [LedgerFullError("there is no space left"), InvalidSettingsError("the key is missing")]
+    failures = 2 * [LedgerFullError("there is no space left")]
     driven, unfinished = [], [SimpleNamespace(market="oak", start=start) for start in (1, 2)]
 
     async def stored() -> list[SimpleNamespace]:
@@ -64,3 +65,41 @@ async def test_what_fails_is_tried_again_after_a_while_and_no_round_is_driven_tw
     await begun._retrying(begun._resume)
     assert driven == [1, 2]
     assert asyncio.get_running_loop().time() - since >= 0.19, "so long, twice"
+
+
+@asynchronous
+async def test_a_round_whose_key_is_gone_stops_no_other_and_is_driven_when_the_key_is_back():
+    """A correction signs with the key of its period, which may have been erased since."""
+    driven, missing = [], {1}
+
+    async def stored() -> list[SimpleNamespace]:
+        return [SimpleNamespace(market="oak", start=start) for start in (1, 2)]
+
+    begun = Rounds(SimpleNamespace(market=SimpleNamespace(id="oak"), ledger=SimpleNamespace(unfinished_rounds=stored)))
+
+    def drive(row: SimpleNamespace) -> None:
+        if row.start in missing:
+            raise InvalidSettingsError("the key is missing")
+        driven.append(row.start)
+        begun._drivers[row.start] = row
+
+    begun._drive = drive
+    await begun._retrying(begun._resume)
+    assert driven == [2]
+    missing.clear()
+    await begun._retrying(begun._resume)
+    assert driven == [2, 1]
+
+
+@asynchronous
+async def test_rounds_go_on_after_the_clock_was_far_ahead_for_a_moment(tmp_path, monkeypatch):
+    monkeypatch.setattr(clock, "LOOK_SECONDS", 0.1)
+    town = Town(tmp_path / "market")
+    async with town.up():
+        await town.until(State.COLLECTING)
+        now = town.clock.now_ms()
+        town.clock.move_to(now + 10 * 86_400_000)
+        await town.until(State.VOID)
+        town.clock._now_ms = now
+        town.clock.move_to(town.gate)
+        await town.until(State.COLLECTING, start=START + PERIOD)
