@@ -22,7 +22,7 @@ from mpc_market.wire.disclosure import (
 from mpc_market.wire.dispute import DisputeRequest, check_dispute, split_dispute
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.header import Header
-from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, member, split_market
+from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, check_id, member, split_market
 from mpc_market.wire.roll import RollEntry, RollLine
 from mpc_market.wire.submission import InputShare
 from mpc_market.wire.verdicts import Verdict
@@ -48,6 +48,10 @@ class Disclosing:
     async def disclosure(self, start: int, meter: str, number: int, claim: bytes) -> bytes:
         """A signed Disclosure. Raises: RefusalError, LedgerError."""
         node, market = self._node, split_market(self._node.market.id)[0]
+        try:
+            check_id("meter", meter)  # it comes from an address: not every database takes every character
+        except WireError:
+            raise RefusalError(Problem.UNKNOWN_DISPUTE) from None
         row = await node.ledger.dispute(market, meter, number)
         if row is None:
             raise RefusalError(Problem.UNKNOWN_DISPUTE)

@@ -16,6 +16,7 @@ from mpc_market.wire.header import Header
 from mpc_market.wire.sealing import seal
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import InputShare, Seal, Submission, of_shares, sealed_text
+from parties.ledger import LedgerError
 from parties.service import http, intake
 from parties.service.life import State
 from parties.service.problems import MEDIA_TYPE, Problem
@@ -196,6 +197,21 @@ async def test_who_asks_for_rounds_that_there_are_not_fills_nothing(tmp_path):
             assert (await town.get(0, f"periods/{start}?wait=1")).status_code in (404, 425)
         assert START - PERIOD not in town.node(0).board._listened
         assert set(town.node(0).board._listened) <= {START}
+
+
+@asynchronous
+async def test_a_name_that_no_database_takes_is_asked_of_none(tmp_path, monkeypatch):
+    town = Town(tmp_path / "market")
+    async with town.up(0):
+
+        async def dispute(*asked: object) -> None:
+            raise LedgerError("a NUL is in the name")
+
+        monkeypatch.setattr(town.node(0).ledger, "dispute", dispute)
+        claim = {"authorization": "Claim 00"}
+        for name in ("a%00b", "%E2%80%AE", "x" * 65):
+            answer = await town.get(0, f"periods/{START}/disclosures/{name}/1", headers=claim)
+            assert problem(answer) == "unknown-dispute"
 
 
 @asynchronous
