@@ -166,7 +166,7 @@ NOT_FROM_OUTSIDE = {
     "parties.service.sheets:Sheets._amounts": "its own ledger",
     "parties.service.round:Round.take": "a message of a peer: hands on to `read_signed`",
     "mpc_market.wire.sheet:key_fact": "a key that has been read, as a number",
-    "parties.service.readers:Readers._read": "its `Reader` is who reads: nothing is taken apart",
+    "parties.service.readers:_add": "its `Reader` is who reads: nothing is taken apart",
     "parties.settling.kept:KeptAccount.decode": "its own ledger",
     "parties.service.replica:Mirror.take": "a row of its own ledger",
     # behind a parser that is spoilt here, on what that one gives, or by way of the network (test_hostile_clients)
