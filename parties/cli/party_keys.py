@@ -12,26 +12,49 @@ from parties.files.problems import Problems, printable
 Home = Annotated[Path, typer.Option("--home", metavar="DIR", show_default=False, help="The party's home, 0700.")]
 
 
+Address = Annotated[
+    str,
+    typer.Option(
+        metavar="HOST:PORT",
+        show_default=False,
+        help="Where its public API will be; the next 46 ports are its own too.",
+    ),
+]
+Name = Annotated[str | None, typer.Option(help="For people.  [default: the host]")]
+MarketPath = Annotated[
+    str, typer.Option("--market", metavar="MARKET.toml", help="Where the market file will be; relative to DIR.")
+]
+RollPath = Annotated[str, typer.Option("--roll", metavar="FILE", help="Where the roll will be; relative to DIR.")]
+Api = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Where others find its public API.  [default: --address]")
+]
+Control = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Where the other parties find it.  [default: the next port]")
+]
+MpcHost = Annotated[str | None, typer.Option(metavar="HOST", help="Where they compute with it.  [default: the host]")]
+MpcPorts = Annotated[
+    str | None,
+    typer.Option(metavar="FIRST-LAST", help="Four for each worker.  [default: from the 7th after --address, 40]"),
+]
+
+
 @exit_codes()
 def keygen(
     home: Home,
-    address: Annotated[
-        str,
-        typer.Option(
-            metavar="HOST:PORT",
-            show_default=False,
-            help="Where its public API will be; the next 46 ports are its own too.",
-        ),
-    ],
-    name: Annotated[str | None, typer.Option(help="For people.  [default: the host]")] = None,
-    market: Annotated[
-        str, typer.Option(metavar="MARKET.toml", help="Where the market file will be; relative to DIR.")
-    ] = "market.toml",
-    roll: Annotated[str, typer.Option(metavar="FILE", help="Where the roll will be; relative to DIR.")] = "roll.bin",
+    address: Address,
+    name: Name = None,
+    market: MarketPath = "market.toml",
+    roll: RollPath = "roll.bin",
+    *,
+    api: Api = None,
+    control: Control = None,
+    mpc_host: MpcHost = None,
+    mpc_ports: MpcPorts = None,
 ) -> None:
     """Make the home of a compute party on its own host: fresh keys, and an introduction for the market file.
 
-    Addresses, ports and the database can be changed in DIR/party.toml, before the party runs. The introduction,
+    Where the party listens, and the database, can be changed in DIR/party.toml, before the party runs. Where others
+    find it is in the introduction, which is signed: say here what is different, behind a proxy say. The introduction,
     DIR/introduction.toml, holds no secret: hand it to whoever runs `mpc-market init --join`, and compare the
     fingerprint that is printed here with the one in the market file.
 
@@ -43,12 +66,14 @@ def keygen(
     """
     from mpc_market.errors import InvalidSettingsError  # noqa: PLC0415
     from parties.files import values  # noqa: PLC0415
-    from parties.setup.addresses import addresses_from  # noqa: PLC0415
+    from parties.setup.addresses import addresses_from, found_at  # noqa: PLC0415
     from parties.setup.keygen import INTRODUCTION, make_party_home  # noqa: PLC0415
 
     problems, addresses = Problems(), None
     try:
         addresses = addresses_from(values.address(address))
+        told = {"api": api, "control": control, "mpc_host": mpc_host, "mpc_ports": mpc_ports}
+        addresses = found_at(addresses, told, problems)
     except InvalidSettingsError as error:
         problems.add("--address", f"'{printable(address)}': {error}")
     try:

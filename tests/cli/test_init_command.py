@@ -8,6 +8,7 @@ import pytest
 from parties.files.problems import Problems
 from parties.files.running import RunningMarket
 from parties.files.running_toml import read_running
+from parties.setup.introduction import read_introduction
 from tests.cli.standin import Run
 
 HOSTS = "127.0.0.1:8443,127.0.0.2:8443,127.0.0.3:8443"
@@ -88,6 +89,22 @@ def test_a_market_joined(run: Run) -> None:
     assert sorted(os.listdir("elm")) == ["market.toml", "registrar", "roll.bin"]
 
 
+def test_others_find_a_party_elsewhere_than_it_listens(run: Run) -> None:
+    """As docs/running.md says for Kubernetes."""
+    options = ["--api", "a.example:443", "--control", "b.example:9000", "--mpc-host", "b.example"]
+    ended = run("party", "keygen", "--home", "a", "--address", "a.example:8443", *options, "--mpc-ports", "8450-8465")
+    assert ended.code == 0, ended.err
+    problems = Problems()
+    party = read_introduction("a/introduction.toml", problems)
+    assert problems.shown == []
+    assert party is not None
+    assert (party.api, party.control, party.mpc_host) == ("https://a.example:443", ("b.example", 9000), "b.example")
+    assert party.mpc_ports == range(8450, 8466)
+    listen = Path("a/party.toml").read_text()
+    assert "0.0.0.0:8443" in listen
+    assert "0.0.0.0:8444" in listen
+
+
 def test_keys_of_one_home_are_made_once(run: Run) -> None:
     assert run("party", "keygen", "--home", "a", "--address", "a.example:8443", "--name", "Ann's").code == 0
     before = Path("a/signing.key").read_bytes()
@@ -161,6 +178,14 @@ def test_a_directory_whose_name_is_no_id(run: Run) -> None:
     [
         (["--address", "a.example"], "--address: 'a.example': a host and a port"),
         (["--address", "a.example:65500"], "--address: 'a.example:65500': a party takes 46 ports"),
+        (["--address", "a.example:8443", "--api", "a.example"], "--api: 'a.example': a host and a port"),
+        (["--address", "a.example:8443", "--control", "9000\x1b"], "--control: '9000\\x1b': a host and a port"),
+        (["--address", "a.example:8443", "--control", "a.example:8443"], "--control: it is that of the public API"),
+        (["--address", "a.example:8443", "--mpc-host", "a b"], "--mpc-host: 'a b': a host name or IP address"),
+        (["--address", "a.example:8443", "--mpc-ports", "8465-8450"], "--mpc-ports: '8465-8450': a range of ports"),
+        (["--address", "a.example:8443", "--mpc-ports", "8450-8450"], "--mpc-ports: at least 2 ports are needed"),
+        (["--address", "a.example:8443", "--mpc-ports", "8444-8460"], "--mpc-ports: the public or the control API"),
+        (["--address", "a.example:8443", "--mpc-ports", "8445-8460"], "--mpc-ports: the party listens on one of them"),
         (["--address", "a.example:8443", "--name", ""], "--name: a name of 1 to 64 printable characters"),
         (["--address", "a.example:8443", "--name", "a\x1b"], "--name: a name of 1 to 64 printable characters"),
     ],
