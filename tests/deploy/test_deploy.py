@@ -44,6 +44,10 @@ def test_there_are_few_files_and_the_runbook_names_each_one():
 # --- containers
 
 
+def containerfile() -> str:
+    return (DEPLOY / "Containerfile").read_text("utf-8")
+
+
 def test_the_compose_file_keeps_to_the_schema():
     """check-jsonschema brings the compose specification's schema with it."""
     run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
@@ -65,8 +69,18 @@ def test_every_party_in_the_compose_file_has_a_volume_and_a_network_of_its_own()
     assert len(owners) == 6, "party-a, the network and the volume, and cache-a; and so on"
 
 
+def test_what_is_mounted_belongs_to_the_user_of_the_image():
+    """A new volume has the owner of the directory that it is mounted on, and root's if there is none."""
+    (made,) = re.findall(r"install -d -m 0700 -o mpc-market -g mpc-market (.+)$", containerfile(), re.MULTILINE)
+    assert "useradd --uid 10001 " in containerfile()
+    mounted = {
+        volume.split(":")[1] for each in document("compose.yaml")["services"].values() for volume in each["volumes"]
+    }
+    assert mounted == set(made.split())
+
+
 def test_the_image_installs_only_what_is_pinned_and_does_not_run_as_root():
-    text = (DEPLOY / "Containerfile").read_text("utf-8")
+    text = containerfile()
     installs = [line for line in text.splitlines() if "pip install" in line]
     assert len(installs) == 2
     assert "--require-hashes" in installs[0]
