@@ -18,6 +18,7 @@ In the sequence of a round:
     submission        Submission, its seals               delivery, reception, totals     to meters and suppliers
     receipt           Receipt                             record, audit    the public chain, and checking it
     merkle            the tree over a set's orders        claim        asking for what is one's own
+    showing           ShownHeaders: what decides where lists of what is held differ
 
 After delivery, in rounds of the same make; a reading is a submission of another layout:
 

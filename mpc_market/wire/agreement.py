@@ -10,7 +10,7 @@ their ids.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
@@ -104,8 +104,8 @@ class SetSignature(PartyMessage):
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Different things with one number are held: a meter is excluded, and its signed headers are the proof; of another
-    member (`identifiers.member`) only that number is left out.
+    """Different things with one number: a meter is excluded, and its signed headers, which were shown, are the proof.
+    Of another member (`identifiers.member`) they are only listed, and only that number is left out.
     """
 
     name: str
@@ -153,11 +153,26 @@ def set_digest(period: Period, challenge: bytes, roll_digest: bytes, count: int,
     return digest("set", period.market.encode("ascii"), start, challenge, roll_digest, number, root)
 
 
-def agree(held: Mapping[int, Held], terms: Terms, orders: int) -> AgreedSet:
+def differing(lists: Iterable[Held]) -> set[tuple[str, int]]:
+    """The meters, each with a number, of which the lists name more than one header: these have to be shown."""
+    return {key for key, digests in _digests(lists).items() if len(digests) > 1 and is_meter(key[0])}
+
+
+def _digests(lists: Iterable[Held]) -> dict[tuple[str, int], set[bytes]]:
+    seen: defaultdict[tuple[str, int], set[bytes]] = defaultdict(set)
+    for message in lists:
+        for item in message.items:
+            seen[item.name, item.number].add(item.digest)
+    return seen
+
+
+def agree(held: Mapping[int, Held], terms: Terms, orders: int, shown: Collection[Item] = ()) -> AgreedSet:
     """The set that follows from what all m parties hold: per meter the highest number with one header at all of them.
 
-    A meter with two headers for one number, in one list or in two, is excluded (T8). Two tariffs of a supplier with one
-    number take only that number out: they must not leave its users without the tariff that it has published before.
+    A meter with two headers for one number, in one list or in two, is excluded (T8) if both are among the `shown`
+    (`showing.genuine`): else a party could have anybody excluded by a digest of nothing. Two tariffs of a supplier with
+    one number take only that number out: they must not leave its users without the tariff that it has published before.
+    To leave that number out of its list would do a liar the same service, so nothing has to be shown of it.
     Run by every party, on messages whose signatures are checked; all come to the same set.
     Raises: WireError if a list is missing; ContextError if one is of another round.
     """
@@ -168,15 +183,7 @@ def agree(held: Mapping[int, Held], terms: Terms, orders: int) -> AgreedSet:
             raise ContextError(
                 "challenge", f"party {message.party} says what it holds for {message.period} otherwise opened"
             )
-    seen: defaultdict[tuple[str, int], set[bytes]] = defaultdict(set)
-    for message in listed:
-        for item in message.items:
-            seen[item.name, item.number].add(item.digest)
-    contradictions = tuple(
-        Contradiction(name, number, tuple(sorted(digests)))
-        for (name, number), digests in sorted(seen.items(), key=lambda pair: (id_key(pair[0][0]), pair[0][1]))
-        if len(digests) > 1
-    )
+    contradictions = _contradictions(_digests(listed), shown)
     excluded = {each.name for each in contradictions if is_meter(each.name)}
     left_out = {(each.name, each.number) for each in contradictions}
     at_all = set.intersection(*(set(message.items) for message in listed))
@@ -186,6 +193,16 @@ def agree(held: Mapping[int, Held], terms: Terms, orders: int) -> AgreedSet:
         if item.name not in excluded and (item.name, item.number) not in left_out:
             highest[item.name] = item
     return AgreedSet(terms.period, terms.challenge, terms.roll_digest, orders, tuple(highest.values()), contradictions)
+
+
+def _contradictions(seen: Mapping[tuple[str, int], set[bytes]], shown: Collection[Item]) -> tuple[Contradiction, ...]:
+    found = []
+    for (name, number), digests in sorted(seen.items(), key=lambda pair: (id_key(pair[0][0]), pair[0][1])):
+        if len(digests) > 1:
+            counting = sorted(d for d in digests if not is_meter(name) or Item(name, number, d) in shown)
+            if len(counting) > 1:
+                found.append(Contradiction(name, number, tuple(counting)))
+    return tuple(found)
 
 
 def all_signed(signatures: Mapping[int, SetSignature], agreed_digest: bytes, terms: Terms) -> None:

@@ -1,6 +1,7 @@
 """From the gate to the seeds: what is held is compared, the set signed by all, the randomness revealed.
 
-    closing   own list of what is held ─ all m lists ─ the set that follows ─ own signature ─ all m signatures ─ agreed
+    closing   own list of what is held ─ all m lists (─ headers in which they differ) ─ the set that follows
+              ─ own signature ─ all m signatures ─ agreed
     agreed    own part and shares of the others' revealed ─ all m parts, revealed or rebuilt ─ seeded
 
 The parts are revealed after all m signatures under one set are stored, not before; a part that is withheld is rebuilt
@@ -11,13 +12,16 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from mpc_market.wire.agreement import AgreedSet, Held, Item, SetSignature, agree, all_signed, set_digest
+from mpc_market.wire.agreement import AgreedSet, Held, Item, SetSignature, agree, all_signed, differing, set_digest
 from mpc_market.wire.errors import WireError
+from mpc_market.wire.header import Header
+from mpc_market.wire.identifiers import is_meter
 from mpc_market.wire.opening import Terms
 from mpc_market.wire.outcome import VoidReason
 from mpc_market.wire.part_share import PartShare, RevealedShares, open_part_share, rebuild
 from mpc_market.wire.randomness import Randomness, Reveal, check_reveal, randomness
 from mpc_market.wire.sharing import PART_BYTES
+from mpc_market.wire.showing import ShownHeaders, SignedHeader, genuine, not_shown
 from parties.service.board import Kind
 from parties.service.life import Event
 from parties.service.opening import PART, sealing_key
@@ -50,8 +54,7 @@ async def agree_on_set(current: Round) -> Event:
     terms = await current.terms()
     await _say_held(current, terms)
     agreed = await agreed_of(current, terms)
-    if agreed.set.contradictions:
-        current.log.warning("meters excluded: they contradict themselves", meters=len(agreed.set.contradictions))
+    _note_contradictions(current, agreed.set)
     if current.node.business.is_too_large(current, agreed.set):
         raise GivenUpError(VoidReason.TOO_LARGE)
     await current.say(Kind.SET_SIGNATURE, SetSignature(current.period, current.party, agreed.digest))
@@ -69,9 +72,40 @@ async def agreed_of(current: Round, terms: Terms) -> Agreed:
     if current.agreed is not None:
         return current.agreed
     held = await current.gather(Kind.HELD, Held, lambda message: _check_challenge(message, terms))
+    shown = await _shown(current, terms, held)
     # A second's work for 100,000 orders: not in the event loop, which takes the next round's orders meanwhile.
-    current.agreed = await asyncio.to_thread(lambda: Agreed(agree(held, terms, current.orders)))
+    current.agreed = await asyncio.to_thread(lambda: Agreed(agree(held, terms, current.orders, shown)))
     return current.agreed
+
+
+async def _shown(current: Round, terms: Terms, held: Mapping[int, Held]) -> frozenset[Item]:
+    """The items in which the lists differ, and whose headers were shown; waits until all parties have shown theirs."""
+    asked = await asyncio.to_thread(differing, held.values())
+    if not asked:
+        return frozenset()
+    if await current.said(Kind.SHOWN_HEADERS, ShownHeaders) is None:
+        rows = await current.node.ledger.submissions(current.market, current.start)
+        mine = [SignedHeader(Header.decode(r.header), r.signature) for r in rows if (r.meter, r.number) in asked]
+        headers = tuple(sorted(mine, key=lambda each: each.item.sort_key))
+        await current.say(Kind.SHOWN_HEADERS, ShownHeaders(current.period, current.party, headers))
+    messages = await current.gather(Kind.SHOWN_HEADERS, ShownHeaders)
+    enrolled = await current.enrolled(terms)
+    assert enrolled is not None, "a round is opened with its roll"
+    shown = await asyncio.to_thread(genuine, messages, terms, enrolled.meters)
+    for party, count in not_shown(held, shown).items():
+        current.log.warning("a party lists headers that nobody shows: they do not count", peer=party, headers=count)
+        current.node.metrics.bad_messages.labels(str(party), Kind.HELD).inc()
+    return shown
+
+
+def _note_contradictions(current: Round, agreed: AgreedSet) -> None:
+    """Of meters how many: who they are only the private API tells."""
+    meters = sum(is_meter(each.name) for each in agreed.contradictions)
+    others = [each.name for each in agreed.contradictions if not is_meter(each.name)]
+    if meters:
+        current.log.warning("meters excluded: each has signed two headers with one number", meters=meters)
+    if others:
+        current.log.warning("left out: listed with two digests", items=others)
 
 
 async def reveal_parts(current: Round) -> Event:

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     PART_SHARE = "part-share"
     """One for each holder; the asking party gets its own."""
     HELD = "held"
+    SHOWN_HEADERS = "shown-headers"
+    """Only of a round in which the lists of what is held differ in a number of a meter."""
     SET_SIGNATURE = "set-signature"
     REVEAL = "reveal"
     REVEALED_SHARES = "revealed-shares"

@@ -5,9 +5,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
-from mpc_market.wire.agreement import AgreedSet, Contradiction, Held, agree
+from mpc_market.wire.agreement import AgreedSet, Contradiction, Held, Item, agree, differing
 from mpc_market.wire.errors import WireError
 from mpc_market.wire.opening import Opening, Terms, terms_of
+from mpc_market.wire.showing import ShownHeaders, genuine
 from parties.ledger import RoundRow
 from parties.service.board import Kind, heard
 from parties.service.cache import Recent
@@ -152,7 +153,7 @@ class Lookup:
             raise RefusalError(Problem.NOTHING_HERE)
 
     async def contradictions(self, start: int) -> tuple[Contradiction, ...]:
-        """The meters that were left out of the set because they contradicted themselves; none before there is a set."""
+        """What was left out of the set, and for which number; nothing before there is a set."""
         agreed = await self.agreed(start)
         return () if agreed is None else agreed.contradictions
 
@@ -163,8 +164,15 @@ class Lookup:
         if opened is None or len(messages) < self._node.parties:
             return None
         held = {party: unsigned(Held, data) for party, data in messages.items()}
+        shown: frozenset[Item] = frozenset()
+        if await asyncio.to_thread(differing, held.values()):
+            messages = await self._node.ledger.messages(self._node.market.id, start, Kind.SHOWN_HEADERS)
+            if opened.enrolled is None or len(messages) < self._node.parties:
+                return None
+            headers = {party: unsigned(ShownHeaders, data) for party, data in messages.items()}
+            shown = await asyncio.to_thread(genuine, headers, opened.terms, opened.enrolled.meters)
         orders = self._node.market.orders
-        return await asyncio.to_thread(agree, held, opened.terms, orders)
+        return await asyncio.to_thread(agree, held, opened.terms, orders, shown)
 
     async def require_opened(self, start: int) -> Opened:
         """As `opened`. Raises: RefusalError if the parties have not all opened the round, or that is not known."""

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from mpc_market.wire.identifiers import is_meter
 from parties.ledger import LedgerError
 from parties.service.following import last_begun
 from parties.service.http import refuse
@@ -79,15 +80,16 @@ class PrivateApi:
 
     async def excluded(self, market: str, start: int) -> Response:
         """By name: the meters whose submissions were found not to be orders, with the code of the verdict; and those
-        that signed two headers with one number, with the digests of these.
+        that signed two headers with one number, both of which were shown, with the digests of these.
         """
         ledger, site = self._sites.ledger, self._sites.of(market)
         _, attempt = await last_begun(ledger, market, start, site.node.party)
         rows = await ledger.results(market, start, attempt)
         found: list[dict[str, object]] = [{"meter": row.meter, "verdict": row.verdict} for row in rows if row.verdict]
         for each in await site.lookup.contradictions(start):
-            digests = [digest.hex() for digest in each.digests]
-            found.append({"meter": each.name, "number": each.number, "header_digests": digests})
+            if is_meter(each.name):
+                digests = [digest.hex() for digest in each.digests]
+                found.append({"meter": each.name, "number": each.number, "header_digests": digests})
         return JSONResponse(found)
 
     async def _ledger(self) -> str:

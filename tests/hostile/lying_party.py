@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mpc_market.wire.agreement import Held, SetSignature
+from mpc_market.wire.agreement import Held, Item, SetSignature
 from mpc_market.wire.codec import P, bytes_words, words_bytes
 from mpc_market.wire.delivery import Delivery
 from mpc_market.wire.identifiers import Period
@@ -42,6 +42,7 @@ class Lie(StrEnum):
     WRONG_SHARES = "its share of every accepted quantity is another one"
     WITHHELD_PART = "it never reveals its part of the randomness"
     LEFT_OUT = "it has given a receipt for an order, and says that it does not hold it"
+    MADE_UP = "it lists a second header of a meter, which never was"
     FORGED_RECORD = "its chain tells of another price, in the name of all"
     ANOTHERS_NAME = "it signs the set in the name of another party"
     TWO_OUTCOMES = "it signs a result, and void for one of the others"
@@ -99,6 +100,10 @@ class Liar:
                 return message
             if lie is Lie.LEFT_OUT and isinstance(message, Held):
                 message = replace(message, items=tuple(i for i in message.items if i.name != LEFT_OUT_METER))
+            if lie is Lie.MADE_UP and isinstance(message, Held):
+                made_up = Item(LEFT_OUT_METER, 1, bytes(32))
+                items = sorted((*message.items, made_up), key=lambda item: item.sort_key)
+                message = replace(message, items=tuple(items))
             return await really(current, kind, message)
 
         return say

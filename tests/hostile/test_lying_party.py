@@ -160,6 +160,16 @@ def test_an_order_left_out_is_proved_by_its_receipt(affair: Affair) -> None:
     assert any("it counted as accepted" in line for line in report.proved)
 
 
+def test_a_header_that_never_was_excludes_nobody(affair: Affair) -> None:
+    """Who lists it cannot show it, and is named by every honest party."""
+    assert states(affair.told(Lie.MADE_UP)) == {State.VERIFIED}
+    assert affair.counted(f'mpc_market_bad_messages_total{{kind="held",party="{affair.liar}"}}') == [1.0, 1.0]
+    for party in affair.honest:
+        events = {line["event"]: line for line in affair.market.log(party)}
+        assert events["a party lists headers that nobody shows: they do not count"]["peer"] == affair.liar
+        assert not [event for event in events if event.startswith("meters excluded")]
+
+
 def evidence_of(affair: Affair, receipts: dict[int, bytes]) -> OrderReport:
     """What the meter can show to an auditor."""
     evidence = Evidence.of_bytes(None, list(receipts.values()), [])

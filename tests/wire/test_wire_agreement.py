@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc_market.wire.agreement import Held, Item, SetSignature, agree, all_signed, contradict, set_digest
+from mpc_market.wire.agreement import Held, Item, SetSignature, agree, all_signed, contradict, differing, set_digest
 from mpc_market.wire.digest import digest
 from mpc_market.wire.errors import ContextError, WireError
 from mpc_market.wire.identifiers import Period, member
 from mpc_market.wire.merkle import MerkleTree, leaf, root_of_path
+from mpc_market.wire.showing import ShownHeaders, SignedHeader, genuine, not_shown
 from mpc_market.wire.verdicts import Verdict, Verdicts, verdict_counts
-from tests.wire.wire_round import MARKET, START, WireRound
+from tests.wire.wire_round import MARKET, START, WireRound, signing_key
 
 PLAYED = WireRound()
 TERMS = PLAYED.terms
@@ -57,10 +58,54 @@ def test_the_highest_number_counts():
     ],
 )
 def test_two_headers_with_one_number_exclude_the_meter(lists):
-    agreed = agree(held(*([*items, item("b")] for items in lists)), TERMS, 1)
+    listed, both = held(*([*items, item("b")] for items in lists)), {item("a", 3), item("a", 3, header=1)}
+    assert differing(listed.values()) == {("a", 3)}
+    agreed = agree(listed, TERMS, 1, both)
     assert agreed.members == (item("b"),)
     (found,) = agreed.contradictions
     assert (found.name, found.number, found.digests) == ("a", 3, (bytes(32), b"\x01" * 32))
+    assert not not_shown(listed, both)
+
+
+def test_a_header_that_nobody_shows_excludes_nobody():
+    """One party lists the true header, and a digest of nothing; or another number; or another meter's header."""
+    true, made_up = item("a", 3), item("a", 3, header=1)
+    listed = held([true, made_up, item("b"), item("b", header=2)], [true, item("b")], [true, item("b")])
+    for shown in (set(), {true, item("b")}, {true, item("a", 2, header=1)}, {true, item("c", 3, header=1)}):
+        agreed = agree(listed, TERMS, 1, shown)
+        assert (agreed.members, agreed.contradictions) == ((true, item("b")), ())
+    assert not_shown(listed, {true, item("b")}) == {0: 2}
+    assert not_shown(listed, {true, item("b"), made_up}) == {0: 1}
+    assert differing(held([true], [true, item(SUN, 1), item(SUN, 1, header=1)], []).values()) == set()
+
+
+def test_a_header_counts_as_shown_if_its_meter_has_signed_it_for_this_round():
+    meters, sent = PLAYED.roll.by_meter(), PLAYED.submissions[0]
+    good = SignedHeader(sent.header, sent.signature)
+
+    def counts(*shown: SignedHeader) -> frozenset[Item]:
+        return genuine({1: ShownHeaders(PLAYED.period, 1, shown)}, TERMS, meters)
+
+    assert counts(good) == {good.item}
+    assert genuine({0: PLAYED.shown(0, 0, 1), 1: PLAYED.shown(1, 0), 2: PLAYED.shown(2)}, TERMS, meters) == {
+        Item(each.header.meter, 1, each.header.digest) for each in PLAYED.submissions[:2]
+    }
+    key = signing_key(sent.header.meter)
+
+    def signed(**other: object) -> SignedHeader:
+        header = replace(sent.header, **other)
+        return SignedHeader(header, key.sign(header.kind, header.encode()))
+
+    assert len(counts(signed(number=2))) == 1
+    assert not counts(SignedHeader(replace(sent.header, number=2), sent.signature))
+    assert not counts(signed(challenge=bytes(32)))
+    assert not counts(signed(period=Period(MARKET, START + 900)))
+    assert not counts(signed(meter="stranger"))
+    assert not counts(SignedHeader(sent.header, key.sign("reading", sent.header.encode())))
+    with pytest.raises(WireError):
+        ShownHeaders(PLAYED.period, 1, (good, good))
+    shown = PLAYED.shown(1, 0, 1)
+    assert ShownHeaders.decode(shown.encode()) == shown
 
 
 SUN = member("tariff", "sun")
@@ -105,15 +150,15 @@ LISTS = st.lists(st.lists(ITEMS, unique=True, max_size=6), min_size=3, max_size=
 @given(LISTS)
 def test_the_set_is_the_same_whoever_says_it(lists):
     """The set does not depend on who holds what, and each member is at all parties."""
-    agreed = agree(held(*lists), TERMS, 1)
+    everything = {entry for items in lists for entry in items}
+    agreed = agree(held(*lists), TERMS, 1, everything)
     for other in permutations(lists):
-        again = agree(held(*other), TERMS, 1)
+        again = agree(held(*other), TERMS, 1, everything)
         assert (again.members, again.contradictions, again.digest()) == (
             agreed.members,
             agreed.contradictions,
             agreed.digest(),
         )
-    everything = {entry for items in lists for entry in items}
     for meter in "abc":
         theirs = [entry for entry in everything if entry.name == meter]
         at_all = [entry for entry in theirs if all(entry in items for items in lists)]

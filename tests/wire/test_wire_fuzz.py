@@ -54,6 +54,7 @@ from mpc_market.wire.roll import Roll, read_roll, sign_roll
 from mpc_market.wire.sealing import seal
 from mpc_market.wire.sharing import deal
 from mpc_market.wire.sheet import Content, Row, Sheet, Title, make_sheet, receive_sheet
+from mpc_market.wire.showing import ShownHeaders, genuine
 from mpc_market.wire.submission import Submission, check, open_seal
 from mpc_market.wire.tariff import Tariff, check_tariff, sign_tariff, split_tariff
 from mpc_market.wire.totals import Totals, receive_totals
@@ -135,6 +136,7 @@ def party_messages() -> dict[type[PartyMessage], bytes]:
         RevealedShares(PLAYED.period, 1, TERMS.challenge, ((0, (1, 2, 3, 4, 5)), (2, (1, 2, 3, 4, 5)))),
         receipt_for(PLAYED.submissions[0].header, 1, 5),
         PLAYED.held[1],
+        PLAYED.shown(1, 0, 1),
         PLAYED.set_signatures[1],
         PLAYED.reveals[1],
         PLAYED.verdicts[1],
@@ -172,7 +174,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
 
 
 def test_the_list_of_parsers_is_complete():
-    assert len(PARSERS) == 9 + 14
+    assert len(PARSERS) == 9 + 15
     for parse, valid in PARSERS.values():
         assert parse(valid) == valid
 
@@ -324,6 +326,7 @@ def test_functions_of_a_round_take_any_message_or_raise_a_wire_error(data, party
         lambda: rebuild(0, shares, TERMS),
         lambda: accepted({party: one(Receipt)}, header),
         lambda: agree({**PLAYED.held, party: one(Held)}, TERMS, 1),
+        lambda: genuine({party: one(ShownHeaders)}, TERMS, PLAYED.roll.by_meter()),
         lambda: all_signed({**PLAYED.set_signatures, party: one(SetSignature)}, set_digest, TERMS),
         lambda: check_reveal(one(Reveal), set_digest, TERMS),
         lambda: one(Verdicts).digest,

@@ -60,7 +60,7 @@ def test_the_list_of_kinds_is_complete():
 
 
 def test_kinds_are_different_and_end_with_a_zero_byte():
-    assert len(KINDS) == len(set(KINDS)) == 25
+    assert len(KINDS) == len(set(KINDS)) == 26
     assert all("\x00" not in kind and kind.isascii() for kind in KINDS)
 
 

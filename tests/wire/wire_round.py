@@ -26,13 +26,14 @@ from mpc_market.wire.roll import Roll, RollEntry, RollSupplier
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.sharing import deal
 from mpc_market.wire.sheet import Sheet
+from mpc_market.wire.showing import ShownHeaders, SignedHeader
 from mpc_market.wire.signing import SigningKey
 from mpc_market.wire.submission import Submission, make
 from mpc_market.wire.totals import Totals, make_totals
 from mpc_market.wire.verdicts import Verdict, Verdicts, verdict_counts, verdicts_digest
 
-PARTY_MESSAGES = (Opening, PartShare, RevealedShares, Receipt, Held, SetSignature, Reveal, Verdicts, Outcome, Delivery,
-                  Totals, Sheet, DisputeReceipt, Disclosure)  # fmt: skip
+PARTY_MESSAGES = (Opening, PartShare, RevealedShares, Receipt, Held, ShownHeaders, SetSignature, Reveal, Verdicts,
+                  Outcome, Delivery, Totals, Sheet, DisputeReceipt, Disclosure)  # fmt: skip
 """Everything that a compute party signs."""
 
 MARKET = "oak-street"
@@ -121,6 +122,11 @@ class WireRound:
     @cached_property
     def held(self) -> dict[int, Held]:
         return {j: Held(self.period, j, self.terms.challenge, self.items) for j in range(self.parties)}
+
+    def shown(self, party: int, *meters: int) -> ShownHeaders:
+        """The headers of the meters at these places, as a party shows them."""
+        shown = (SignedHeader(self.submissions[i].header, self.submissions[i].signature) for i in meters)
+        return ShownHeaders(self.period, party, tuple(sorted(shown, key=lambda each: each.item.sort_key)))
 
     @cached_property
     def agreed(self) -> AgreedSet:
