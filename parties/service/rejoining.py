@@ -34,7 +34,7 @@ async def rejoin(current: Round) -> None:
         if in_time and await ledger.unfence(current.market, current.start, State.OPENING):
             return
     current.aside = True
-    current.node.board.bell(current.start).ring()
+    current.node.board.ring(current.start)
     await asyncio.Event().wait()
 
 
