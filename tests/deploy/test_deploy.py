@@ -170,6 +170,15 @@ def test_the_steps_make_what_the_manifests_name_and_begin_with_the_namespace():
     assert made == needed
 
 
+def test_a_party_is_introduced_with_the_ports_of_its_services():
+    (words,) = [words for words in shell("docs/running.md") if "--mpc-ports" in words]
+    option = {name: words[words.index(name) + 1] for name in ("--api", "--control", "--mpc-host", "--mpc-ports")}
+    public, between = (each["spec"]["ports"] for each in manifests()[3:5])
+    assert option["--api"].endswith(f":{public[0]['port']}")
+    assert option["--control"] == f"{option['--mpc-host']}:{between[0]['port']}"
+    assert option["--mpc-ports"] == f"{between[1]['port']}-{between[-1]['port']}"
+
+
 def test_the_init_container_makes_a_home_of_the_secret(tmp_path):
     """Its script, run here: it makes a home that a party accepts, with the keys it has now and its next ones."""
     market = create_market(tmp_path / "oak", MarketFile(id="oak"), Service(), places(), [])
