@@ -32,6 +32,7 @@ from mpc_market.wire.randomness import Randomness, Reveal, randomness
 from mpc_market.wire.receipt import receipt_for
 from mpc_market.wire.record import GENESIS, Record, SetFacts
 from mpc_market.wire.roll import Roll, sign_roll
+from mpc_market.wire.showing import ShownHeaders, SignedHeader
 from mpc_market.wire.signing import signed_bytes
 from mpc_market.wire.submission import sealed_text
 from mpc_market.wire.totals import Totals
@@ -146,6 +147,7 @@ def make() -> dict[str, Any]:
     openings = make_openings(roll)
     terms = terms_of(openings, PARTIES)
     items = tuple(Item(meter, 1, submit(terms, meter).header.digest) for meter in sorted(BOOK, key=str.encode))
+    mine = submit(terms, METER)
     held = {j: Held(PERIOD, j, terms.challenge, items) for j in range(PARTIES)}
     agreed = agree(held, terms, 1)
     seeds = randomness(agreed.digest(), PARTS, terms)
@@ -159,6 +161,7 @@ def make() -> dict[str, Any]:
         "submission": submission_vector(terms),
         "part_shares": part_share_vectors(terms),
         "held": signed(held[0]),
+        "shown_headers": signed(ShownHeaders(PERIOD, 0, (SignedHeader(mine.header, mine.signature),))),
         "set": set_vector(agreed),
         "reveals": [signed(Reveal(PERIOD, j, agreed.digest(), part)) for j, part in enumerate(PARTS)],
         "randomness": seeds_vector(seeds, agreed),

@@ -41,6 +41,7 @@ from mpc_market.wire.record import Record
 from mpc_market.wire.roll import Roll, read_roll
 from mpc_market.wire.sealing import SealingKey
 from mpc_market.wire.sheet import Content, Sheet, receive_sheet
+from mpc_market.wire.showing import ShownHeaders, genuine
 from mpc_market.wire.submission import Submission, check, open_seal
 from mpc_market.wire.tariff import check_tariff, split_tariff
 from mpc_market.wire.totals import Totals, receive_totals
@@ -98,6 +99,8 @@ def test_the_package_reads_the_round():
     receipts = {j: read(Receipt, vector) for j, vector in enumerate(S["receipts"])}
     assert accepted(receipts, submission.header)
     assert len(read(Held, V["held"]).items) == 3
+    (shown,) = genuine({0: read(ShownHeaders, V["shown_headers"])}, terms(), roll().by_meter())
+    assert shown in read(Held, V["held"]).items
     for vector in V["set"]["signatures"]:
         assert read(SetSignature, vector).set_digest.hex() == V["set"]["digest"]
     assert read(Verdicts, V["verdicts"]).digest.hex() == V["verdicts"]["digest"]
