@@ -76,6 +76,7 @@ def test_what_happens_for_the_first_time_is_told(tmp_path, alert: str, event: Ca
 
 
 ENDS = 'mpc_market_rounds_total{market="oak",state="result"}'
+LEFT_OUT = 'mpc_market_left_out{market="oak:closing",stage="correction",state="void"}'
 SIGNED = "mpc_market_signed_seconds"
 FIRST, SECOND = 'up{job="mpc-market",instance="a"}', 'up{job="mpc-market",instance="b"}'
 DRIVES, WAITS = (f'up{{job="mpc-market",role="driver",instance="{each}"}}' for each in "ab")
@@ -89,6 +90,8 @@ REPLICA, REPLICAS = (f'up{{job="mpc-market",role="intake",instance="{each}"}}' f
         ("NoRoundEnds", {ENDS: "0x90"}, 25, False),
         ("NoRoundEnds", {ENDS: "0x15 1x14 2x14 3x14 4x14 5x14 6x14"}, 89, False),
         ("NoRoundEnds", {ENDS: "0x15 1x14 2x90"}, 90, True),
+        ("PeriodsNotBilled", {LEFT_OUT: "0x5 3x20"}, 20, True),
+        ("PeriodsNotBilled", {LEFT_OUT: "0x25"}, 20, False),
         ("RoundPending", {SIGNED: "0+60x20"}, 20, True),
         ("RoundPending", {SIGNED: "0 60 120 0x20"}, 20, False),
         ("PartyDown", {FIRST: "1x20"}, 20, False),
@@ -118,6 +121,7 @@ def test_a_full_disk_is_told_but_not_of_a_party_whose_ledger_is_on_a_server(tmp_
 def test_alerts_are_about_metrics_that_there_are():
     shown = metrics()
     shown.peer_up.labels("1")
+    shown.left_out.labels("oak:closing", "correction", "void")
     shown.peer_ahead.labels("1")
     known = {name.partition("{")[0] for name in exposed(shown)}
     rules = document("alerts.yaml")["groups"][0]["rules"]
