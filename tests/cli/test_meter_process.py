@@ -22,9 +22,11 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 PERIOD = 5
 
+CPU_SECONDS_PER_ORDER = 0.1
+
 # What the command line does, and then what it took of the machine.
 MEASURED = """
-import json, re, sys
+import json, re, sys, time
 from parties.cli.main import main
 try:
     main()
@@ -34,7 +36,8 @@ status = open("/proc/self/status").read()
 heavy = [name for name in ("numpy", "mpyc", "pandas", "numba", "gmpy2", "rich", "uvicorn") if name in sys.modules]
 ours = [name for name in sys.modules if name.startswith(("mpc_market.secure", "mpc_market.field", "parties.local"))]
 peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1])
-print(json.dumps({"code": code, "heavy": heavy + ours, "peak_kb": peak}), file=sys.stderr)
+figures = {"code": code, "heavy": heavy + ours, "peak_kb": peak, "cpu": time.process_time()}
+print(json.dumps(figures), file=sys.stderr)
 """
 
 
@@ -78,6 +81,7 @@ def test_a_representative_of_twenty_meters(served):
     done = meter("watch", "--homes", served.folder / "homes" / "*", "--orders", path, "--rounds", 1)
     is_thin(done)
     assert measured(done)["code"] == 0, done.stdout + done.stderr
+    assert measured(done)["cpu"] < CPU_SECONDS_PER_ORDER * len(names), "start-up included"
     assert "submitted: 20 of 20 accepted (receipts of all 3 parties)" in done.stdout
     assert "clearing price 0.1500 EUR/kWh (20 verified)" in done.stdout
     assert "1.234" not in done.stdout
@@ -91,6 +95,22 @@ def test_a_representative_of_twenty_meters(served):
     meter("history", "--home", homes[3].path, "--out", out)
     assert out.stat().st_mode & 0o777 == 0o600
     assert out.read_text().splitlines()[1].endswith(",1,3,sell,0.1000,1.234,1.234,0.1500,verified")
+
+
+def test_an_order_takes_little_of_the_processor(served):
+    """CPU seconds, not those on the clock: what five rounds take more than one, by the orders they have more.
+
+    An order is made, stored, sent, its receipts checked, its result fetched and verified: 0.03 s, so noise has room.
+    """
+    home, taken = served.home(), {}
+    for rounds in (1, 5):
+        served.wait_for_a_round()
+        done = meter("watch", "--home", home.path, "--rounds", rounds)
+        is_thin(done)
+        assert measured(done)["code"] == 0, done.stdout + done.stderr
+        assert done.stdout.count("1 of 1 accepted") == rounds
+        taken[rounds] = measured(done)["cpu"]
+    assert 0 < (taken[5] - taken[1]) / 4 < CPU_SECONDS_PER_ORDER
 
 
 def test_a_forecast_from_the_p1_port(served):
