@@ -14,7 +14,7 @@ from parties.service.agreeing import agree_on_set, reveal_parts
 from parties.service.board import Kind
 from parties.service.collecting import collect
 from parties.service.computing import begin_attempt, compute
-from parties.service.ending import append_record, confirm, outcomes_of_others, sign_void
+from parties.service.ending import append_record, confirm, note_end, outcomes_of_others, sign_void
 from parties.service.life import BOUND_BY_DEADLINE, FINAL, Event, State, advance
 from parties.service.opening import open_round
 from parties.service.rejoining import rejoin
@@ -100,6 +100,7 @@ class Driver:
         current, after = self.round, advance(self.state, event)
         if after in FINAL:
             await append_record(current)
+            await note_end(current)
         finished = after in FINAL
         await current.node.ledger.set_state(current.market, current.start, self.state, after, finished=finished)
         current.log.info("round", state=after.value, before=self.state.value, cause=event.value)

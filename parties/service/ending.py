@@ -5,16 +5,20 @@ from dataclasses import replace
 
 from mpc_market.wire.agreement import SetSignature
 from mpc_market.wire.errors import WireError
+from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.message import M, Signed, split_signed
 from mpc_market.wire.opening import Opening, terms_of
 from mpc_market.wire.outcome import Outcome, Result, Standing, Void, VoidReason, standing
 from mpc_market.wire.record import GENESIS, Record, SetFacts
-from parties.ledger import ContradictionError, RecordRow
+from parties.ledger import ContradictionError, Ledger, RecordRow, RoundRow
 from parties.service.agreeing import Agreed, agreed_of, parts_of
 from parties.service.board import Kind
 from parties.service.life import Event
 from parties.service.peers import UnreachableError
 from parties.service.round import GivenUpError, Round, first_of, together
+
+_ENDED = "ended"
+"""Kind of message to oneself: when a round ended, ms since 1970."""
 
 HEARSAY_SECONDS = 2.0
 """So often the outcome of a party is asked of others, which may have heard it, as long as it does not say it itself."""
@@ -84,6 +88,22 @@ async def sign_void(current: Round, reason: VoidReason) -> Event:
     current.node.metrics.voids.labels(said.content.reason.name.lower()).inc()
     current.log.warning("round signed void", reason=said.content.reason.name)
     return Event.VOIDED
+
+
+async def note_end(current: Round) -> None:
+    """Store when a closing ended, once: it may be long after its month, and its bills are kept from then on.
+
+    Raises: LedgerError.
+    """
+    ledger, market, start, party = current.node.ledger, current.market, current.start, current.party
+    if current.node.stage is Stage.CLOSING and await ledger.message(market, start, _ENDED, party) is None:
+        await ledger.put_message(market, start, _ENDED, party, current.node.clock.now_ms().to_bytes(8, "little"))
+
+
+async def ended_ms(ledger: Ledger, row: RoundRow, party: int) -> int:
+    """When a closing ended; when it could have, if that was not stored."""
+    data = await ledger.message(row.market, row.start, _ENDED, party)
+    return row.opens_ms if data is None else int.from_bytes(data, "little")
 
 
 # --- the public record ------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from parties.files.problems import Problems
 from parties.ledger import InUseError, LedgerError, NotReadyError, RoundRow, SchemaError
 from parties.service.board import Kind
 from parties.service.disputes import kept_ms
+from parties.service.ending import ended_ms
 from parties.service.life import FINAL, State
 from parties.service.node import Node
 from parties.service.peers import UnreachableError
@@ -192,7 +193,9 @@ class Upkeep:
             await self._sites.ledger.first_start(split_market(node.market.id)[0]),
         )
         before, calendar = now - kept, node.market.calendar
-        if calendar is None or first is None or node.stage is Stage.CLOSING:
+        if node.stage is Stage.CLOSING:
+            return await self._closings_erased_before(node, before)
+        if calendar is None or first is None:
             return before
         month = calendar.months.of(max(before - kept, first))
         while month < before:
@@ -200,6 +203,15 @@ class Upkeep:
             if not (await self._closed(node, month) and await self._closed(node, after)):
                 return max(month, before - kept)
             month = after
+        return before
+
+    async def _closings_erased_before(self, node: Node, before: int) -> int:
+        """As `_erased_before`: up to the first closing that has ended since, for a month may be closed late."""
+        ledger, market = self._sites.ledger, node.market.id
+        oldest = await ledger.oldest_kept(market)
+        for row in [] if oldest is None else await ledger.rounds_between(market, oldest, before):
+            if not row.erased and await ended_ms(ledger, row, node.party) > 1000 * before:
+                return row.start
         return before
 
     async def _closed(self, node: Node, month: int) -> bool:

@@ -162,6 +162,7 @@ NOT_FROM_OUTSIDE = {
     "parties.service.opening:_unpack": "its own ledger",
     "parties.service.delivering:unpacked_path": "its own ledger",
     "parties.service.following:last_begun": "its own ledger",
+    "parties.service.ending:ended_ms": "its own ledger",
     "parties.service.settling:PeriodSettling._traded": "its own ledger",
     "parties.service.sheets:Sheets._amounts": "its own ledger",
     "parties.service.round:Round.take": "a message of a peer: hands on to `read_signed`",

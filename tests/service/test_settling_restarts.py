@@ -205,5 +205,31 @@ async def test_what_a_late_closing_needs_is_not_erased_with_the_retention_but_wi
             assert await until_said(node, START) is (State.RESULT if there else State.LOST)
 
 
+@asynchronous
+async def test_what_a_month_that_was_closed_late_comes_to_is_kept_for_the_retention_from_then_on(tmp_path, monkeypatch):
+    add_up, missing = MonthClosing._books, asyncio.Event()
+
+    async def late(self: MonthClosing, current: Round, given: Given) -> MonthBooks:
+        await missing.wait()
+        return await add_up(self, current, given)
+
+    monkeypatch.setattr(MonthClosing, "_books", late)
+    async with SettledTown(tmp_path / "m", people()).up() as town:
+        await town.until(State.COLLECTING)
+        await settled(town, START)
+        await town.until_stage(Stage.SETTLEMENT, State.RESULT)
+        town.clock.move_to(1000 * (START + 3600 + PERIOD) + 1_200_000 + 600_000)
+        await town.until_stage(Stage.CLOSING, State.SEEDED)
+        town.clock.move_to(1000 * (START + 50 * 86_400))
+        missing.set()
+        await town.until_stage(Stage.CLOSING, State.RESULT)
+        service = town.services[0]
+        node = service.sites.get(town.name(Stage.CLOSING)).node
+        for days, there in ((51, True), (79, True), (81, False)):
+            town.clock.move_to(1000 * (START + days * 86_400))
+            await service.upkeep.clean()
+            assert bool(await results_of(node, START)) is there, days
+
+
 async def has_states(town: SettledTown, stage: Stage, states: list[State], start: int = START) -> bool:
     return [await town.stage_state(stage, party, start) for party in range(3)] == states
