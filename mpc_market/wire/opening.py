@@ -6,7 +6,8 @@
     challenge = digest("challenge", opening_0, …, opening_{m−1})          each without its signature
 
 The nonces make the challenge new and unpredictable each round (T1): what was recorded in one round is of no use in
-another. The roll of the round is the lowest version that an opening names: every party has that one.
+another. The roll of the round is the lowest version that an opening names: every party has that one. (A party takes no
+part in a round that would so go back behind an earlier one.)
 """
 
 from collections.abc import Mapping

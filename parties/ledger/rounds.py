@@ -1,5 +1,6 @@
 """Rounds: their state, the signed messages of all parties, this party's secrets and its one outcome."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
@@ -73,6 +74,14 @@ class Rounds(Shelf):
     async def first_start(self, market: str) -> int | None:
         """The earliest period of which there is a round."""
         (row,) = await self._database.read(select(func.min(rounds.c.start)).where(rounds.c.market == market))
+        return None if row[0] is None else int(row[0])
+
+    async def last_start(self, market: str, before: int, states: Collection[str]) -> int | None:
+        """The latest period before a moment of which there is a round in one of these states, and not erased."""
+        statement = select(func.max(rounds.c.start)).where(
+            rounds.c.market == market, rounds.c.start < before, rounds.c.state.in_(states), ~rounds.c.erased
+        )
+        (row,) = await self._database.read(statement)
         return None if row[0] is None else int(row[0])
 
     async def restored_ms(self) -> int | None:

@@ -94,6 +94,9 @@ class Business(Protocol):
     async def roll(self, current: "Round") -> Enrolled | None:
         """The version of the roll that this party opens a round with; None: there is none yet."""
 
+    async def lowest_roll(self, current: "Round") -> int:
+        """The version of the roll below which this party takes no part in a round."""
+
     async def until_closed(self, current: "Round", opened: "OpenRound") -> None:
         """Take in what comes, until the gate or until nothing more can come."""
 

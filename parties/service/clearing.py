@@ -11,6 +11,7 @@ from parties.files.running import RunningMarket
 from parties.service.agreeing import randomness_of
 from parties.service.business import Compute, Finished, Given
 from parties.service.delivering import result_rows, total_rows
+from parties.service.earlier import lowest_roll
 from parties.service.intake import OpenRound
 from parties.service.rolls import Enrolled
 from parties.service.round import Round
@@ -46,6 +47,10 @@ class Clearing:
     async def roll(self, current: Round) -> Enrolled | None:
         """The newest."""
         return await current.node.rolls.latest()
+
+    async def lowest_roll(self, current: Round) -> int:
+        """That of the clearings before."""
+        return await lowest_roll(current.node, current.start)
 
     async def until_closed(self, current: Round, opened: OpenRound) -> None:  # noqa: ARG002
         """Until the gate, however many have come: nobody is to learn from the moment who takes part."""

@@ -25,7 +25,7 @@ from parties.files.running import RunningMarket
 from parties.ledger import ResultRow, TotalRow
 from parties.service.business import Compute, Finished, Given, Timetable
 from parties.service.disputes import DISPUTE, dispute_items
-from parties.service.earlier import result_of, results_of, until_final, until_said
+from parties.service.earlier import lowest_roll, result_of, results_of, until_final, until_said
 from parties.service.intake import OpenRound
 from parties.service.life import State
 from parties.service.lookup import terms_known
@@ -64,6 +64,10 @@ class MonthClosing:
     async def roll(self, current: Round) -> Enrolled | None:
         """The newest."""
         return await current.node.rolls.latest()
+
+    async def lowest_roll(self, current: Round) -> int:
+        """That of the clearings of the month, and before."""
+        return await lowest_roll(self._clearing, _calendar(current.node.market).months.next(current.start))
 
     async def until_closed(self, current: Round, opened: OpenRound) -> None:  # noqa: ARG002
         """Nothing is taken in."""

@@ -10,10 +10,14 @@ from parties.ledger import ResultRow, RoundRow
 from parties.service.board import Kind, heard
 from parties.service.following import last_begun
 from parties.service.life import FINAL, State
+from parties.service.lookup import terms_known
 from parties.service.node import Node
 from parties.service.round import GivenUpError, unsigned
 
 _LOOK_SECONDS = 5.0
+
+_OPENED = frozenset(State) - {State.OPENING, State.VOID, State.LOST}
+"""States of a round that all parties have opened, on terms that this party has found good."""
 
 
 async def until_final(node: Node, start: int) -> State:
@@ -58,6 +62,18 @@ async def _ended(node: Node, start: int, row: RoundRow | None) -> State:
         return State.LOST if forgotten else State.VOID
     state = State(row.state)
     return State.LOST if state is State.RESULT and row.erased else state
+
+
+async def lowest_roll(clearing: Node, before: int) -> int:
+    """The version of the roll behind which no round goes back: that of the last clearing before a moment that all
+    parties have opened, as far as this party knows; 0 if there is none.
+
+    In its opening of that round every party has named this version or a newer one, signed: it has it, and names no
+    older one later, unless its ledger was restored from a backup.
+    """
+    last = await clearing.ledger.last_start(clearing.market.id, before, _OPENED)
+    terms = None if last is None else await terms_known(clearing, last)
+    return 0 if terms is None else terms.roll_version
 
 
 async def results_of(node: Node, start: int) -> list[ResultRow]:

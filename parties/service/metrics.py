@@ -58,6 +58,12 @@ class Metrics:
             "left_out", "Periods that the last closing does not bill.", "market", "stage", "state"
         )
         self.roll_version = self._gauge("roll_version", "The newest version of the roll.", "market")
+        self.roll_behind = self._gauge(
+            "roll_behind",
+            "How many versions the roll of a peer's opening of the last clearing is behind this party's.",
+            "market",
+            "party",
+        )
         self.disk_free = self._gauge("disk_free_bytes", "Free space where the ledger is.") if on_disk else None
         self.ledger_waiting = self._gauge("ledger_waiting", "Writes that wait for their commit.")
 

@@ -7,11 +7,13 @@ a party that is restarted goes on with the same ones.
 """
 
 import secrets
+from collections.abc import Mapping
 from functools import partial
 
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.digest import digest
 from mpc_market.wire.errors import WireError
+from mpc_market.wire.identifiers import Stage
 from mpc_market.wire.message import sign
 from mpc_market.wire.opening import NONCE_BYTES, Opening, Terms, commitment, terms_of
 from mpc_market.wire.outcome import VoidReason
@@ -33,14 +35,14 @@ PART, DEALT = "part", "dealt"
 
 
 async def open_round(current: Round) -> Event:
-    """Run by every party. Raises: GivenUpError if the parties have opened the round differently."""
+    """Run by every party.
+
+    Raises: GivenUpError if the parties have opened the round differently, or one with a roll that is out of use.
+    """
     await _say_opening(current)
     openings = await current.gather(Kind.OPENING, Opening)
-    try:
-        terms = terms_of(openings, current.committee.parties)
-    except WireError as error:
-        current.log.error("opened differently", reason=str(error))
-        raise GivenUpError(VoidReason.NOT_OPENED) from None
+    await _fetch_newest_roll(current, openings)
+    terms = await _terms(current, openings)
     await _have_roll(current, terms)
     await _deal(current, terms)
     key = await sealing_key(current, VoidReason.NOT_OPENED)
@@ -106,22 +108,69 @@ async def _latest_roll(current: Round) -> Enrolled:
     return enrolled
 
 
+async def _terms(current: Round, openings: Mapping[int, Opening]) -> Terms:
+    """The terms of the round, if this party agrees to them.
+
+    The lowest version of the roll counts, so that one that has not come to all parties yet stops no round. But one
+    party alone could so bring back meters that were removed, and keys that were replaced: rounds do not go back behind
+    a version that was in use.
+    Raises: GivenUpError.
+    """
+    try:
+        terms = terms_of(openings, current.committee.parties)
+    except WireError as error:
+        current.log.error("opened differently", reason=str(error))
+        raise GivenUpError(VoidReason.NOT_OPENED) from None
+    own = openings[current.party].roll_version
+    named = {
+        "version": terms.roll_version,
+        "by": [party for party in sorted(openings) if openings[party].roll_version == terms.roll_version],
+    }
+    if current.node.stage is Stage.CLEARING:
+        for peer in current.others:
+            behind = max(own - openings[peer].roll_version, 0)
+            current.node.metrics.roll_behind.labels(current.market, str(peer)).set(behind)
+    lowest = await current.node.business.lowest_roll(current)
+    if terms.roll_version < lowest:
+        current.log.error("opened with a roll that is out of use", in_use=lowest, **named)
+        raise GivenUpError(VoidReason.NOT_OPENED)
+    if terms.roll_version < own:
+        current.log.warning("opened with an older roll than this party has", has=own, **named)
+    return terms
+
+
+async def _fetch_newest_roll(current: Round, openings: Mapping[int, Opening]) -> None:
+    """Fetch the newest version that another party names, if this party does not have it, for the rounds to come: it was
+    not brought here yet, or was forgotten here, or its ledger was restored from a backup.
+    """
+    newest = max(current.others, key=lambda peer: openings[peer].roll_version)
+    version = openings[newest].roll_version
+    latest = await current.node.rolls.latest()
+    if (latest is None or latest.version < version) and await _fetched_roll(current, newest, version):
+        current.log.warning("roll fetched from a peer: it was not brought here", peer=newest, version=version)
+
+
 async def _have_roll(current: Round, terms: Terms) -> None:
     """Fetch the roll of the round if this party does not have it: it came later than the others, or to a new ledger."""
     pause = Pause()
     while await current.enrolled(terms) is None:
         for peer in current.others:
-            try:
-                data = await current.node.peers[peer].roll(terms.roll_version)
-                if data is not None:
-                    await current.node.rolls.add(data)
-                    break
-            except UnreachableError:
-                continue
-            except WireError as error:
-                current.bad_message(peer, "roll", error)
+            if await _fetched_roll(current, peer, terms.roll_version):
+                break
         else:
             await pause()
+
+
+async def _fetched_roll(current: Round, peer: int, version: int) -> bool:
+    """Ask a peer for a version of the roll, and keep it; whether it has given it."""
+    try:
+        data = await current.node.peers[peer].roll(version)
+        return data is not None and (await current.node.rolls.add(data)).version == version
+    except UnreachableError:
+        return False
+    except WireError as error:
+        current.bad_message(peer, "roll", error)
+        return False
 
 
 async def _deal(current: Round, terms: Terms) -> None:

@@ -1,7 +1,7 @@
 """The roll at a compute party: read again when the file changes, every version kept, so that no restart is needed.
 
 A round uses the lowest version that an opening names (`wire.opening`); a version that this party never had is fetched
-from a peer, and believed for the registrar's signature alone.
+from a peer, and believed for the registrar's signature alone; so is a newer one that a peer has opened a round with.
 """
 
 import asyncio

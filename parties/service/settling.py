@@ -26,7 +26,7 @@ from parties.ledger import ResultRow, TotalRow
 from parties.service.agreeing import randomness_of
 from parties.service.business import Compute, Finished, Given, Timetable
 from parties.service.delivering import packed_path
-from parties.service.earlier import ending_of, result_of, results_of, until_final
+from parties.service.earlier import ending_of, lowest_roll, result_of, results_of, until_final
 from parties.service.intake import OpenRound
 from parties.service.life import State
 from parties.service.lookup import terms_known
@@ -75,12 +75,25 @@ class PeriodSettling:
 
         A correction uses that of its settlement, so that nobody is corrected at another supplier.
         """
-        for node in self._earlier(current):
+        _, used = await self._rolls_before(current)
+        return used or await current.node.rolls.latest()
+
+    async def lowest_roll(self, current: Round) -> int:
+        """That of the clearing, or of the settlement; if it was not opened, that of the clearings before."""
+        lowest, _ = await self._rolls_before(current)
+        return lowest
+
+    async def _rolls_before(self, current: Round) -> tuple[int, Enrolled | None]:
+        """The version behind which this round does not go back; and the roll that the period was opened with, if it was
+        (where that went back itself, nobody took part).
+        """
+        lowest, used = await lowest_roll(self._clearing, current.start), None
+        for node in reversed(self._earlier(current)):
             terms = await terms_known(node, current.start)
-            version = None if terms is None else await current.node.rolls.version(terms.roll_version)
-            if version is not None:
-                return version
-        return await current.node.rolls.latest()
+            if terms is not None and terms.roll_version >= lowest:
+                lowest = terms.roll_version
+                used = await current.node.rolls.version(lowest) or used
+        return lowest, used
 
     async def until_closed(self, current: Round, opened: OpenRound) -> None:
         """Until the gate; a settlement only until every reading is there."""
