@@ -4,10 +4,11 @@
     offered     it takes part in attempt a now: its worker listens at this address, and this is the hello token for you
     done        it has stored its shares of the result of attempt a, durably; and what the result is
 
-Numbers of attempts only go up, and one is used up as soon as it is stored, whatever becomes of it. A party that is
-done with attempt a begins a + 1 only if another has begun it, which has then lost attempt a and will never be done
-with it. So if all m are done with a, none begins another, all hold shares that fit together, and only then the result
-is signed. Sent over mutual TLS, and not signed: it proves nothing afterwards.
+Numbers of attempts only go up, and one is used up as soon as it is stored, whatever becomes of it. A party goes up by
+one when its attempt has failed or it was restarted, else to where another one is, but not by much at once
+(`following`). A party that is done with attempt a begins a + 1 only if another has begun it, which has then lost
+attempt a and will never be done with it. So if all m are done with a, none begins another, all hold shares that fit
+together, and only then the result is signed. Sent over mutual TLS, and not signed: it proves nothing afterwards.
 """
 
 import json
@@ -19,7 +20,8 @@ from mpc_market.wire.errors import WireError
 from mpc_market.wire.outcome import Result
 from parties.net import TOKEN_BYTES, Address
 
-ATTEMPT_MAX = 10**6
+ATTEMPT_MAX = 2**31 - 1
+"""What the ledger's column holds."""
 PROGRESS_BYTES_MAX = 4096
 _PORT_MAX = 2**16 - 1
 

@@ -5,14 +5,23 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from mpc_market.wire.errors import WireError
-from mpc_market.wire.outcome import Result
+from mpc_market.wire.outcome import Result, VoidReason
 from parties.ledger import Ledger
 from parties.net import TOKEN_BYTES, Address
-from parties.service.attempts import Progress, tag
+from parties.service.attempts import ATTEMPT_MAX, Progress, tag
 from parties.service.board import Bell
 from parties.service.peers import RoundVoidError, StandsAsideError, UnreachableError
-from parties.service.round import LONG_POLL_SECONDS, Pause, Round
+from parties.service.round import LONG_POLL_SECONDS, GivenUpError, Pause, Round
 from parties.service.workers import AttemptError, Worker
+
+AHEAD_MAX = 16
+"""A party is not believed to be further ahead of all others than this many attempts.
+
+One that goes on with the others is ahead by one or two: an attempt fails after all have come to it. Only one that was
+restarted again and again while the others were away is further ahead. The others do come to where it is, but by this
+much at a time, more and more slowly, and it is told as a bad message each time. So no party takes all to the end of the
+numbers with one word: that would take weeks.
+"""
 
 _BEGUN, _DONE = "attempt-begun/{}", "attempt-done/{}"
 """Kinds of messages to oneself: the number of the n-th attempt that was begun; that an attempt is done."""
@@ -48,10 +57,13 @@ class Following:
     # --- what this party tells
 
     async def begin(self) -> int:
-        """Begin a new attempt: its number is stored, and so used up."""
+        """Begin a new attempt: its number is stored, and so used up. Raises: GivenUpError if there is none left."""
         current, ledger = self._round, self._round.node.ledger
         count, last = await last_begun(ledger, current.market, current.start, current.party)
         number = max([last + 1, *(progress.attempt for progress in self.peers.values())])
+        if number > ATTEMPT_MAX:
+            current.log.error("no number is left for another attempt")
+            raise GivenUpError(VoidReason.NOT_COMPUTED)
         kind = _BEGUN.format(count)
         await ledger.put_message(current.market, current.start, kind, current.party, number.to_bytes(4, "little"))
         self.begun = number
@@ -91,10 +103,11 @@ class Following:
         while True:
             try:
                 data = await current.node.peers[peer].progress(current.start, known, LONG_POLL_SECONDS)
-                pause = Pause()
                 if data is not None:
                     self._hear(peer, Progress.decode(data))
                     known = tag(data)
+                pause = Pause()
+                if data is not None:
                     continue
             except UnreachableError:
                 pass
@@ -110,6 +123,14 @@ class Following:
         before = self.peers.get(peer)
         if before is not None and progress.attempt < before.attempt:
             raise WireError(f"party {peer} goes back from attempt {before.attempt} to {progress.attempt}")
+        known = [each.attempt for other, each in self.peers.items() if other != peer]
+        most = max([0 if self._own is None else self._own.attempt, *known])
+        if progress.attempt > most + AHEAD_MAX:
+            self._keep(peer, Progress(most + AHEAD_MAX))
+            raise WireError(f"party {peer} goes ahead to attempt {progress.attempt}, and no other one is beyond {most}")
+        self._keep(peer, progress)
+
+    def _keep(self, peer: int, progress: Progress) -> None:
         self.peers[peer] = progress
         self.changed.ring()
 
