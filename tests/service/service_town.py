@@ -232,6 +232,12 @@ class Town:
         self.clock.move_to(self.gate)
         await self.until(*FINAL)
 
+    async def counted(self, party: int, metric: str) -> float:
+        """The value of a metric, with its labels as they are shown."""
+        lines = (await self.private(party, "metrics")).text.splitlines()
+        (value,) = [line.removeprefix(metric) for line in lines if line.startswith(f"{metric} ")]
+        return float(value)
+
     # --- what meters do
 
     def client(self, party: int) -> httpx.AsyncClient:

@@ -114,9 +114,7 @@ async def test_an_opening_with_a_key_that_nothing_can_be_sealed_to(tmp_path, mon
     monkeypatch.setattr(Peer, "pull", with_bad_key)
     async with town.up():
         async with asyncio.timeout(10):
-            while (
-                'mpc_market_bad_messages_total{kind="opening",party="2"}' not in (await town.private(0, "metrics")).text
-            ):
+            while not await town.counted(0, 'mpc_market_bad_messages_total{kind="opening",party="2"}'):
                 await asyncio.sleep(0.05)
         assert await town.state(0) is State.OPENING
         town.clock.move_to(town.deadline)
