@@ -42,6 +42,8 @@ async def test_what_follows_a_clearing_is_not_opened_with_an_older_roll(tmp_path
         await town.run_round()
         town.clock.move_to(1000 * END)
         await town.until_stage(Stage.SETTLEMENT, State.VOID)
+        town.clock.move_to(1000 * END + 1_200_000)
+        await town.until_stage(Stage.CORRECTION, State.COLLECTING)
         town.clock.move_to(1000 * (NEXT + PERIOD) + 1_200_000 + 600_000)
         await town.until_stage(Stage.CLOSING, State.VOID)
         for stage in (Stage.SETTLEMENT, Stage.CLOSING):
