@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mpc_market.errors import InputError, MarketError
+from parties.clock import near
 from parties.files.values import moment_text
 from parties.meter.errors import StoreError
 from parties.meter.market import Meter
@@ -69,12 +70,12 @@ class Watch:
             for earlier, meters in (await self._unfinished(start)).items():
                 tasks.append(group.create_task(self._finish(earlier, meters)))
             while rounds is None or rounds > 0:
-                await self._clock.until(self._rhythm.opens(start))
+                start = await self._opened(start)
                 changed = await self._refresh(start)
                 tasks.append(group.create_task(self._take_part(start)))
                 if self._readings is not None:
                     tasks += await self._readings.begin(group, start, look=changed, for_ever=rounds is None)
-                await self._clock.until(self._rhythm.gate(start))
+                await self._closed(start)
                 tasks = [task for task in tasks if rounds is not None or not task.done()]
                 rounds = None if rounds is None else rounds - 1
                 # while the clock stood still or was set, rounds have passed: they are over
@@ -87,6 +88,20 @@ class Watch:
         if not self._rhythm.closes_soon(start, self._clock.now_ms()) or start in await self._unfinished(start + 1):
             return start
         return start + self._rhythm.length
+
+    async def _opened(self, start: int) -> int:
+        """Wait until the round is open; if the clock was far ahead when it was chosen, the one that is open now."""
+        while (left := self._rhythm.opens(start) - self._clock.now_ms()) > 0:
+            if left > 2000 * self._rhythm.length:
+                return self._rhythm.next_gate(self._clock.now_ms())
+            await near(self._clock, self._rhythm.opens(start))
+        return start
+
+    async def _closed(self, start: int) -> None:
+        """Wait until its gate is closed, or the clock shows that it was far ahead when the round was open."""
+        before = self._rhythm.opens(start) - 1000 * self._rhythm.length
+        while before <= self._clock.now_ms() < self._rhythm.gate(start):
+            await near(self._clock, self._rhythm.gate(start))
 
     async def _refresh(self, start: int) -> bool:
         """What is to be done before each round, and once a day. Whether it is a new day, or a file has changed."""

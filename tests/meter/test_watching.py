@@ -8,6 +8,7 @@ import pytest
 from mpc_market.errors import InputError
 from mpc_market.rules.model import Side
 from mpc_market.wire.submission import Submission
+from parties import clock
 from parties.meter.forecast import Wish
 from parties.meter.results import State
 from parties.meter.rounds import Rounds
@@ -57,6 +58,33 @@ def test_three_rounds_of_two_meters(small):
         "2026-11-21T12:15:00Z submitted: 2 of 2 accepted (receipts of all 3 parties)",
     ]
     assert "2026-11-21T12:15:00Z no trade (2 verified)" in lines
+
+
+def test_after_the_clock_was_far_ahead_the_rounds_go_on_with_the_one_that_is_open(small, monkeypatch):
+    monkeypatch.setattr(clock, "LOOK_SECONDS", 0.01)
+
+    class Ahead:
+        now = 1000 * (START + 100 * Q)
+
+        def now_ms(self) -> int:
+            return self.now
+
+        async def until(self, moment_ms: int) -> None:
+            while self.now < moment_ms:
+                await asyncio.sleep(3600)
+
+    async def glitch() -> int:
+        far = rhythm.next_gate(ahead.now)
+        waiting = asyncio.create_task(watched._closed(far))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        ahead.now = rhythm.opens(START) + 1000
+        await asyncio.wait_for(waiting, 10)
+        return await asyncio.wait_for(watched._opened(far + Q), 10)
+
+    (watched, _), ahead, rhythm = watch(small, [small.meter()]), Ahead(), small.rounds.market.rhythm
+    watched._clock = ahead
+    assert asyncio.run(glitch()) == START
 
 
 def test_with_nothing_to_trade_every_period_is_submitted_for_all_the_same(small):
