@@ -5,6 +5,7 @@
               that none of them must live through: an upgrade of the tables, a fence after a restore
     tariffs   held alone for the length of a transaction that takes a tariff: all that were taken before decide
               whether it may follow them
+    disputes  likewise of one that takes a dispute: how many were taken before decides
 
 A lock goes when its connection does, and a new connection asks for it again before it writes anything.
 """
@@ -16,6 +17,7 @@ from parties.ledger.errors import InUseError
 _OWNER = int.from_bytes(b"mpcmarkt", "big") >> 1
 _INTAKE = _OWNER + 1
 _TARIFFS = _OWNER + 2
+_DISPUTES = _OWNER + 3
 
 
 def own(connection: Connection, name: str) -> None:
@@ -53,9 +55,18 @@ def without_intake(connection: Connection, what: str) -> None:
 
 
 def one_tariff_at_a_time(connection: Connection) -> None:
-    """Until the transaction ends, no other one takes a tariff. (SQLite has one transaction that writes.)"""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TARIFFS})")
+    """Until the transaction ends, no other one takes a tariff."""
+    _alone(connection, _TARIFFS)
+
+
+def one_dispute_at_a_time(connection: Connection) -> None:
+    """Until the transaction ends, no other one takes a dispute."""
+    _alone(connection, _DISPUTES)
+
+
+def _alone(connection: Connection, lock: int) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite has one transaction that writes
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
 IS_OWNED = text(

@@ -1,6 +1,5 @@
 """What the shelves of a ledger have in common."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, insert, select
@@ -21,18 +20,6 @@ class Shelf:
 def matching(table: Table, key: dict[str, Any]) -> ColumnElement[bool]:
     """The rows whose columns have these values."""
     return and_(*(table.c[name] == value for name, value in key.items()))
-
-
-async def stored_or_put(
-    connection: AsyncConnection, table: Table, key: dict[str, Any], row: Mapping[str, Any]
-) -> tuple[Any, ...] | None:
-    """The row under this key; if there is none, put `row` there and return None. Columns as in `row`."""
-    columns = [table.c[name] for name in row]
-    stored = (await connection.execute(select(*columns).where(matching(table, key)))).one_or_none()
-    if stored is None:
-        await connection.execute(insert(table).values(row))
-        return None
-    return tuple(stored)
 
 
 async def write_once(

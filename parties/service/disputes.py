@@ -6,12 +6,15 @@ on and signed like anything else that a closing rests on.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.dispute import DisputeReceipt, DisputeRequest, check_dispute, dispute_digest, split_dispute
 from mpc_market.wire.errors import ContextError, WireError
 from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, member
+from mpc_market.wire.signing import SIGNATURE_BYTES, verify
 from parties.files.running import RunningMarket
 from parties.ledger import ContradictionError, DisputeRow
 from parties.service.cache import Recent
@@ -26,10 +29,12 @@ DISPUTE = "dispute"
 """Kind of member of a closing's set: the request of a user, by its digest."""
 
 DISPUTES_MAX = 100
-"""At most this many requests are kept of one meter."""
+"""At most this many requests are kept under one identity key: an earlier owner of the meter uses up nobody else's."""
 
 DISPUTES_OF_ALL_MAX = 10_000
-"""At most this many are kept of all meters of a market: each is in every set and list of a closing."""
+"""Once so many are kept of all meters of a market, only who has none yet is still heard: each is in every set and list
+of a closing, but nobody is to be kept from the first one by what others have sent.
+"""
 
 _CLOSINGS_KEPT = 16
 
@@ -57,17 +62,13 @@ class Disputes:
             raise RefusalError(Problem.WRONG_CONTEXT)
         if 1000 * request.starts[0] < node.clock.now_ms() - kept_ms(node.market):
             raise RefusalError(Problem.TOO_OLD)
-        await self._check_signature(request, signature)
+        identity_key = await self._check_signature(request, signature)
         known = await node.ledger.dispute(node.market.id, request.meter, request.number)
         if known is None:
-            if await node.ledger.count_disputes(node.market.id, request.meter) >= DISPUTES_MAX:
-                raise RefusalError(Problem.TOO_MANY_DISPUTES)
-            if await node.ledger.count_disputes(node.market.id) >= DISPUTES_OF_ALL_MAX:
-                raise RefusalError(Problem.DISPUTES_FULL)
             await self._check_periods(request)
         row = DisputeRow(node.market.id, request.meter, request.number, dispute_digest(body), body, node.clock.now_ms())
         try:
-            kept = await node.ledger.put_dispute(row)
+            kept = await node.ledger.put_dispute(row, partial(_check_quota, identity_key))
         except ContradictionError:
             raise RefusalError(Problem.DISPUTE_NUMBER) from None
         period = Period(node.market.id, request.starts[-1])
@@ -96,8 +97,10 @@ class Disputes:
             if row is None or State(row.state) not in FINAL:
                 raise RefusalError(Problem.UNKNOWN_PERIOD if row is None else Problem.NOT_FINISHED)
 
-    async def _check_signature(self, request: DisputeRequest, signature: bytes) -> None:
-        """By the key that the meter had in the last period named; `Disclosing` compares it round by round."""
+    async def _check_signature(self, request: DisputeRequest, signature: bytes) -> bytes:
+        """By the key that the meter had in the last period named, which it returns; `Disclosing` compares it round by
+        round.
+        """
         opened = await self._lookup.opened(request.starts[-1])
         enrolled = await self._node.rolls.latest() if opened is None else opened.enrolled
         entry = None if enrolled is None else enrolled.meters.get(request.meter)
@@ -109,6 +112,30 @@ class Disputes:
             raise RefusalError(Problem.WRONG_CONTEXT) from None
         except WireError:
             raise RefusalError(Problem.BAD_SIGNATURE) from None
+        return entry.identity_key
+
+
+def _check_quota(identity_key: bytes, of_meter: Sequence[DisputeRow], of_all: int) -> None:
+    """Whether one more is kept of whoever has this key. Signatures are only verified where one of the bounds is near.
+
+    Raises: RefusalError.
+    """
+    full = of_all >= DISPUTES_OF_ALL_MAX
+    if len(of_meter) < DISPUTES_MAX and not full:
+        return
+    own = sum(_is_signed(row.data, identity_key) for row in of_meter)
+    if own >= DISPUTES_MAX:
+        raise RefusalError(Problem.TOO_MANY_DISPUTES)
+    if own and full:
+        raise RefusalError(Problem.DISPUTES_FULL)
+
+
+def _is_signed(data: bytes, identity_key: bytes) -> bool:
+    try:
+        verify(identity_key, DisputeRequest.KIND, data[:-SIGNATURE_BYTES], data[-SIGNATURE_BYTES:])
+    except WireError:
+        return False
+    return True
 
 
 class RecordedDisputes:

@@ -77,7 +77,7 @@ class Problem(Enum):
     UNKNOWN_DISPUTE = _Kind("unknown-dispute", 404, "this party has no such dispute")
     TOO_OLD = _Kind("too-old", 410, "a period of the dispute is past the market's retention time")
     DISPUTE_NUMBER = _Kind("dispute-number", 409, "the meter has sent another dispute with this number")
-    TOO_MANY_DISPUTES = _Kind("too-many-disputes", 429, "this party keeps no more disputes of one meter")
+    TOO_MANY_DISPUTES = _Kind("too-many-disputes", 429, "this party keeps no more disputes of one owner of a meter")
     DISPUTES_FULL = _Kind("disputes-full", 503, "this party keeps no more disputes of the market: try another day")
     # what is asked for
     NOTHING_HERE = _Kind("nothing-here", 404, "nothing of this meter or supplier is stored for this period")

@@ -1,5 +1,6 @@
 """Disputes, from the user's request over HTTPS to the arbiter's judgement: every verdict, and what is refused."""
 
+import asyncio
 import json
 import stat
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 from mpc_market.errors import InputError
 from mpc_market.wire.codec import P
 from mpc_market.wire.disclosure import Disclosure, RoundShares, make_disclosure, open_disclosure
-from mpc_market.wire.dispute import DisputeRequest, sign_dispute
+from mpc_market.wire.dispute import DisputeRequest, dispute_digest, sign_dispute
 from mpc_market.wire.identifiers import Period, Stage
 from mpc_market.wire.message import sign, split_signed
 from mpc_market.wire.signing import SigningKey
@@ -20,7 +21,7 @@ from parties.arbiter.wording import as_json, lines
 from parties.files.disputes import arbiter_text
 from parties.files.problems import Problems
 from parties.files.values import moment_text
-from parties.ledger import back_up
+from parties.ledger import DisputeRow, back_up
 from parties.service import disputes
 from parties.service.life import FINAL, State
 from tests.service.disputed_lies import check_the_lies_of_one_party
@@ -265,15 +266,34 @@ async def test_disputes_that_are_refused_each_for_its_reason(tmp_path, monkeypat
         assert (await town.post_dispute(0, sign_dispute(request, key))).content == first.content
         assert await town.refused(replace(request, starts=(START - PERIOD, START)), key) == "dispute-number"
         with monkeypatch.context() as patch:
-            patch.setattr(disputes, "DISPUTES_OF_ALL_MAX", 1)
-            assert await town.refused(replace(request, number=8), key) == "disputes-full"
-            forged = sign_dispute(replace(request, number=8), other)  # a signature is looked at before anything stored
-            assert problem(await town.post_dispute(0, forged)) == "bad-signature"
+            await check_how_many_are_kept(town, request, patch)
         await check_who_is_told(town)
         town.clock.move_to(1000 * END + 31 * 86_400_000)
         assert await town.refused(replace(request, number=8), key) == "too-old"
         await town.services[0].upkeep.clean()
         assert problem(await town.disclosure(town.arbiter.identity, START)) == "unknown-dispute"
+
+
+async def check_how_many_are_kept(town: DisputedTown, request: DisputeRequest, patch: pytest.MonkeyPatch) -> None:
+    """Of each owner of a meter so many, and of all together: but nobody is kept from the first one by others."""
+    key, other = town.user(BEN).home.identity, town.user(ANNA).home.identity
+    patch.setattr(disputes, "DISPUTES_OF_ALL_MAX", 1)
+    assert await town.refused(replace(request, number=8), key) == "disputes-full"
+    mine = sign_dispute(replace(request, number=9, meter=ANNA), other)
+    assert (await town.post_dispute(0, mine)).status_code == 200, "nobody is kept from the first one"
+    patch.setattr(disputes, "DISPUTES_MAX", 1)
+    assert await town.refused(replace(request, number=8), key) == "too-many-disputes"
+    # what an owner before has sent, who had another key, does not count
+    earlier = sign_dispute(replace(request, number=9), SigningKey.generate())
+    row = DisputeRow(town.market.id, BEN, 9, dispute_digest(earlier), earlier, town.clock.now_ms())
+    await town.node(0).ledger.put_dispute(row)
+    patch.setattr(disputes, "DISPUTES_MAX", 2)
+    patch.setattr(disputes, "DISPUTES_OF_ALL_MAX", 10)
+    at_once = [town.post_dispute(0, sign_dispute(replace(request, number=n), key)) for n in (11, 12, 13)]
+    told = sorted([answer.status_code for answer in await asyncio.gather(*at_once)])
+    assert told == [200, 429, 429]
+    forged = sign_dispute(replace(request, number=8), other)  # a signature is looked at before anything stored
+    assert problem(await town.post_dispute(0, forged)) == "bad-signature"
 
 
 async def check_who_is_told(town: DisputedTown) -> None:
