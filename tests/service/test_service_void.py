@@ -117,6 +117,7 @@ async def test_an_opening_with_a_key_that_nothing_can_be_sealed_to(tmp_path, mon
             while not await town.counted(0, 'mpc_market_bad_messages_total{kind="opening",party="2"}'):
                 await asyncio.sleep(0.05)
         assert await town.state(0) is State.OPENING
+        await town.until(State.OPENING, State.COLLECTING)  # who has not begun by the deadline never does
         town.clock.move_to(town.deadline)
         await town.until(State.VOID)
         assert await outcome(town, 0) == Void(VoidReason.NOT_OPENED)
