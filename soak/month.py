@@ -160,6 +160,8 @@ class LiveMonth:
     async def _correct(self) -> None:
         """A client that was started again, and knows more."""
         self.clock.move_to(self.calendar.reading_deadline(self.starts[-1]))
+        for start in self.starts:
+            await self.until(Stage.CORRECTION, start, "collecting")
         for place, reading in LATE.items():
             self.sources[self.meters.meters[place].id][self.starts[0]] = reading
         watch = self._watch()
@@ -183,12 +185,14 @@ class LiveMonth:
         stages = {stage: self._stages[stage] for stage in (Stage.SETTLEMENT, Stage.CORRECTION)}
         return Readings(stages, self.meters.meters, self.sources, self.lines.append)
 
-    async def until(self, stage: Stage, start: int) -> None:
-        """Wait until a round has a result at all parties. Raises: TimeoutError; MarketError if it is void."""
+    async def until(self, stage: Stage, start: int, wanted: str = "result") -> None:
+        """Wait until a round has a result at all parties, or is so far. Raises: TimeoutError; MarketError if it is
+        void.
+        """
         api = self._stages[stage].api
         for party in range(api.parties):
             async with asyncio.timeout(_STATES_SECONDS):
-                while (state := await state_of(api, party, start)) != "result":
+                while (state := await state_of(api, party, start)) != wanted:
                     if state == "void":
                         raise MarketError(f"the {stage} of {start} is void")
                     await asyncio.sleep(_PAUSE_SECONDS)

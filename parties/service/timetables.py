@@ -88,8 +88,11 @@ class CorrectionTimes(_NoDeadline, _Periods):
         return self.calendar.last_deadline(start)
 
     def opened_by(self, start: int) -> int:
-        """The last deadline: if it was never open at all parties, nobody was able to read, and nobody is estimated."""
-        return self.gate(start)
+        """The last deadline: if it was never open at all parties, nobody was able to read, and nobody is estimated.
+
+        Where that is a moment after it opens, they have `settle_within` to open it all the same.
+        """
+        return max(self.gate(start), self.opens(start) + self.calendar.settle_within_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,15 @@ def test_a_settlement_is_followed_by_its_correction():
         assert corrected.gate(start) == at(2026, 10, 31, 23) + 900_000 + 10 * DAY_MS
 
 
+def test_a_correction_that_is_open_for_a_moment_can_be_opened_all_the_same():
+    """With equal deadlines that of the last period of a month: void, it makes withheld readings free."""
+    times = CorrectionTimes(replace(CALENDAR, correction_deadline_ms=CALENDAR.reading_deadline_ms))
+    last = at(2026, 10, 31, 23) // 1000 - 900
+    assert times.opens(last) == times.gate(last) - 900_000
+    assert times.opened_by(last) == times.opens(last) + 2 * HOUR_MS
+    assert CorrectionTimes(CALENDAR).opened_by(last) == CorrectionTimes(CALENDAR).gate(last)
+
+
 @pytest.mark.parametrize(("calendar", "now"), [(CALENDAR, at(2026, 11, 26)), (SHORT, at(2026, 11, 26))])
 def test_months_are_closed_one_after_the_other(calendar, now):
     times = ClosingTimes(calendar)
