@@ -213,12 +213,15 @@ class LiveMonth:
         return [(row.users, *values) for row, values in zip(sheet.title.rows, sheet.values, strict=True)]
 
     async def bills(self, month: int) -> dict[str, dict[Line, Volumes]]:
-        """What each user is shown, by line; those who are shown nothing are left out."""
+        """What each user is shown, by line; those who are shown nothing are left out.
+
+        And the month before the first one: nobody had read when the market began, so it is estimated, at no price.
+        """
         rounds, found = self._stages[Stage.CLOSING], {}
         for meter in self.meters.meters:
             try:
                 _, lines = await fetch_bill(rounds.api, rounds.market.running, meter.home, month)
-                found[meter.id] = _by_line(lines)
+                found[meter.id] = _by_line(lines, self.first)
             except SheetError as error:
                 if error.problem != "nothing-here":
                     raise
@@ -284,10 +287,13 @@ async def mistakes(month: LiveMonth) -> list[str]:
     return wrong
 
 
-def _by_line(sheet: ReceivedSheet) -> dict[Line, Volumes]:
+def _by_line(sheet: ReceivedSheet, first: int) -> dict[Line, Volumes]:
     found = {}
     for row, values in zip(sheet.title.rows, sheet.values, strict=True):
-        retail, feed_in, fee, month, estimated = row.facts
+        *rates, month, estimated = row.facts
+        if month < first:
+            continue
+        retail, feed_in, fee = rates
         found[Line(Rates(retail, feed_in, fee), str(month), bool(estimated))] = Volumes(*values)
     return found
 
