@@ -77,10 +77,9 @@ class Submissions(Shelf):
     async def store_submission(self, row: SubmissionRow, forwards: Sequence[Forward] = ()) -> Stored:
         """Store a checked submission, its receipt and the seals to be forwarded, all or none of them.
 
-        Only NEW stores words. SAME stores forwards too, for a meter may learn later that it cannot reach a party: what
-        is forwarded twice is the same again for its party, and the intake counts how often a meter sends. The receipt
-        may go out only after this has returned, and only the one that it returns: a submission sent again gets the
-        receipt that it got first.
+        Only NEW stores words. SAME stores those forwards that do not wait already, for a meter may learn later that it
+        cannot reach a party. The receipt may go out only after this has returned, and only the one that it returns: a
+        submission sent again gets the receipt that it got first.
         Cost: one share in a commit (see `writer`).
         """
         return await self._arrivals.add(Arrival(row, tuple(forwards)))
@@ -179,7 +178,7 @@ class _Held:
 async def _store(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> list[Stored]:
     """Decide on each arrival in turn, then insert at once all that is to be kept."""
     held = await _held(connection, [arrival.row for arrival in arrivals])
-    answers, rows, to_forward = [], [], []
+    answers, rows, to_forward = [], [], list[Forward]()
     for arrival in arrivals:
         row = arrival.row
         mine = held.get((row.market, row.start, row.meter))
@@ -189,16 +188,30 @@ async def _store(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> li
         elif answer.storing is Storing.CONTRADICTS and mine is not None and row.number not in mine.second:
             mine.second.add(row.number)
             rows.append(_values(row, contradicts=True))
-        if answer.receipt is not None:  # it is the one that is held, of this round, and not a later one with its number
-            to_forward += [_forward_values(message) for message in arrival.forwards]
+        if answer.storing is Storing.NEW:
+            to_forward += arrival.forwards
+        elif answer.receipt is not None and arrival.forwards:  # the same again
+            to_forward += await _not_waiting(connection, arrival.forwards)
         answers.append(answer)
     if rows:
         # In one sequence in all processes: two batches with the same meters wait for each other, never both.
         rows.sort(key=lambda each: [each[name] for name in _KEY])
         await connection.execute(insert(submissions), rows)
     if to_forward:
-        await connection.execute(insert(forwards), to_forward)
+        await connection.execute(insert(forwards), [_forward_values(message) for message in to_forward])
     return answers
+
+
+async def _not_waiting(connection: AsyncConnection, messages: Sequence[Forward]) -> list[Forward]:
+    """Those of one submission that do not wait to be handed over already."""
+    first = messages[0]
+    waiting = select(forwards.c.party, forwards.c.data).where(
+        forwards.c.market == first.market,
+        forwards.c.start == first.start,
+        forwards.c.data.in_([message.data for message in messages]),
+    )
+    known = {(row.party, row.data) for row in await connection.execute(waiting)}
+    return [message for message in messages if (message.party, message.data) not in known]
 
 
 def _decide(mine: _Held, row: SubmissionRow) -> Stored:

@@ -5,7 +5,7 @@ make one. What counts events is there at 0 for every label from the beginning (`
 between two values only, so the first void round of a series that is born with it would be no increase.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -67,7 +67,7 @@ class Metrics:
         self.disk_free = self._gauge("disk_free_bytes", "Free space where the ledger is.") if on_disk else None
         self.ledger_waiting = self._gauge("ledger_waiting", "Writes that wait for their commit.")
 
-    def begin(self, markets: Iterable[str], peers: Iterable[int]) -> None:
+    def begin(self, markets: Collection[str], peers: Collection[int]) -> None:
         """Show 0 for all that may be counted. `markets`: with their stages; `peers`: the other parties' numbers."""
         counted: list[tuple[Counter, Iterable[tuple[str, ...]]]] = [
             (self.submissions, [(stage_label(stage),) for stage in SUBMITTED]),
@@ -82,6 +82,9 @@ class Metrics:
         for counter, labels in counted:
             for each in labels:
                 counter.labels(*each)
+        for market in markets:
+            for peer in peers:
+                self.roll_behind.labels(market, str(peer)).set(0)
 
     def text(self) -> bytes:
         """The exposition."""

@@ -38,13 +38,13 @@ class KeptWorkers(ProcessWorkers):
         worker = await super().start(home, now)
         self.started.append(worker)
         if self._strike is not None and len(self.started) == 1:
-            compute = worker.compute
+            clear = worker.clear
 
             async def struck(*arguments):
                 self._strike(worker._worker.pid)
-                return await compute(*arguments)
+                return await clear(*arguments)
 
-            worker.compute = struck
+            worker.clear = struck
         return worker
 
 
