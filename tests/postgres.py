@@ -12,7 +12,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,8 @@ from typing import Any
 
 import asyncpg
 import pytest
+
+from tests.ports import free_ports
 
 _START_S = 60
 
@@ -58,12 +59,6 @@ def _unprivileged() -> str | None:
     pytest.fail("PostgreSQL refuses root, and there is neither a user postgres nor nobody")
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 @dataclass
 class Cluster:
     """A server; `home` holds its data and its log."""
@@ -83,7 +78,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start, or start again on the same port, and wait until it answers."""
-        self.port = self.port or free_port()
+        self.port = self.port or free_ports(1)[0]
         command = [self.binaries / "postgres", "-D", self.home / "data", "-p", str(self.port), "-k", self.home]
         command += ["-h", "127.0.0.1", *self.options]
         with (self.home / "log").open("ab") as log:

@@ -21,7 +21,7 @@ from parties.setup.rotation import adopt_into, rotate
 from parties.tls import Identity, client_context, server_context
 from parties.tls.certificate import make_key_pair
 from tests.deploy.deployed import DEPLOY, ROOT, RUNBOOK, check_command, document, manifests, program, run, shell
-from tests.postgres import free_port
+from tests.ports import free_ports
 
 KUBERNETES = "1.31"
 FILES = {
@@ -233,7 +233,7 @@ def test_nginx_passes_tls_through_to_the_party(tmp_path):
     nginx, pair = program("nginx"), make_key_pair("party", ["127.0.0.1"])
     pair.write(tmp_path)
     identity = Identity(tmp_path / "tls.crt", tmp_path / "tls.key")
-    outside = free_port()
+    (outside,) = free_ports(1)
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"from the party")

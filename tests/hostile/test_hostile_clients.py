@@ -12,9 +12,9 @@ REQUESTS = 2_000
 REFUSALS = {
     "malformed", "bad-signature", "unknown-meter", "stale-challenge", "oversized-body", "unauthorized", "no-seal",
     "seal-does-not-open", "wrong-media-type", "not-found", "invalid-request", "unknown-market",
-    "rate-limited", "wrong-context", "unknown-supplier", "tariff-prices", "tariff-late", "unknown-dispute",
+    "rate-limited", "wrong-context", "unknown-supplier", "tariff-prices", "unknown-dispute",
 }  # fmt: skip
-"""Some of those that must have come up: the storm is no breeze."""
+"""Those that come up in every storm, however few requests of a kind there are: it is no breeze."""
 
 
 PERIODS = (15, 45)

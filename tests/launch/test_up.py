@@ -36,11 +36,12 @@ LONGER = (30, 90)
 
 
 def in_time(done: "subprocess.CompletedProcess[str]") -> bool:
-    """Whether all was submitted, computed, fetched and settled in its few seconds."""
+    """Whether all parties were up for the first round, and all was submitted, computed, fetched and settled in time."""
     void = re.search(r"^\d\d:\d\d:\d\d +void +\d", done.stdout, re.MULTILINE)
     settled = re.search(r"^(\d+) of (\d+) periods? settled$", done.stdout, re.MULTILINE)
     late = settled is not None and settled[1] != settled[2]
-    return void is None and not late and "NOT all meters" not in done.stdout
+    early = "there is a record of it in" in done.stdout and "void (not opened)" in done.stdout
+    return void is None and not late and not early and "NOT all meters" not in done.stdout
 
 
 def up(*arguments: str, timeout: float = 900) -> "subprocess.CompletedProcess[str]":

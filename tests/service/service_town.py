@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import socket
 from collections.abc import AsyncIterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -37,6 +36,7 @@ from parties.service.service import Service, running
 from parties.setup.addresses import Addresses
 from parties.setup.creating import create_market, party_folder
 from parties.tls import client_context
+from tests.ports import free_ports
 from tests.service.memory_workers import Meeting, MemoryWorkers
 
 PERIOD = 900
@@ -294,7 +294,7 @@ def problem(answer: httpx.Response) -> str:
 
 
 def _places(parties: int) -> list[tuple[str, Addresses]]:
-    ports = iter(_free_ports(3 * parties))
+    ports = iter(free_ports(3 * parties))
     base = 11_000 + 140 * (os.getpid() % 140)  # below what the system gives away
     places = []
     for party in range(parties):
@@ -307,9 +307,3 @@ def _places(parties: int) -> list[tuple[str, Addresses]]:
             )
         )
     return places
-
-
-def _free_ports(number: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [each.getsockname()[1] for each in sockets]

@@ -23,7 +23,7 @@ from parties.service.replica import Mirror
 from parties.service.service import Service, running
 from parties.setup.creating import party_folder
 from parties.tls import client_context
-from tests.postgres import free_port
+from tests.ports import free_ports
 from tests.service.service_results import collected
 from tests.service.service_running import asynchronous
 from tests.service.service_town import START, Meter, Town, problem
@@ -74,7 +74,8 @@ class Replica:
 async def replica_of(town: Town, **changed) -> AsyncIterator[Replica]:
     """`changed`: what its market file says otherwise."""
     home = town.home(0)
-    listen = replace(home.listen, api=("127.0.0.1", free_port()), private=("127.0.0.1", free_port()))
+    api, private = free_ports(2)
+    listen = replace(home.listen, api=("127.0.0.1", api), private=("127.0.0.1", private))
     market = replace(home.market, settings=replace(home.market.settings, **changed))
     async with running(
         replace(home, listen=listen, market=market), town.workers[0], town.clock, intake=True

@@ -25,7 +25,7 @@ from parties.launch.processes import Processes, Running
 from parties.ledger import Ledger
 from parties.service.board import Kind
 from parties.service.round import unsigned
-from tests.postgres import free_port
+from tests.ports import free_ports
 from tests.service.service_running import within
 from tests.service.test_service_stand_by import on_server, open_round, said
 
@@ -94,7 +94,7 @@ def moved_home(home: Path, name: str) -> tuple[Path, int]:
     other = home.with_name(name)
     shutil.copytree(home, other)
     file = other / "party.toml"
-    ports = {"api": free_port(), "private": free_port()}
+    ports = dict(zip(("api", "private"), free_ports(2), strict=True))
     text = file.read_text()
     for key, port in ports.items():
         text, found = re.subn(rf'^{key} = "[^"]*"', f'{key} = "127.0.0.1:{port}"', text, flags=re.MULTILINE)
