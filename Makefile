@@ -10,7 +10,7 @@ demo: $(READY)  ## the main job: a day in an energy community, cleared on shares
 	$(BIN)/mpc-market demo
 
 # Two at a time: much of a test of services is waiting. The tests of one file stay together, with what they share.
-test: $(READY) lint  ## lint, types and all tests: 20 to 25 minutes on two cores
+test: $(READY) lint  ## lint, types and all tests: 25 to 28 minutes on two cores
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
