@@ -37,6 +37,11 @@ class Stage(StrEnum):
     CORRECTION = "correction"
     CLOSING = "closing"
 
+    @property
+    def label(self) -> str:
+        """Its name where it must have one: the value of the first stage is empty."""
+        return self.value or "clearing"
+
     def of(self, market: str) -> str:
         """The name in messages of this stage. `market`: the id alone."""
         return f"{market}:{self}" if self else market

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from mpc_market.wire.agreement import Held, Item, differing
+from mpc_market.wire.agreement import Held, Item
 from mpc_market.wire.checks import require_ascending, require_bytes, require_tuple
 from mpc_market.wire.codec import Reader, Writer
 from mpc_market.wire.errors import WireError
@@ -85,9 +85,10 @@ def _is_genuine(shown: SignedHeader, terms: Terms, meters: Mapping[str, RollEntr
     return True
 
 
-def not_shown(held: Mapping[int, Held], shown: Collection[Item]) -> dict[int, int]:
-    """By party, how many items it lists, where the lists differ, whose header nobody shows. None of an honest party."""
-    asked = differing(held.values())
+def not_shown(held: Mapping[int, Held], asked: Collection[tuple[str, int]], shown: Collection[Item]) -> dict[int, int]:
+    """By party, how many items it lists, where the lists differ (`asked`: `agreement.differing`), whose header nobody
+    shows. None of an honest party.
+    """
     found = {
         party: sum((item.name, item.number) in asked and item not in shown for item in message.items)
         for party, message in held.items()

@@ -57,6 +57,6 @@ def _table(decision: Decision, settings: MarketFile) -> dict[str, object]:
         "question": decision.question.name.lower(),
         "reason": decision.reason,
         "says": decision.question.value,
-        "stage": decision.round.stage.value or "clearing",
+        "stage": decision.round.stage.label,
         "values": values_table(decision, settings),
     }

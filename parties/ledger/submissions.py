@@ -185,11 +185,10 @@ async def _store(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> li
         answer = Stored(Storing.CLOSED) if mine is None else _decide(mine, row)
         if answer.storing is Storing.NEW:
             rows.append(_values(row, contradicts=False))
+            to_forward += arrival.forwards
         elif answer.storing is Storing.CONTRADICTS and mine is not None and row.number not in mine.second:
             mine.second.add(row.number)
             rows.append(_values(row, contradicts=True))
-        if answer.storing is Storing.NEW:
-            to_forward += arrival.forwards
         elif answer.receipt is not None and arrival.forwards:  # the same again
             to_forward += await _not_waiting(connection, arrival.forwards)
         answers.append(answer)

@@ -165,23 +165,21 @@ def _remark(delivered: Delivered, ended: Ended) -> str:
 def _finding(
     start: int,
     state: State,
-    result: Result,
-    number: int,
+    result: Result | None,
+    number: int | None,
     received: Received | None,
     remark: str,
     evidence: bytes,
     *,
     final: bool,
 ) -> Finding:
-    verdict = None if received is None else int(received.verdict)
-    accepted = None if received is None else received.accepted
     return Finding(
         start=start,
         state=state.value,
-        price=result.price,
+        price=None if result is None else result.price,
         number=number,
-        verdict=verdict,
-        accepted=accepted,
+        verdict=None if received is None else int(received.verdict),
+        accepted=None if received is None else received.accepted,
         remark=remark,
         evidence=evidence,
         final=final,
@@ -190,18 +188,7 @@ def _finding(
 
 def _without(start: int, ended: Ended, state: State, remark: str = "", *, final: bool = True) -> Finding:
     """A finding without any delivery."""
-    price = None if ended.result is None else ended.result.price
-    return Finding(
-        start=start,
-        state=state.value,
-        price=price,
-        number=None,
-        verdict=None,
-        accepted=None,
-        remark=remark,
-        evidence=_evidence(ended, Delivered()),
-        final=final,
-    )
+    return _finding(start, state, ended.result, None, None, remark, _evidence(ended, Delivered()), final=final)
 
 
 def _evidence(ended: Ended, delivered: Delivered) -> bytes:

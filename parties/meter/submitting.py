@@ -108,7 +108,7 @@ class Sending:
 
     def __init__(self, meter: Meter, rounds: Rounds, terms: Terms, prepared: Prepared) -> None:
         self._meter, self._rounds, self._terms, self._prepared = meter, rounds, terms, prepared
-        self._helpers: set[int] = set()
+        self._known: frozenset[int] = frozenset()
         self._receipts: dict[int, bytes] = {}
         self._troubles: dict[int, str] = {}
         self._place = "orders" if prepared.submission.header.kind == "submission" else "readings"
@@ -117,16 +117,15 @@ class Sending:
     async def run(self) -> Submitted:
         """Send it, keep the receipts, and say what became of it. Raises: StoreError."""
         store, start, number = self._meter.store, self._prepared.start, self._prepared.number
-        known = await asyncio.to_thread(store.receipts, start, number)
-        self._helpers.update(known)
+        self._known = frozenset(await asyncio.to_thread(store.receipts, start, number))
         try:
             async with asyncio.TaskGroup() as group:
-                for party in set(range(self._terms.parties)) - set(known):
+                for party in set(range(self._terms.parties)) - self._known:
                     group.create_task(self._to(party))
         finally:
             if self._receipts:
                 await asyncio.to_thread(store.put_receipts, start, number, self._receipts)
-        held = frozenset(known) | frozenset(self._receipts)
+        held = self._known.union(self._receipts)
         troubles = {party: trouble for party, trouble in self._troubles.items() if party not in held}
         return Submitted(start, number, self._terms.parties, held, troubles)
 
@@ -157,7 +156,6 @@ class Sending:
             ).message
             check_receipt(receipt, self._prepared.submission.header)
             self._receipts[party] = data
-            self._helpers.add(party)
         except UnreachableError as error:
             self._troubles[party] = str(error)
         except RefusedError as error:
@@ -182,7 +180,7 @@ class Sending:
 
     async def _forward(self, party: int) -> bool:
         """Give a party's seal to one that has the submission, to be forwarded. Whether somebody took it."""
-        for helper in sorted(self._helpers):
+        for helper in sorted(self._known.union(self._receipts)):
             body = self._prepared.submission.only_for(helper, party).encode()
             try:
                 await self._rounds.api.post(helper, f"periods/{self._prepared.start}/{self._place}", body)

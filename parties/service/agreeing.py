@@ -92,7 +92,7 @@ async def _shown(current: Round, terms: Terms, held: Mapping[int, Held]) -> froz
     enrolled = await current.enrolled(terms)
     assert enrolled is not None, "a round is opened with its roll"
     shown = await asyncio.to_thread(genuine, messages, terms, enrolled.meters)
-    for party, count in not_shown(held, shown).items():
+    for party, count in (await asyncio.to_thread(not_shown, held, asked, shown)).items():
         current.log.warning("a party lists headers that nobody shows: they do not count", peer=party, headers=count)
         current.node.metrics.bad_messages.labels(str(party), Kind.HELD).inc()
     return shown

@@ -14,7 +14,6 @@ from mpc_market.wire.agreement import AgreedSet, Item
 from mpc_market.wire.dispute import DisputeReceipt, DisputeRequest, check_dispute, dispute_digest, split_dispute
 from mpc_market.wire.errors import ContextError, WireError
 from mpc_market.wire.identifiers import MEMBER_SLASH, Period, Stage, member
-from mpc_market.wire.signing import SIGNATURE_BYTES, verify
 from parties.files.running import RunningMarket
 from parties.ledger import ContradictionError, DisputeRow
 from parties.service.cache import Recent
@@ -123,16 +122,16 @@ def _check_quota(identity_key: bytes, of_meter: Sequence[DisputeRow], of_all: in
     full = of_all >= DISPUTES_OF_ALL_MAX
     if len(of_meter) < DISPUTES_MAX and not full:
         return
-    own = sum(_is_signed(row.data, identity_key) for row in of_meter)
+    own = sum(_is_signed(row, identity_key) for row in of_meter)
     if own >= DISPUTES_MAX:
         raise RefusalError(Problem.TOO_MANY_DISPUTES)
     if own and full:
         raise RefusalError(Problem.DISPUTES_FULL)
 
 
-def _is_signed(data: bytes, identity_key: bytes) -> bool:
+def _is_signed(row: DisputeRow, identity_key: bytes) -> bool:
     try:
-        verify(identity_key, DisputeRequest.KIND, data[:-SIGNATURE_BYTES], data[-SIGNATURE_BYTES:])
+        check_dispute(*split_dispute(row.data), row.market, identity_key)
     except WireError:
         return False
     return True

@@ -26,7 +26,7 @@ from mpc_market.wire.submission import NONCE_BYTES, InputShare, Submission, chec
 from parties.clock import Clock
 from parties.ledger import QUOTA, Forward, Ledger, LedgerError, Storing, SubmissionRow
 from parties.service.board import Bell
-from parties.service.metrics import Metrics, stage_label
+from parties.service.metrics import Metrics
 from parties.service.problems import Problem, RefusalError
 from parties.service.rolls import Enrolled
 
@@ -175,7 +175,7 @@ class Intake:
             receipt=receipt,
         )
         stored = await self._ledger.store_submission(row, self._forwards(submission))
-        stage = stage_label(split_market(header.period.market)[1])
+        stage = split_market(header.period.market)[1].label
         match stored.storing:
             case Storing.NEW:
                 self._metrics.submissions.labels(stage).inc()

@@ -26,11 +26,6 @@ SUBMITTED = (Stage.CLEARING, Stage.SETTLEMENT, Stage.CORRECTION)
 """The stages that take something of meters: orders, readings, later readings."""
 
 
-def stage_label(stage: Stage) -> str:
-    """The label of a stage: it is not empty."""
-    return stage.value or "clearing"
-
-
 class Metrics:
     """The metrics of one party, all its markets, in a registry of its own."""
 
@@ -70,8 +65,8 @@ class Metrics:
     def begin(self, markets: Collection[str], peers: Collection[int]) -> None:
         """Show 0 for all that may be counted. `markets`: with their stages; `peers`: the other parties' numbers."""
         counted: list[tuple[Counter, Iterable[tuple[str, ...]]]] = [
-            (self.submissions, [(stage_label(stage),) for stage in SUBMITTED]),
-            (self.repeats, [(stage_label(stage),) for stage in SUBMITTED]),
+            (self.submissions, [(stage.label,) for stage in SUBMITTED]),
+            (self.repeats, [(stage.label,) for stage in SUBMITTED]),
             (self.refusals, [(problem.slug,) for problem in Problem]),
             (self.forwarded, [(answer,) for answer in ("taken", "refused", "late")]),
             (self.rounds, [(market, state.value) for market in markets for state in FINAL]),

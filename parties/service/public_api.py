@@ -15,7 +15,6 @@ from parties.service.documents import PRICES_MAX, RECORDS_MAX
 from parties.service.forwarding import Forwarding
 from parties.service.http import BYTES, read_body, refuse
 from parties.service.intake import OpenRound
-from parties.service.metrics import stage_label
 from parties.service.problems import MEDIA_TYPE, Problem, RefusalError
 from parties.service.schemas import (
     DisputesDocument,
@@ -232,7 +231,7 @@ class PublicApi:
         receipt, forwards = await site.node.intake.submit(opened, body)
         if forwards:
             self._forwarding.bell.ring()
-        self._sites.metrics.receipts.labels(stage_label(site.node.stage)).observe(time.perf_counter() - begun)
+        self._sites.metrics.receipts.labels(site.node.stage.label).observe(time.perf_counter() - begun)
         return Response(receipt, media_type=BYTES)
 
     async def publish(self, market: str, request: Request) -> Response:
